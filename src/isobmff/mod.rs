@@ -1,0 +1,131 @@
+//! ISO base media files (MP4, MOV, M4A, 3GP): boxes ⇄ sample tables. Pure: bytes in, values out.
+//!
+//! [`read::IndexReader`] says which byte ranges of a file it needs and turns them into a [`Movie`];
+//! [`write`] turns planned tracks back into a header. What is not understood is kept byte for byte.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{media::Chapter, time::Timescale};
+
+pub(crate) mod boxes;
+pub mod read;
+pub mod sample_table;
+
+pub use sample_table::{Chunk, RunLength, SampleGroup, SampleSizes, SampleTable};
+
+/// Four characters that name a box, a brand, a handler or a sample entry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FourCc(pub [u8; 4]);
+
+impl std::fmt::Display for FourCc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for byte in self.0 {
+            write!(f, "{}", byte.escape_ascii())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for FourCc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "'{self}'")
+    }
+}
+
+/// The index of one file: everything but the media bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Movie {
+    /// Major brand (`ftyp`); `qt  ` where the file has no `ftyp`, as old QuickTime files do.
+    pub major_brand: FourCc,
+    /// Minor version of the major brand.
+    pub minor_version: u32,
+    /// Compatible brands.
+    pub compatible_brands: Vec<FourCc>,
+    /// Ticks per second of edit durations (`mvhd`).
+    pub timescale: Timescale,
+    /// Whether samples are described by movie fragments (`moof`).
+    pub fragmented: bool,
+    /// Tracks in file order.
+    pub tracks: Vec<Track>,
+    /// Boxes inside `moov/udta`, each whole, except `chpl`.
+    pub user_data: Vec<Bytes>,
+    /// `moov/meta`, whole, where present.
+    pub meta: Option<Bytes>,
+    /// Nero chapters (`moov/udta/chpl`). Chapters of a text track are found by its `chap` reference.
+    pub chapters: Vec<Chapter>,
+}
+
+/// One track: what it is, when it is presented, and where its samples lie.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Track {
+    /// `tkhd` track identifier, above 0.
+    pub id: u32,
+    /// What does not change from sample to sample; shared between fragments that have it in common.
+    pub description: Arc<TrackDescription>,
+    /// Edit list in file order; empty where there is none.
+    pub edits: Vec<Edit>,
+    /// Tracks this one refers to (`tref`): kind and track identifiers.
+    pub references: Vec<(FourCc, Vec<u32>)>,
+    /// The samples.
+    pub samples: SampleTable,
+}
+
+/// What a track is. Two fragments' tracks with equal descriptions need no further comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TrackDescription {
+    /// Handler type (`hdlr`): `vide`, `soun`, `sbtl`, `subt`, `text`, `meta`, `tmcd`, …
+    pub handler: FourCc,
+    /// The `hdlr` box, whole.
+    pub handler_box: Bytes,
+    /// Ticks per second of the samples (`mdhd`).
+    pub timescale: Timescale,
+    /// ISO 639-2/T letters of `mdhd`, `und` where unset or a Macintosh code.
+    pub language: String,
+    /// The raw 16-bit language of `mdhd`.
+    pub language_code: u16,
+    /// Extended language tag (`elng`), where present.
+    pub extended_language: Option<String>,
+    /// `tkhd` flags (1 enabled, 2 in movie, 4 in preview).
+    pub flags: u32,
+    /// `tkhd` layer.
+    pub layer: i16,
+    /// `tkhd` alternate group.
+    pub alternate_group: i16,
+    /// `tkhd` volume, 8.8 fixed point.
+    pub volume: i16,
+    /// Display matrix of `tkhd`: 16.16 fixed point, 2.30 in the third column.
+    pub matrix: [i32; 9],
+    /// Presentation width, 16.16 fixed point.
+    pub width: u32,
+    /// Presentation height, 16.16 fixed point.
+    pub height: u32,
+    /// `vmhd`, `smhd`, `nmhd`, `sthd` or `gmhd`, whole; `None` where the track has none.
+    pub media_header: Option<Bytes>,
+    /// Sample entries of `stsd`, each whole, in order; at least one.
+    pub entries: Vec<SampleEntry>,
+    /// Boxes inside the track's `udta`, each whole.
+    pub user_data: Vec<Bytes>,
+    /// The track's `meta`, whole, where present.
+    pub meta: Option<Bytes>,
+}
+
+/// One entry of `stsd`, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SampleEntry {
+    /// Its type: `avc1`, `hvc1`, `mp4a`, …
+    pub format: FourCc,
+    /// The whole box, header included.
+    pub bytes: Bytes,
+}
+
+/// One row of an edit list (`elst`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Edit {
+    /// How long it lasts, in the movie's timescale; 0 in the last edit of a fragmented file means
+    /// to the end of the media.
+    pub segment_duration: u64,
+    /// Media time (in the media's timescale) that it starts with; `None` is an empty edit.
+    pub media_time: Option<i64>,
+}

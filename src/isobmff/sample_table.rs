@@ -1,0 +1,197 @@
+//! Where a track's samples lie and how long they last, in about ten bytes per sample.
+
+use bytes::Bytes;
+
+use super::FourCc;
+
+/// A sequence with long runs of equal values, as `stts` has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunLength<T> {
+    runs: Vec<(u32, T)>,
+}
+
+impl<T: Copy + PartialEq> RunLength<T> {
+    /// No values.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { runs: Vec::new() }
+    }
+
+    /// Appends `count` times `value`, extending the last run where it is the same.
+    pub fn push(&mut self, count: u32, value: T) {
+        if count == 0 {
+            return;
+        }
+        if let Some((last, same)) = self.runs.last_mut()
+            && *same == value
+            && let Some(sum) = last.checked_add(count)
+        {
+            *last = sum;
+            return;
+        }
+        self.runs.push((count, value));
+    }
+
+    /// The runs: how often, what.
+    #[must_use]
+    pub fn runs(&self) -> &[(u32, T)] {
+        &self.runs
+    }
+
+    /// Every value in turn.
+    pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
+        self.runs
+            .iter()
+            .flat_map(|&(count, value)| std::iter::repeat_n(value, count as usize))
+    }
+
+    /// How many values there are.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.runs.iter().map(|&(count, _)| u64::from(count)).sum()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+}
+
+impl<T: Copy + PartialEq> FromIterator<T> for RunLength<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        let mut runs = Self::new();
+        for value in values {
+            runs.push(1, value);
+        }
+        runs
+    }
+}
+
+/// Sizes of the samples in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SampleSizes {
+    /// `count` samples of `size` bytes each, as PCM has.
+    Fixed {
+        /// Bytes per sample.
+        size: u32,
+        /// Number of samples.
+        count: u32,
+    },
+    /// One size per sample.
+    Each(Vec<u32>),
+}
+
+/// Samples that lie one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    /// Byte offset of its first sample in the file.
+    pub offset: u64,
+    /// Index of its first sample in the track, from 0.
+    pub first: u32,
+    /// Index of its sample entry, from 0.
+    pub entry: u16,
+}
+
+/// A grouping of samples (`sgpd` and `sbgp`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleGroup {
+    /// Grouping type: `roll`, `rap `, `seig`, …
+    pub kind: FourCc,
+    /// `grouping_type_parameter` of `sbgp`, where it has one.
+    pub parameter: Option<u32>,
+    /// The group descriptions, each without a length field.
+    pub descriptions: Vec<Bytes>,
+    /// Per sample, the index of its description from 1; 0 for none. Shorter than the track: the
+    /// rest have none.
+    pub assignment: RunLength<u32>,
+}
+
+/// Every sample of a track, in decode order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleTable {
+    /// Bytes per sample.
+    pub sizes: SampleSizes,
+    /// Decode durations in media ticks (`stts`), one per sample. The first sample decodes at 0.
+    pub durations: RunLength<u32>,
+    /// Composition offsets in media ticks (`ctts`), one per sample; `None`: all 0.
+    pub composition: Option<Vec<i32>>,
+    /// Indexes from 0 of the sync samples (`stss`), rising; `None`: all are.
+    pub sync: Option<Vec<u32>>,
+    /// Chunks in sample order; every sample belongs to the last chunk that starts at or before it.
+    pub chunks: Vec<Chunk>,
+    /// `sdtp`: one byte per sample, where present.
+    pub dependencies: Option<Bytes>,
+    /// Sample groups.
+    pub groups: Vec<SampleGroup>,
+    /// Decode time of the first sample in media ticks: 0, or the first `tfdt` of a fragmented file.
+    pub first_decode_time: u64,
+}
+
+impl SampleTable {
+    /// How many samples there are.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        match &self.sizes {
+            SampleSizes::Fixed { count, .. } => *count,
+            SampleSizes::Each(sizes) => u32::try_from(sizes.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The size in bytes of sample `index`; 0 past the end.
+    #[must_use]
+    pub fn size(&self, index: u32) -> u32 {
+        match &self.sizes {
+            SampleSizes::Fixed { size, count } if index < *count => *size,
+            SampleSizes::Fixed { .. } => 0,
+            SampleSizes::Each(sizes) => sizes.get(index as usize).copied().unwrap_or(0),
+        }
+    }
+
+    /// The bytes of samples `first..end` together.
+    #[must_use]
+    pub fn bytes_of(&self, first: u32, end: u32) -> u64 {
+        match &self.sizes {
+            SampleSizes::Fixed { size, count } => {
+                u64::from(end.min(*count).saturating_sub(first)) * u64::from(*size)
+            }
+            SampleSizes::Each(sizes) => {
+                let end = (end as usize).min(sizes.len());
+                let some = sizes.get(first as usize..end).unwrap_or_default();
+                some.iter().map(|&size| u64::from(size)).sum()
+            }
+        }
+    }
+
+    /// The composition offset of sample `index`.
+    #[must_use]
+    pub fn composition_offset(&self, index: u32) -> i32 {
+        let offsets = self.composition.as_ref();
+        offsets
+            .and_then(|all| all.get(index as usize))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// Whether sample `index` is a sync sample.
+    #[must_use]
+    pub fn is_sync(&self, index: u32) -> bool {
+        self.sync
+            .as_ref()
+            .is_none_or(|all| all.binary_search(&index).is_ok())
+    }
+
+    /// The sum of all durations in media ticks.
+    #[must_use]
+    pub fn duration(&self) -> u64 {
+        let runs = self.durations.runs().iter();
+        runs.map(|&(count, delta)| u64::from(count) * u64::from(delta))
+            .sum()
+    }
+}

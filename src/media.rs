@@ -1,0 +1,109 @@
+//! What a fragment holds, in words shared by every container.
+
+use crate::time::Time;
+
+/// What a stream carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum StreamKind {
+    /// Pictures.
+    Video,
+    /// Sound.
+    Audio,
+    /// Timed text or pictures over the video.
+    Subtitle,
+    /// Anything else that is timed: telemetry, time codes, metadata.
+    Data,
+}
+
+impl std::fmt::Display for StreamKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Subtitle => "subtitle",
+            Self::Data => "data",
+        })
+    }
+}
+
+/// A named point of a fragment or of the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Chapter {
+    /// When it starts, from the beginning of its file.
+    pub start: Time,
+    /// Its title.
+    pub title: String,
+}
+
+/// Codec parameters as libav reports them after looking at the sample entry and a first sample.
+///
+/// Text values are libav's names (`h264`, `High`, `yuv420p`, `bt709`, `fltp`); `None` is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct CodecParameters {
+    /// Codec name: `h264`, `hevc`, `aac`, `mov_text`, …; `unknown` where libav knows none.
+    pub codec: String,
+    /// Profile name, such as `High` or `LC`.
+    pub profile: Option<String>,
+    /// Level in the codec's own numbering.
+    pub level: Option<i32>,
+    /// What a video stream adds.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub video: Option<VideoParameters>,
+    /// What an audio stream adds.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub audio: Option<AudioParameters>,
+    /// libav's `extradata`: the decoder's configuration record.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub extradata: Vec<u8>,
+}
+
+/// Codec parameters of a video stream.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct VideoParameters {
+    /// Coded width in pixels.
+    pub width: u32,
+    /// Coded height in pixels.
+    pub height: u32,
+    /// Pixel format, such as `yuv420p`: subsampling and bit depth.
+    pub pixel_format: Option<String>,
+    /// Width and height of a pixel; 1:1 where the file says nothing.
+    pub sample_aspect: (u32, u32),
+    /// Field order: `progressive`, `tt`, `bb`, `tb`, `bt`.
+    pub field_order: Option<String>,
+    /// Colour range: `tv` or `pc`.
+    pub color_range: Option<String>,
+    /// Colour primaries.
+    pub color_primaries: Option<String>,
+    /// Transfer characteristics.
+    pub color_transfer: Option<String>,
+    /// Matrix coefficients.
+    pub color_space: Option<String>,
+    /// Chroma sample location.
+    pub chroma_location: Option<String>,
+}
+
+/// Codec parameters of an audio stream.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct AudioParameters {
+    /// Effective samples per second and channel (after spectral band replication).
+    pub sample_rate: u32,
+    /// Number of channels.
+    pub channels: u16,
+    /// Channel layout, such as `stereo` or `5.1`.
+    pub channel_layout: String,
+    /// Sample format of the decoded sound, such as `fltp` or `s16`.
+    pub sample_format: Option<String>,
+    /// PCM samples per channel in a coded frame; 0 where it varies or is one (PCM).
+    pub frame_size: u32,
+    /// Bits per sample of raw PCM and lossless codecs; 0 otherwise.
+    pub bits_per_sample: u32,
+}

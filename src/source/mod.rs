@@ -1,0 +1,98 @@
+//! Where a fragment's bytes come from.
+//!
+//! One interface for files, memory, and the remote sources to come: a length, a validator that
+//! changes when the bytes do, and bounded byte ranges as a stream.
+
+mod error;
+mod file;
+mod memory;
+
+use std::{fmt, ops::Range, path::Path, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use futures::{TryStreamExt, future::BoxFuture, stream::BoxStream};
+
+pub use error::SourceError;
+pub use file::FileSource;
+pub use memory::MemorySource;
+
+/// Tells one state of a source's bytes from another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Validator {
+    /// A file's identity and last change: device, inode, and modification and change time in
+    /// nanoseconds.
+    File {
+        /// Device number.
+        device: u64,
+        /// Inode number.
+        inode: u64,
+        /// Modification time in nanoseconds since the epoch.
+        modified: i128,
+        /// Time of the last inode change in nanoseconds since the epoch.
+        changed: i128,
+    },
+    /// An entity tag or a last-modified date, as a server gave it.
+    Tag(String),
+    /// Bytes that cannot change.
+    Immutable,
+}
+
+/// What a source is right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceState {
+    /// Length in bytes.
+    pub len: u64,
+    /// What later reads must still find.
+    pub validator: Validator,
+}
+
+/// A fragment's bytes. Implementations are cheap to clone behind an [`Arc`] and hold no descriptor
+/// or connection between calls, so that thousands of them can exist at once.
+pub trait Source: fmt::Debug + Send + Sync + 'static {
+    /// A name for messages: a path, or a URL without its query.
+    fn name(&self) -> String;
+
+    /// The length and the validator. Called once per join, before any read.
+    fn state(&self) -> BoxFuture<'_, Result<SourceState, SourceError>>;
+
+    /// The bytes of `range`, in order, in pieces of at most 1 MiB; exactly as many as the range
+    /// has, or an error: a short read never looks like the end. Every read is checked against
+    /// `state`, so bytes of a changed source are an error ([`SourceError::Changed`]).
+    fn read(
+        &self,
+        range: Range<u64>,
+        state: &SourceState,
+    ) -> BoxStream<'_, Result<Bytes, SourceError>>;
+
+    /// The path of a local file, where the kernel can move the bytes itself.
+    fn local_path(&self) -> Option<&Path> {
+        None
+    }
+}
+
+/// A source, shared between the stages.
+pub type SharedSource = Arc<dyn Source>;
+
+/// Reads a whole range into one buffer.
+///
+/// # Errors
+/// What the source's read gives.
+pub async fn read_exact(
+    source: &dyn Source,
+    range: Range<u64>,
+    state: &SourceState,
+) -> Result<Bytes, SourceError> {
+    let mut pieces = source.read(range, state);
+    let Some(first) = pieces.try_next().await? else {
+        return Ok(Bytes::new());
+    };
+    let Some(second) = pieces.try_next().await? else {
+        return Ok(first);
+    };
+    let mut whole = BytesMut::from(first);
+    whole.extend_from_slice(&second);
+    while let Some(piece) = pieces.try_next().await? {
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
