@@ -107,6 +107,12 @@ impl Layout {
         &self.pieces
     }
 
+    /// The pieces in output order, by value.
+    #[must_use]
+    pub fn into_pieces(self) -> Vec<Piece> {
+        self.pieces
+    }
+
     /// The parts of the output that make up `range`: each a piece, cut to the range. A range past
     /// the end is cut to it.
     pub fn slice(&self, range: Range<u64>) -> impl Iterator<Item = Piece> + '_ {

@@ -3,18 +3,45 @@
 //! # Pipeline
 //!
 //! The modules, in the order in which a join passes through them; reading them in this order is
-//! reading the program. Box layouts are those of ISO/IEC 14496-12:2022, sample entries of H.264,
-//! HEVC and VVC those of ISO/IEC 14496-15:2022.
+//! reading the program. Box layouts are those of ISO/IEC 14496-12:2022, sample entries of H.264
+//! and HEVC those of ISO/IEC 14496-15:2022.
 
-pub mod time;
+mod concat;
+mod error;
+pub mod options;
 
 pub mod media;
+pub mod time;
 
 pub mod source;
 
+pub mod probe;
+
+pub mod compat;
+
+pub mod placement;
+pub mod plan;
+pub mod timeline;
+
 pub mod isobmff;
 
+mod assemble;
 pub mod layout;
 
+pub mod progress;
+pub mod sink;
+
+pub mod report;
+mod verify;
+
 #[expect(unsafe_code, reason = "the one FFI boundary")]
-pub(crate) mod av;
+mod av;
+
+pub use av::AvError;
+pub use compat::Mismatch;
+pub use concat::{Concat, Planned, Probed};
+pub use error::{Error, MediaError};
+pub use options::Options;
+pub use report::Report;
+pub use sink::Overwrite;
+pub use tokio_util::sync::CancellationToken;

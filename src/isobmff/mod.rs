@@ -9,9 +9,11 @@ use bytes::Bytes;
 
 use crate::{media::Chapter, time::Timescale};
 
-pub(crate) mod boxes;
+pub mod boxes;
+pub mod entry;
 pub mod read;
 pub mod sample_table;
+pub mod write;
 
 pub use sample_table::{Chunk, RunLength, SampleGroup, SampleSizes, SampleTable};
 

@@ -169,6 +169,18 @@ impl SampleTable {
         }
     }
 
+    /// The bytes from the first of samples `first..end`, which must lie in one chunk to be all of
+    /// theirs.
+    #[must_use]
+    pub fn range_of(&self, first: u32, end: u32) -> std::ops::Range<u64> {
+        let after = self.chunks.partition_point(|chunk| chunk.first <= first);
+        let Some(chunk) = after.checked_sub(1).and_then(|at| self.chunks.get(at)) else {
+            return 0..0;
+        };
+        let start = chunk.offset.saturating_add(self.bytes_of(chunk.first, first));
+        start..start.saturating_add(self.bytes_of(first, end))
+    }
+
     /// The composition offset of sample `index`.
     #[must_use]
     pub fn composition_offset(&self, index: u32) -> i32 {

@@ -14,13 +14,13 @@ use futures::{TryStreamExt, future::BoxFuture, stream::BoxStream};
 
 pub use error::SourceError;
 pub use file::FileSource;
+pub(crate) use file::{open_unchanged, unchanged};
 pub use memory::MemorySource;
 
 /// Tells one state of a source's bytes from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Validator {
-    /// A file's identity and last change: device, inode, and modification and change time in
-    /// nanoseconds.
+    /// A file's identity and its last modification.
     File {
         /// Device number.
         device: u64,
@@ -28,8 +28,6 @@ pub enum Validator {
         inode: u64,
         /// Modification time in nanoseconds since the epoch.
         modified: i128,
-        /// Time of the last inode change in nanoseconds since the epoch.
-        changed: i128,
     },
     /// An entity tag or a last-modified date, as a server gave it.
     Tag(String),
@@ -72,6 +70,15 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
 
 /// A source, shared between the stages.
 pub type SharedSource = Arc<dyn Source>;
+
+/// A source and the state in which it was probed: what a layout's ranges are read from.
+#[derive(Debug, Clone)]
+pub struct OpenSource {
+    /// The source.
+    pub source: SharedSource,
+    /// What every read must still find.
+    pub state: SourceState,
+}
 
 /// Reads a whole range into one buffer.
 ///

@@ -1,0 +1,198 @@
+//! The commands.
+
+use std::{io::Write, path::Path, sync::Arc};
+
+use futures::StreamExt;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use media_concat::{
+    CancellationToken, Concat, Error, Overwrite, Planned, Report,
+    progress::{Progress, Stage},
+    source::{FileSource, SharedSource},
+};
+use serde_json::json;
+
+use super::{
+    args::{Check, Join, Plan, Sources},
+    fragments, human,
+    output::{Failure, print_json, say},
+};
+
+pub(super) async fn join(
+    join: Join,
+    json: bool,
+    quiet: bool,
+    cancel: CancellationToken,
+) -> Result<(), Failure> {
+    let to_stdout = join.output == Path::new("-");
+    let bar = Arc::new(bar(quiet || json));
+    let concat = fragments::add(Concat::new(), &join.list).await?;
+    let shown = Arc::clone(&bar);
+    let concat = concat
+        .options(join.options.to_options())
+        .cancel(cancel.clone())
+        .on_progress(move |progress| show(&shown, &progress));
+    if !to_stdout && !join.force {
+        refuse_existing(&join.output)?;
+    }
+    let planned = concat.plan().await?;
+    let report = if to_stdout {
+        stream_out(&planned, &cancel, &bar).await?;
+        planned.report().clone()
+    } else {
+        let overwrite = if join.force { Overwrite::Replace } else { Overwrite::Never };
+        let report = planned.write_file(&join.output, overwrite).await?;
+        if join.verify {
+            let written: SharedSource = Arc::new(FileSource::new(&join.output));
+            planned.verify(&written).await?;
+        }
+        report
+    };
+    bar.finish_and_clear();
+    if to_stdout {
+        // Standard output is the file: the report goes to standard error, where it is wanted.
+        if json {
+            let _ = writeln!(std::io::stderr(), "{:#}", json!(report));
+        }
+    } else if json {
+        print_json(&json!(report));
+    } else if !quiet {
+        say(&human::report(&report, Some(&join.output)));
+    }
+    Ok(())
+}
+
+/// An existing regular file is not replaced without `--force`; pipes and devices are written to.
+fn refuse_existing(output: &Path) -> Result<(), Failure> {
+    match std::fs::symlink_metadata(output) {
+        Ok(_) if std::fs::metadata(output).is_ok_and(|found| found.is_file()) => Err(Failure::io(
+            format!("{} exists: --force replaces it", output.display()),
+        )),
+        _ => Ok(()),
+    }
+}
+
+async fn stream_out(
+    planned: &Planned,
+    cancel: &CancellationToken,
+    bar: &ProgressBar,
+) -> Result<(), Failure> {
+    let total = planned.layout().size();
+    bar.set_length(total);
+    let mut pieces = Box::pin(planned.stream());
+    loop {
+        let piece = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(Error::Cancelled.into()),
+            piece = pieces.next() => piece,
+        };
+        let Some(piece) = piece else {
+            return Ok(());
+        };
+        let piece = piece.map_err(Error::from)?;
+        let length = piece.len() as u64;
+        let write = tokio::task::spawn_blocking(move || {
+            let mut out = std::io::stdout().lock();
+            out.write_all(&piece).and_then(|()| out.flush())
+        });
+        let written = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(Error::Cancelled.into()),
+            written = write => written,
+        };
+        match written {
+            Ok(Ok(())) => bar.inc(length),
+            Ok(Err(error)) => {
+                return Err(Failure::io(format!("standard output cannot be written: {error}")));
+            }
+            Err(_) => return Err(Failure::io("standard output cannot be written".to_owned())),
+        }
+    }
+}
+
+pub(super) async fn plan(
+    plan: Plan,
+    json: bool,
+    cancel: CancellationToken,
+) -> Result<(), Failure> {
+    let concat = fragments::add(Concat::new(), &plan.list).await?;
+    let planned = concat.options(plan.options.to_options()).cancel(cancel).plan().await?;
+    let report: &Report = planned.report();
+    if json {
+        print_json(&json!(report));
+    } else {
+        say(&human::timeline(report));
+        say(&human::report(report, None));
+    }
+    Ok(())
+}
+
+pub(super) async fn probe(
+    sources: Sources,
+    json: bool,
+    cancel: CancellationToken,
+) -> Result<(), Failure> {
+    let probed = list(&sources).cancel(cancel).probe().await?;
+    if json {
+        let all: Vec<_> = probed.fragments().iter().map(human::fragment_json).collect();
+        print_json(&json!(all));
+    } else {
+        probed.fragments().iter().for_each(|fragment| say(&human::fragment(fragment)));
+    }
+    Ok(())
+}
+
+pub(super) async fn check(
+    check: Check,
+    json: bool,
+    cancel: CancellationToken,
+) -> Result<(), Failure> {
+    let concat = list(&check.sources).options(check.options.to_options()).cancel(cancel);
+    let probed = concat.probe().await?;
+    let checked = probed.check();
+    match (&checked, json) {
+        (Ok(matching), true) => print_json(&json!({
+            "compatible": true,
+            "mismatches": [],
+            "warnings": matching.warnings,
+        })),
+        (Ok(matching), false) => {
+            matching.warnings.iter().for_each(|warning| say(&format!("note: {warning}")));
+            say(&format!("{} fragments fit together", probed.fragments().len()));
+        }
+        (Err(mismatches), true) => {
+            print_json(&json!({ "compatible": false, "mismatches": mismatches }));
+        }
+        (Err(mismatches), false) => mismatches.iter().for_each(|one| say(&one.to_string())),
+    }
+    checked.map(|_| ()).map_err(|_| Failure::Unfit)
+}
+
+fn list(sources: &Sources) -> Concat {
+    sources.sources.iter().fold(Concat::new(), |concat, path| {
+        concat.fragment(FileSource::new(path), None)
+    })
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn bar(hidden: bool) -> ProgressBar {
+    if hidden {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let template = "{msg:9} [{bar:40}] {percent:>3} % {bytes}/{total_bytes} {bytes_per_sec}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
+/// Bytes, and only at the very end all of them: the output in place is part of the work.
+fn show(bar: &ProgressBar, progress: &Progress) {
+    if progress.stage == Stage::Probing {
+        bar.set_message("probing");
+        return;
+    }
+    bar.set_message("joining");
+    bar.set_length(progress.bytes_total);
+    bar.set_position(progress.bytes_done);
+}

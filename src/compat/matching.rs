@@ -1,0 +1,214 @@
+//! Which stream of each fragment belongs to which track: by kind, language, then position.
+
+use super::{Entries, Matching, Mismatch, Rule};
+use crate::{
+    isobmff::FourCc,
+    media::StreamKind,
+    options::{OnMissing, Options},
+    probe::{Fragment, Stream},
+    time::{Timescale, common_timescale},
+};
+
+/// A track of the output and the streams that make it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchedTrack {
+    /// What it carries.
+    pub kind: StreamKind,
+    /// Fragment and stream that its header comes from.
+    pub reference: (usize, usize),
+    /// Per fragment, the index of its stream.
+    pub members: Vec<Option<usize>>,
+    /// Its sample entries.
+    pub entries: Entries,
+    /// Ticks per second: every member's tick is a whole number of these.
+    pub timescale: Timescale,
+}
+
+impl MatchedTrack {
+    /// The stream the header comes from.
+    #[must_use]
+    pub fn reference_stream<'a>(&self, fragments: &'a [Fragment]) -> &'a Stream {
+        let (fragment, stream) = self.reference;
+        &fragments[fragment].streams[stream]
+    }
+
+    /// The fragments that have the stream, with it.
+    pub fn streams<'a>(
+        &'a self,
+        fragments: &'a [Fragment],
+    ) -> impl Iterator<Item = (usize, usize, &'a Stream)> {
+        fragments.iter().zip(&self.members).enumerate().filter_map(|(index, (fragment, member))| {
+            member.map(|stream| (index, stream, &fragment.streams[stream]))
+        })
+    }
+}
+
+/// A stream that a fragment lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// The fragment without it.
+    pub fragment: usize,
+    /// Position among the output's tracks.
+    pub track: usize,
+    /// What it would carry.
+    pub kind: StreamKind,
+}
+
+/// Time codes count the whole output from the first fragment's.
+const TIME_CODE: FourCc = FourCc(*b"tmcd");
+
+/// Matches all streams. Video and audio that some fragments lack are mismatches, or noted as
+/// missing; subtitles and data are carried where they are.
+pub(super) fn match_streams(
+    fragments: &[Fragment],
+    options: &Options,
+    mismatches: &mut Vec<Mismatch>,
+) -> Matching {
+    let mut tracks: Vec<MatchedTrack> = Vec::new();
+    let mut warnings = Vec::new();
+    for kind in [StreamKind::Video, StreamKind::Audio, StreamKind::Subtitle, StreamKind::Data] {
+        let of_kind = match_kind(fragments, kind, &mut warnings);
+        count_mismatches(fragments, kind, &of_kind, options, mismatches);
+        tracks.extend(of_kind);
+    }
+    // The order of the first fragment, then what only later ones have.
+    tracks.sort_by_key(|track| track.reference);
+    let missing = tracks
+        .iter()
+        .enumerate()
+        .filter(|(_, track)| track.kind == StreamKind::Audio)
+        .flat_map(|(index, track)| {
+            let without = track.members.iter().enumerate().filter(|(_, member)| member.is_none());
+            without.map(move |(fragment, _)| Missing {
+                fragment,
+                track: index,
+                kind: track.kind,
+            })
+        })
+        .collect();
+    Matching {
+        tracks,
+        missing,
+        warnings,
+    }
+}
+
+fn match_kind(
+    fragments: &[Fragment],
+    kind: StreamKind,
+    warnings: &mut Vec<String>,
+) -> Vec<MatchedTrack> {
+    let mut tracks: Vec<MatchedTrack> = Vec::new();
+    for (index, fragment) in fragments.iter().enumerate() {
+        let mut free: Vec<usize> = (0..fragment.streams.len())
+            .filter(|&stream| fragment.streams[stream].kind == kind)
+            .collect();
+        if index > 0 && kind == StreamKind::Data {
+            free.retain(|&stream| fragment.streams[stream].description.handler != TIME_CODE);
+        }
+        // By language first, then by position; cues and data only join their own kind of sample.
+        for by_language in [true, false] {
+            for track in &mut tracks {
+                if track.members[index].is_some() {
+                    continue;
+                }
+                let reference = track.reference_stream(fragments);
+                let fits = |stream: &Stream| {
+                    let language = stream.language() == reference.language();
+                    let sparse = matches!(kind, StreamKind::Subtitle | StreamKind::Data);
+                    let format = stream.format() == reference.format();
+                    (language || !by_language) && (format || !sparse)
+                };
+                if let Some(at) = free.iter().position(|&stream| fits(&fragment.streams[stream])) {
+                    let stream = free.remove(at);
+                    track.members[index] = Some(stream);
+                    let (theirs, ours) = (fragment.streams[stream].language(), reference.language());
+                    if theirs != ours && theirs != "und" && ours != "und" {
+                        warnings.push(format!(
+                            "fragment {index}, stream {stream} ({kind}): its language {theirs} is \
+                             joined to {ours}"
+                        ));
+                    }
+                }
+            }
+        }
+        for stream in free {
+            let mut members = vec![None; fragments.len()];
+            members[index] = Some(stream);
+            tracks.push(MatchedTrack {
+                kind,
+                reference: (index, stream),
+                members,
+                entries: Entries::default(),
+                timescale: fragment.streams[stream].presentation.timescale,
+            });
+        }
+    }
+    tracks
+}
+
+/// Where the number of video or audio streams differs and may not.
+fn count_mismatches(
+    fragments: &[Fragment],
+    kind: StreamKind,
+    tracks: &[MatchedTrack],
+    options: &Options,
+    mismatches: &mut Vec<Mismatch>,
+) {
+    let filled = kind == StreamKind::Audio && options.on_missing == OnMissing::Fill;
+    if filled || matches!(kind, StreamKind::Subtitle | StreamKind::Data) {
+        return;
+    }
+    let count = |fragment: usize| tracks.iter().filter(|t| t.members[fragment].is_some()).count();
+    let expected = count(0);
+    for fragment in 1..fragments.len() {
+        let found = count(fragment);
+        if found != expected {
+            mismatches.push(Mismatch {
+                fragment,
+                stream: None,
+                kind,
+                rule: Rule::StreamCount,
+                expected: expected.to_string(),
+                found: found.to_string(),
+            });
+        }
+    }
+}
+
+/// The finest timescale any member needs.
+pub(super) fn choose_timescale(
+    fragments: &[Fragment],
+    track: &mut MatchedTrack,
+    mismatches: &mut Vec<Mismatch>,
+) {
+    let mut all: Vec<Timescale> = track
+        .streams(fragments)
+        .map(|(_, _, stream)| stream.presentation.timescale)
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    // A coded frame must be a whole number of ticks: 1024 samples at 44100 Hz are none at 1/1000.
+    if let Some(frame) = track.reference_stream(fragments).coded_frame()
+        && let Some(common) = common_timescale(all.iter().copied())
+        && (u64::from(frame.samples) * u64::from(common.get())) % u64::from(frame.rate.get()) != 0
+    {
+        all.push(frame.rate);
+    }
+    match common_timescale(all) {
+        Some(common) => track.timescale = common,
+        None => {
+            let expected = track.reference_stream(fragments).presentation.timescale;
+            let differs = |s: &Stream| s.presentation.timescale != expected;
+            let found = track.streams(fragments).filter(|(_, _, stream)| differs(stream));
+            mismatches.extend(found.map(|(fragment, stream, other)| Mismatch {
+                fragment,
+                stream: Some(stream),
+                kind: track.kind,
+                rule: Rule::Timescale,
+                expected: expected.to_string(),
+                found: other.presentation.timescale.to_string(),
+            }));
+        }
+    }
+}

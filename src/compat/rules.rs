@@ -1,0 +1,135 @@
+//! What must be equal, stream by stream.
+
+use std::sync::Arc;
+
+use super::{MatchedTrack, Mismatch, Rule};
+use crate::{
+    isobmff::{TrackDescription, entry},
+    media::StreamKind,
+    probe::{Fragment, FrameRate, Stream},
+};
+
+/// Compares every member of a track with the reference.
+pub(super) fn compare(fragments: &[Fragment], track: &MatchedTrack, mismatches: &mut Vec<Mismatch>) {
+    let reference = track.reference_stream(fragments);
+    let expected = facts(reference);
+    // Fragments of one encoder have one description: its facts are looked at once.
+    let mut last: Option<(&Arc<TrackDescription>, Vec<(Rule, String)>)> = None;
+    for (fragment, index, stream) in track.streams(fragments) {
+        if (fragment, index) == track.reference {
+            continue;
+        }
+        let mut differ = |rule, expected: &str, found: &str| {
+            mismatches.push(Mismatch {
+                fragment,
+                stream: Some(index),
+                kind: track.kind,
+                rule,
+                expected: expected.to_owned(),
+                found: found.to_owned(),
+            });
+        };
+        if !Arc::ptr_eq(&stream.description, &reference.description) {
+            let known = last
+                .take()
+                .filter(|(description, _)| Arc::ptr_eq(description, &stream.description));
+            let (_, found) = last.insert(known.unwrap_or_else(|| (&stream.description, facts(stream))));
+            for ((rule, expected), (_, found)) in expected.iter().zip(found.iter()) {
+                // What one side does not say is no difference.
+                if expected != found && !expected.is_empty() && !found.is_empty() {
+                    differ(*rule, expected, found);
+                }
+            }
+        }
+        if let Some((ours, theirs)) = frame_rates_differ(reference, stream) {
+            differ(Rule::FrameRate, &ours, &theirs);
+        }
+    }
+}
+
+/// Everything that must be equal, as text, in a fixed order; empty where unknown.
+fn facts(stream: &Stream) -> Vec<(Rule, String)> {
+    let parameters = &stream.parameters;
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let mut facts = vec![
+        (Rule::Codec, parameters.codec.clone()),
+        (Rule::Profile, text(&parameters.profile)),
+    ];
+    let video = parameters.video.clone().unwrap_or_default();
+    let audio = parameters.audio.clone().unwrap_or_default();
+    let number = |value: u32| if value == 0 { String::new() } else { value.to_string() };
+    match stream.kind {
+        StreamKind::Video => {
+            let (across, down) = video.sample_aspect;
+            facts.extend([
+                (Rule::Resolution, format!("{}x{}", video.width, video.height)),
+                (Rule::SampleAspect, format!("{across}:{down}")),
+                (Rule::PixelFormat, text(&video.pixel_format)),
+                (Rule::FieldOrder, text(&video.field_order)),
+                (Rule::ColorRange, text(&video.color_range)),
+                (Rule::ColorPrimaries, text(&video.color_primaries)),
+                (Rule::ColorTransfer, text(&video.color_transfer)),
+                (Rule::ColorSpace, text(&video.color_space)),
+                (Rule::DisplayMatrix, matrix(&stream.description.matrix)),
+                (Rule::Hdr, carried(stream, &[b"mdcv", b"clli", b"SmDm", b"CoLL"])),
+                (Rule::DolbyVision, carried(stream, &[b"dvcC", b"dvvC", b"dvwC"])),
+                (Rule::Spatial, carried(stream, &[b"st3d", b"sv3d", b"vexu"])),
+            ]);
+        }
+        StreamKind::Audio => facts.extend([
+            (Rule::SampleRate, number(audio.sample_rate)),
+            (Rule::Channels, number(u32::from(audio.channels))),
+            (Rule::ChannelLayout, audio.channel_layout),
+            (Rule::BitsPerSample, number(audio.bits_per_sample)),
+            (Rule::FrameSize, number(audio.frame_size)),
+        ]),
+        StreamKind::Subtitle | StreamKind::Data => {}
+    }
+    facts
+}
+
+/// Boxes of the sample entry that must be equal byte for byte; `none` says that it has none, which
+/// is a difference to having some.
+fn carried(stream: &Stream, kinds: &[&[u8; 4]]) -> String {
+    let Some(first) = stream.description.entries.first() else {
+        return "none".to_owned();
+    };
+    let boxes: Vec<String> = entry::children(&first.bytes, true)
+        .filter(|(kind, _)| kinds.iter().any(|wanted| kind.0 == **wanted))
+        .map(|(kind, payload)| format!("{kind} {}", hex(payload)))
+        .collect();
+    if boxes.is_empty() { "none".to_owned() } else { boxes.join(", ") }
+}
+
+/// Bytes as hexadecimal digits, shortened in the middle of what is too long to compare by eye.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The display matrix in words where it is a plain rotation.
+fn matrix(matrix: &[i32; 9]) -> String {
+    const ONE: i32 = 0x0001_0000;
+    let words = match [matrix[0], matrix[1], matrix[3], matrix[4]] {
+        [ONE, 0, 0, ONE] => "none",
+        [0, ONE, a, 0] if a == -ONE => "rotation by 90 degrees",
+        [a, 0, 0, b] if a == -ONE && b == -ONE => "rotation by 180 degrees",
+        [0, a, ONE, 0] if a == -ONE => "rotation by 270 degrees",
+        _ => return format!("{matrix:?}"),
+    };
+    words.to_owned()
+}
+
+/// Both frame rates, where they differ. Two constant rates must be equal but for rounding of their
+/// timescales; a variable one says little, so it may be off by a tenth.
+fn frame_rates_differ(ours: &Stream, theirs: &Stream) -> Option<(String, String)> {
+    if ours.kind != StreamKind::Video {
+        return None;
+    }
+    let (a, b) = (ours.frame_rate?, theirs.frame_rate?);
+    let constant = a.constant && b.constant;
+    let parts_per_million = if constant { 500 } else { 100_000 };
+    let (a_scaled, b_scaled) = (a.product(&b), b.product(&a));
+    let differ = a_scaled.abs_diff(b_scaled) * 1_000_000 > a_scaled.max(b_scaled) * parts_per_million;
+    let text = |rate: FrameRate| rate.to_string();
+    differ.then(|| (text(a), text(b)))
+}

@@ -1,0 +1,361 @@
+//! A join from beginning to end: the stages on one screen.
+
+use std::{path::Path, sync::Arc};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    assemble::{Sharing, assemble},
+    av,
+    compat::{self, Matching, Mismatch},
+    error::Error,
+    layout::Layout,
+    media::CodecParameters,
+    options::Options,
+    placement::Placement,
+    plan::{self, Plan, Silence},
+    probe::{self, Fragment},
+    progress::{Progress, ProgressSink, Stage},
+    report::Report,
+    sink::{self, Overwrite, SinkError},
+    source::{OpenSource, SharedSource, Source},
+    time::Time,
+    verify,
+};
+
+/// A list of fragments to be joined, and how.
+///
+/// # Example
+/// ```no_run
+/// # async fn example() -> Result<(), media_concat::Error> {
+/// use media_concat::{Concat, Overwrite, source::FileSource};
+///
+/// let report = Concat::new()
+///     .fragment(FileSource::new("intro.mp4"), "0".parse().ok())
+///     .fragment(FileSource::new("main.mp4"), "10".parse().ok())
+///     .write_file("joined.mp4".as_ref(), Overwrite::Never)
+///     .await?;
+/// println!("{} bytes, {} s", report.size, report.duration);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Concat {
+    sources: Vec<SharedSource>,
+    starts: Vec<Option<Time>>,
+    options: Options,
+    progress: ProgressSink,
+    cancel: CancellationToken,
+}
+
+impl Concat {
+    /// No fragments, default options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a fragment. Without a start it begins where the one before it in the list ends.
+    #[must_use]
+    pub fn fragment(self, source: impl Source, start: Option<Time>) -> Self {
+        self.shared_fragment(Arc::new(source), start)
+    }
+
+    /// Adds a fragment whose source is shared already.
+    #[must_use]
+    pub fn shared_fragment(mut self, source: SharedSource, start: Option<Time>) -> Self {
+        self.sources.push(source);
+        self.starts.push(start);
+        self
+    }
+
+    /// Sets the options.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Calls `on_progress` as the join goes on, from whichever thread does the work.
+    #[must_use]
+    pub fn on_progress(mut self, on_progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = ProgressSink::new(on_progress);
+        self
+    }
+
+    /// Stops the join when `token` is cancelled; nothing is left behind.
+    #[must_use]
+    pub fn cancel(mut self, token: CancellationToken) -> Self {
+        self.cancel = token;
+        self
+    }
+
+    /// Probes all fragments, a bounded number at a time.
+    ///
+    /// # Errors
+    /// [`Error::Source`] or [`Error::Media`] for one fragment, [`Error::Fragments`] with all of
+    /// them for several; [`Error::NoFragments`], [`Error::NegativeStart`], [`Error::Limit`].
+    #[tracing::instrument(name = "probe_all", skip_all, fields(fragments = self.sources.len()))]
+    pub async fn probe(&self) -> Result<Probed, Error> {
+        self.validate()?;
+        let session = probe::Session::default();
+        let limits = &self.options.limits;
+        let probes = self.sources.iter().enumerate().map(|(index, source)| {
+            let session = &session;
+            async move { probe::probe(index, source, session, limits).await }
+        });
+        let mut probed = stream::iter(probes).buffered(limits.parallel_probes.max(1));
+        let (mut fragments, mut failures) = (Vec::with_capacity(self.sources.len()), Vec::new());
+        let total = self.sources.len() as u64;
+        loop {
+            let Some(next) = self.cancel.run_until_cancelled(probed.next()).await else {
+                return Err(Error::Cancelled);
+            };
+            match next {
+                Some(Ok(fragment)) => fragments.push(fragment),
+                Some(Err(failure)) => failures.push(failure),
+                None => break,
+            }
+            let done = (fragments.len() + failures.len()) as u64;
+            self.progress.report(Progress::new(Stage::Probing, done, total));
+        }
+        drop(probed);
+        match failures.len() {
+            0 => Ok(Probed {
+                concat: self.clone(),
+                fragments,
+            }),
+            1 => Err(failures.swap_remove(0)),
+            _ => Err(Error::Fragments(failures)),
+        }
+    }
+
+    fn validate(&self) -> Result<(), Error> {
+        if self.sources.is_empty() {
+            return Err(Error::NoFragments);
+        }
+        let limit = self.options.limits.fragments;
+        if self.sources.len() > limit {
+            return Err(Error::Limit {
+                what: "the number of fragments",
+                found: self.sources.len() as u64,
+                limit: limit as u64,
+            });
+        }
+        for (fragment, start) in self.starts.iter().enumerate() {
+            if let Some(start) = *start
+                && start.is_negative()
+            {
+                return Err(Error::NegativeStart { fragment, start });
+            }
+        }
+        Ok(())
+    }
+
+    /// Probes and plans.
+    ///
+    /// # Errors
+    /// As [`Concat::probe`] and [`Probed::plan`].
+    pub async fn plan(&self) -> Result<Planned, Error> {
+        self.probe().await?.plan().await
+    }
+
+    /// Joins into a file, which appears whole under its name or not at all.
+    ///
+    /// # Errors
+    /// As [`Concat::plan`] and [`Planned::write_file`].
+    pub async fn write_file(&self, path: &Path, overwrite: Overwrite) -> Result<Report, Error> {
+        self.plan().await?.write_file(path, overwrite).await
+    }
+}
+
+/// Probed fragments.
+#[derive(Debug, Clone)]
+pub struct Probed {
+    concat: Concat,
+    fragments: Vec<Fragment>,
+}
+
+impl Probed {
+    /// The fragments, in the caller's order.
+    #[must_use]
+    pub fn fragments(&self) -> &[Fragment] {
+        &self.fragments
+    }
+
+    /// Whether all fragments share one format.
+    ///
+    /// # Errors
+    /// Every difference of every fragment.
+    pub fn check(&self) -> Result<Matching, Vec<Mismatch>> {
+        compat::check(&self.fragments, &self.concat.options)
+    }
+
+    /// Plans the join: from here on size, duration and every seam are known.
+    ///
+    /// # Errors
+    /// [`Error::Incompatible`], [`Error::Seams`], [`Error::Limit`], [`Error::Timeline`],
+    /// [`Error::Header`].
+    #[tracing::instrument(name = "plan", skip_all)]
+    pub async fn plan(self) -> Result<Planned, Error> {
+        let Self { concat, fragments } = self;
+        let checked = compat::check(&fragments, &concat.options);
+        let matching = checked.map_err(|mismatches| Error::Incompatible { mismatches })?;
+        let mut silences = vec![Silence::Unknown; matching.tracks.len()];
+        let make = |silences: &[Silence]| {
+            plan::plan(&fragments, &concat.starts, &matching, silences, &concat.options)
+        };
+        let mut plan = make(&silences)?;
+        // Only a plan tells whether silence is needed; where it cannot be had, another plan is.
+        if silence(&fragments, &matching, &plan, &mut silences).await {
+            plan = make(&silences)?;
+        }
+        let layout = assemble(&fragments, &plan, None)?;
+        let limit = concat.options.limits.output_bytes;
+        if layout.size() > limit {
+            return Err(Error::Limit {
+                what: "the output's size in bytes",
+                found: layout.size(),
+                limit,
+            });
+        }
+        let report = Report::new(&fragments, &plan, &matching.missing, &layout)?;
+        let sources = fragments.iter().zip(&concat.sources);
+        let sources = sources.map(|(fragment, source)| OpenSource {
+            source: Arc::clone(source),
+            state: fragment.state.clone(),
+        });
+        Ok(Planned {
+            sources: sources.collect(),
+            layout: Arc::new(layout),
+            concat,
+            fragments,
+            plan,
+            report,
+        })
+    }
+}
+
+/// Has libav encode silence for the tracks whose plan asks for it. Returns whether any silence is
+/// known now that was not.
+async fn silence(
+    fragments: &[Fragment],
+    matching: &Matching,
+    plan: &Plan,
+    silences: &mut [Silence],
+) -> bool {
+    let mut learned = false;
+    for planned in &plan.tracks {
+        let unknown = planned.silence == Silence::Unknown && planned.silent_frames() > 0;
+        let at = matching.tracks.iter().position(|track| *track == planned.matched);
+        let (true, Some(at)) = (unknown, at) else {
+            continue;
+        };
+        let reference = planned.matched.reference_stream(fragments);
+        let mut parameters = CodecParameters::clone(&reference.parameters);
+        if let Some(audio) = &mut parameters.audio {
+            // The sample table knows best how long this stream's frames are.
+            audio.frame_size = reference.pcm_samples_per_frame();
+        }
+        let encoded = tokio::task::spawn_blocking(move || av::silent_frame(&parameters)).await;
+        silences[at] = match encoded {
+            Ok(Ok(frame)) => Silence::Frame(frame),
+            _ => Silence::Unavailable,
+        };
+        learned = true;
+    }
+    learned
+}
+
+/// A planned join, ready to be written any number of times.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    concat: Concat,
+    fragments: Vec<Fragment>,
+    plan: Plan,
+    layout: Arc<Layout>,
+    sources: Arc<[OpenSource]>,
+    report: Report,
+}
+
+impl Planned {
+    /// What the output will be: its size, its duration, every seam.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The output as literal bytes and source ranges.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Where each fragment is, and how they meet.
+    #[must_use]
+    pub fn placement(&self) -> &Placement {
+        &self.plan.placement
+    }
+
+    /// The whole plan, track by track.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The output in order. Nothing is read that is not asked for.
+    pub fn stream(&self) -> impl Stream<Item = Result<Bytes, SinkError>> + Send + 'static + use<> {
+        self.read(0..self.layout.size())
+    }
+
+    /// Any byte range of the output, without making the rest of it.
+    pub fn read(
+        &self,
+        range: std::ops::Range<u64>,
+    ) -> impl Stream<Item = Result<Bytes, SinkError>> + Send + 'static + use<> {
+        sink::stream(Arc::clone(&self.layout), Arc::clone(&self.sources), range)
+    }
+
+    /// Writes a file, which appears whole under its name or not at all. Where the filesystem can
+    /// share bytes between files, large ranges are placed so that it does, which adds padding of
+    /// less than a block for each of them to the planned size.
+    ///
+    /// # Errors
+    /// [`Error::Sink`], [`Error::Header`].
+    #[tracing::instrument(name = "write", skip_all, fields(path = %path.display()))]
+    pub async fn write_file(&self, path: &Path, overwrite: Overwrite) -> Result<Report, Error> {
+        let block = sink::sharing_block_size(path, &self.sources).await;
+        let layout = match block {
+            Some(block) => Arc::new(assemble(&self.fragments, &self.plan, Some(Sharing { block }))?),
+            None => Arc::clone(&self.layout),
+        };
+        let size = layout.size();
+        let written = sink::write_file(
+            layout,
+            Arc::clone(&self.sources),
+            path,
+            overwrite,
+            self.concat.progress.clone(),
+            self.concat.cancel.clone(),
+        )
+        .await?;
+        Ok(Report {
+            size,
+            bytes_shared: written.bytes_shared,
+            bytes_copied: written.bytes_copied,
+            bytes_generated: written.bytes_generated,
+            ..self.report.clone()
+        })
+    }
+
+    /// Reads an output that was written by this plan and compares it with the plan: its tracks,
+    /// how many samples each has, and how long they last.
+    ///
+    /// # Errors
+    /// [`Error::Verify`] with the first difference, or what probing the output gives.
+    pub async fn verify(&self, output: &SharedSource) -> Result<(), Error> {
+        verify::verify(&self.plan, output).await
+    }
+}

@@ -1,0 +1,159 @@
+//! Why a join failed.
+
+use crate::{
+    av::AvError,
+    compat::Mismatch,
+    isobmff::{read::ReadError, write::TooLarge},
+    placement::RefusedSeam,
+    sink::SinkError,
+    source::SourceError,
+    time::{OutOfRange, Time},
+};
+
+/// Why a join failed. Nothing of an output exists when a call returns this.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The list of fragments is empty.
+    #[error("there are no fragments")]
+    NoFragments,
+    /// A start is negative.
+    #[error("fragment {fragment}: its start of {start} s is before 0")]
+    NegativeStart {
+        /// Index in the caller's list.
+        fragment: usize,
+        /// The start.
+        start: Time,
+    },
+    /// Bytes of a fragment could not be had.
+    #[error("fragment {fragment} ({name}) cannot be read")]
+    Source {
+        /// Index in the caller's list.
+        fragment: usize,
+        /// Its source.
+        name: String,
+        /// Why.
+        source: SourceError,
+    },
+    /// A fragment is not what can be joined.
+    #[error("fragment {fragment} ({name}) is refused")]
+    Media {
+        /// Index in the caller's list.
+        fragment: usize,
+        /// Its source.
+        name: String,
+        /// Why.
+        source: MediaError,
+    },
+    /// More than one fragment could not be probed.
+    #[error("{} fragments cannot be used", .0.len())]
+    Fragments(Vec<Self>),
+    /// Fragments differ in format.
+    #[error("the fragments do not fit together: {} {}", .mismatches.len(), if .mismatches.len() == 1 { "difference" } else { "differences" })]
+    Incompatible {
+        /// Every difference of every fragment.
+        mismatches: Vec<Mismatch>,
+    },
+    /// Seams that the policies refuse.
+    #[error("{} of the seams {} refused", .0.len(), if .0.len() == 1 { "is" } else { "are" })]
+    Seams(Vec<RefusedSeam>),
+    /// A limit is exceeded.
+    #[error("{what} is {found}, above the limit of {limit}")]
+    Limit {
+        /// Which.
+        what: &'static str,
+        /// How much there is.
+        found: u64,
+        /// How much there may be.
+        limit: u64,
+    },
+    /// A time of the output does not fit 64 bits of ticks.
+    #[error("the timeline cannot be expressed in ticks")]
+    Timeline(#[from] OutOfRange),
+    /// The output's header cannot be written.
+    #[error("the output's header cannot be written")]
+    Header(#[from] TooLarge),
+    /// The output could not be written.
+    #[error("the output cannot be written")]
+    Sink(#[from] SinkError),
+    /// The written output is not the planned one.
+    #[error("the output differs from its plan: {what} is {found}, planned was {expected}")]
+    Verify {
+        /// In what.
+        what: String,
+        /// As planned.
+        expected: String,
+        /// As found.
+        found: String,
+    },
+    /// The caller cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl Error {
+    /// Whether fragments differ in format.
+    #[must_use]
+    pub fn is_incompatible(&self) -> bool {
+        matches!(self, Self::Incompatible { .. })
+    }
+
+    /// Whether the caller cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Cancelled => true,
+            Self::Sink(error) => error.is_cancelled(),
+            _ => false,
+        }
+    }
+
+    /// Whether a policy or a limit refused what could otherwise be done.
+    #[must_use]
+    pub fn is_policy(&self) -> bool {
+        matches!(self, Self::Seams(_) | Self::Limit { .. } | Self::NegativeStart { .. })
+    }
+
+    /// Whether a fragment's content is at fault.
+    #[must_use]
+    pub fn is_media(&self) -> bool {
+        match self {
+            Self::Media { .. } => true,
+            Self::Fragments(all) => all.iter().all(Self::is_media),
+            _ => false,
+        }
+    }
+}
+
+/// Why a fragment's content is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MediaError {
+    /// Its index is damaged, missing, or not of an ISO base media file.
+    #[error(transparent)]
+    Index(#[from] ReadError),
+    /// libav cannot tell the parameters of a stream.
+    #[error("stream {stream}: its codec parameters cannot be found")]
+    Codec {
+        /// Index of the stream.
+        stream: usize,
+        /// Why.
+        source: AvError,
+    },
+    /// A first sample is too large to be looked at.
+    #[error("stream {stream}: its first sample has {size} bytes, above the limit of {limit}")]
+    LargeSample {
+        /// Index of the stream.
+        stream: usize,
+        /// Its size.
+        size: u64,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// A time does not fit.
+    #[error("a time of it does not fit 64 bits of ticks")]
+    Time(#[from] OutOfRange),
+    /// It has nothing to be joined.
+    #[error("it presents no video and no audio")]
+    Nothing,
+}

@@ -1,0 +1,301 @@
+//! `moof`: samples in movie fragments (ISO/IEC 14496-12 § 8.8).
+
+use super::{ReadError, tables::sample_groups};
+use crate::isobmff::{
+    Chunk, FourCc, RunLength, SampleGroup, SampleSizes, SampleTable,
+    boxes::{Boxed, BoxError, Fields, boxes},
+};
+
+const TRAF: FourCc = FourCc(*b"traf");
+/// `sample_is_non_sync_sample` among the sample flags.
+const NON_SYNC: u32 = 0x0001_0000;
+/// Group descriptions of a fragment's own are numbered from here.
+const LOCAL_DESCRIPTIONS: u32 = 0x1_0000;
+
+/// What samples are like where nothing else is said.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Defaults {
+    entry: u32,
+    duration: u32,
+    size: u32,
+    flags: u32,
+}
+
+impl Defaults {
+    /// A track's `trex`.
+    pub(super) fn parse(found: &Boxed<'_>) -> Result<(u32, Self), BoxError> {
+        let mut fields = Fields::new(found.kind, found.payload);
+        fields.version()?;
+        let track = fields.u32()?;
+        let defaults = Self {
+            entry: fields.u32()?,
+            duration: fields.u32()?,
+            size: fields.u32()?,
+            flags: fields.u32()?,
+        };
+        Ok((track, defaults))
+    }
+}
+
+/// The samples of one track's fragments so far.
+#[derive(Debug)]
+pub(super) struct FragmentSamples {
+    defaults: Defaults,
+    sizes: Vec<u32>,
+    /// Runs of equal durations.
+    durations: RunLength<u32>,
+    /// The last sample's duration is kept apart: the next fragment's decode time corrects it.
+    last_duration: Option<u32>,
+    composition: Vec<i32>,
+    any_composition: bool,
+    sync: Vec<u32>,
+    chunks: Vec<Chunk>,
+    groups: Vec<SampleGroup>,
+    first_decode_time: Option<u64>,
+    /// Decode time behind the last sample.
+    next: u64,
+}
+
+impl FragmentSamples {
+    pub(super) fn new(defaults: Defaults) -> Self {
+        Self {
+            defaults,
+            sizes: Vec::new(),
+            durations: RunLength::new(),
+            last_duration: None,
+            composition: Vec::new(),
+            any_composition: false,
+            sync: Vec::new(),
+            chunks: Vec::new(),
+            groups: Vec::new(),
+            first_decode_time: None,
+            next: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.sizes.len() as u64
+    }
+
+    /// The track a `traf` belongs to.
+    pub(super) fn track_id(found: &Boxed<'_>) -> Result<u32, ReadError> {
+        for child in boxes(TRAF, found.payload) {
+            let child = child?;
+            if child.kind.0 == *b"tfhd" {
+                let mut fields = Fields::new(child.kind, child.payload);
+                fields.version()?;
+                return Ok(fields.u32()?);
+            }
+        }
+        Err(ReadError::Missing { track: 0, kind: FourCc(*b"tfhd") })
+    }
+
+    /// Adds the samples of a `traf`. `moof` is where its movie fragment begins, `follows` where the
+    /// data of the track fragment before it ends. Returns where its own data ends.
+    pub(super) fn add(
+        &mut self,
+        track: u32,
+        found: &Boxed<'_>,
+        moof: u64,
+        follows: u64,
+    ) -> Result<u64, ReadError> {
+        let mut defaults = self.defaults;
+        let mut base = follows;
+        let mut at = follows;
+        let first = u32::try_from(self.sizes.len()).unwrap_or(u32::MAX);
+        for child in boxes(TRAF, found.payload) {
+            let child = child?;
+            let mut fields = Fields::new(child.kind, child.payload);
+            match &child.kind.0 {
+                b"tfhd" => {
+                    let (_, flags) = fields.version()?;
+                    fields.u32()?;
+                    if flags & 0x02_0000 != 0 {
+                        base = moof;
+                    }
+                    if flags & 0x01 != 0 {
+                        base = fields.u64()?;
+                    }
+                    for (flag, value) in [
+                        (0x02, &mut defaults.entry),
+                        (0x08, &mut defaults.duration),
+                        (0x10, &mut defaults.size),
+                        (0x20, &mut defaults.flags),
+                    ] {
+                        if flags & flag != 0 {
+                            *value = fields.u32()?;
+                        }
+                    }
+                    at = base;
+                }
+                b"tfdt" => {
+                    let (version, _) = fields.version()?;
+                    self.decode_time(track, fields.wide(version == 1)?)?;
+                }
+                b"trun" => at = self.run(track, &mut fields, &defaults, base, at)?,
+                b"saiz" | b"saio" | b"senc" => {
+                    return Err(ReadError::Encrypted { track, kind: child.kind });
+                }
+                _ => {}
+            }
+        }
+        self.groups(first, sample_groups(TRAF, found.payload)?);
+        Ok(at)
+    }
+
+    /// A fragment's first decode time: the last sample before it lasts until then.
+    fn decode_time(&mut self, track: u32, time: u64) -> Result<(), ReadError> {
+        if self.first_decode_time.is_none() {
+            self.first_decode_time = Some(time);
+            self.next = time;
+            return Ok(());
+        }
+        if let Some(last) = self.last_duration {
+            let begins = self.next - u64::from(last);
+            let lasts = time.checked_sub(begins).and_then(|lasts| u32::try_from(lasts).ok());
+            let Some(lasts) = lasts else {
+                return Err(ReadError::Inconsistent {
+                    track,
+                    what: "a fragment's decode time ('tfdt')",
+                    found: time,
+                    expected: self.next,
+                });
+            };
+            self.last_duration = Some(lasts);
+            self.next = time;
+        }
+        Ok(())
+    }
+
+    fn run(
+        &mut self,
+        track: u32,
+        fields: &mut Fields<'_>,
+        defaults: &Defaults,
+        base: u64,
+        follows: u64,
+    ) -> Result<u64, ReadError> {
+        let (_, flags) = fields.version()?;
+        let count = fields.u32()?;
+        let mut at = follows;
+        if flags & 0x01 != 0 {
+            let offset = i64::from(fields.i32()?);
+            at = base.checked_add_signed(offset).ok_or(ReadError::Inconsistent {
+                track,
+                what: "a run's data offset before its base",
+                found: offset.unsigned_abs(),
+                expected: base,
+            })?;
+        }
+        let first_flags = if flags & 0x04 != 0 { Some(fields.u32()?) } else { None };
+        let widths = [0x100, 0x200, 0x400, 0x800].map(|flag| flags & flag != 0);
+        let width = widths.iter().filter(|&&there| there).count() * 4;
+        // A run without any field per sample is bounded by its file: every sample has bytes there.
+        if width == 0 && (defaults.size == 0 || count > 1 << 28) {
+            return Err(ReadError::Inconsistent {
+                track,
+                what: "the number of samples without a size in a run ('trun')",
+                found: u64::from(count),
+                expected: 0,
+            });
+        }
+        let rows = fields.table(count, width)?;
+        let entry = defaults.entry.checked_sub(1).and_then(|entry| u16::try_from(entry).ok());
+        self.chunks.push(Chunk {
+            offset: at,
+            first: u32::try_from(self.sizes.len()).unwrap_or(u32::MAX),
+            entry: entry.unwrap_or(u16::MAX),
+        });
+        for index in 0..count {
+            let row = rows.get(index as usize * width..).unwrap_or_default();
+            let mut row = Fields::new(FourCc(*b"trun"), row);
+            let mut field = |there: bool, default: u32| if there { row.u32() } else { Ok(default) };
+            let duration = field(widths[0], defaults.duration)?;
+            let size = field(widths[1], defaults.size)?;
+            let default_flags = first_flags.filter(|_| index == 0).unwrap_or(defaults.flags);
+            let sample_flags = field(widths[2], default_flags)?;
+            let offset = field(widths[3], 0)?;
+            self.push(duration, size, sample_flags, offset as i32);
+            at = at.saturating_add(u64::from(size));
+        }
+        Ok(at)
+    }
+
+    fn push(&mut self, duration: u32, size: u32, flags: u32, composition: i32) {
+        if flags & NON_SYNC == 0 {
+            self.sync.push(u32::try_from(self.sizes.len()).unwrap_or(u32::MAX));
+        }
+        if let Some(last) = self.last_duration.replace(duration) {
+            self.durations.push(1, last);
+        }
+        self.sizes.push(size);
+        self.any_composition |= composition != 0;
+        if self.any_composition {
+            self.composition.resize(self.sizes.len() - 1, 0);
+            self.composition.push(composition);
+        }
+        self.next = self.next.saturating_add(u64::from(duration));
+    }
+
+    /// Adds a fragment's assignments; its own descriptions are numbered behind those before.
+    fn groups(&mut self, first: u32, found: Vec<SampleGroup>) {
+        for group in found {
+            let same = |known: &SampleGroup| known.kind == group.kind && known.parameter == group.parameter;
+            let at = self.groups.iter().position(same).unwrap_or_else(|| {
+                self.groups.push(SampleGroup {
+                    descriptions: Vec::new(),
+                    assignment: RunLength::new(),
+                    ..group.clone()
+                });
+                self.groups.len() - 1
+            });
+            let known = &mut self.groups[at];
+            let behind = u32::try_from(known.descriptions.len()).unwrap_or(u32::MAX);
+            known.descriptions.extend(group.descriptions.iter().cloned());
+            let unassigned = u64::from(first).saturating_sub(known.assignment.len());
+            known.assignment.push(u32::try_from(unassigned).unwrap_or(0), 0);
+            for &(count, index) in group.assignment.runs() {
+                let local = index.checked_sub(LOCAL_DESCRIPTIONS);
+                known.assignment.push(count, local.map_or(0, |index| behind.saturating_add(index)));
+            }
+        }
+    }
+
+    /// Puts the fragments' samples behind those of `moov`.
+    pub(super) fn append_to(mut self, track: u32, table: &mut SampleTable) -> Result<(), ReadError> {
+        if self.sizes.is_empty() {
+            return Ok(());
+        }
+        if !table.is_empty() {
+            return Err(ReadError::Inconsistent {
+                track,
+                what: "the number of samples in 'moov' beside movie fragments",
+                found: u64::from(table.len()),
+                expected: 0,
+            });
+        }
+        if let Some(last) = self.last_duration {
+            self.durations.push(1, last);
+        }
+        if self.any_composition {
+            self.composition.resize(self.sizes.len(), 0);
+            table.composition = Some(self.composition);
+        }
+        table.sync = (self.sync.len() < self.sizes.len()).then_some(self.sync);
+        self.chunks.retain(|chunk| (chunk.first as usize) < self.sizes.len());
+        self.chunks.dedup_by(|next, chunk| {
+            // A run without samples begins where the next one does.
+            let empty = next.first == chunk.first;
+            if empty {
+                *chunk = *next;
+            }
+            empty
+        });
+        table.durations = self.durations;
+        table.chunks = self.chunks;
+        table.groups = self.groups;
+        table.first_decode_time = self.first_decode_time.unwrap_or(0);
+        table.sizes = SampleSizes::Each(self.sizes);
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! What a caller can choose, with the defaults.
+
+use crate::time::Time;
+pub use crate::timeline::audio::AudioSeams;
+
+/// What to do where a fragment starts later than the one before it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnGap {
+    /// The last picture is held, sound is silent. The default.
+    #[default]
+    Fill,
+    /// The rest moves up.
+    Close,
+    /// The join is refused.
+    Error,
+}
+
+/// What to do where a fragment starts before the one before it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnOverlap {
+    /// The join is refused, so that nothing is lost silently. The default.
+    #[default]
+    Error,
+    /// The later fragment wins.
+    Trim,
+    /// The rest moves back.
+    Shift,
+}
+
+/// What to do where a fragment lacks a stream that others have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnMissing {
+    /// The join is refused. The default.
+    #[default]
+    Error,
+    /// A missing audio stream is silent there; a missing video stream is still refused.
+    Fill,
+}
+
+/// How differing H.264 and HEVC parameter sets are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ParameterSets {
+    /// One `avc3` or `hev1` sample entry, each fragment's own sets before each of its sync samples.
+    /// Plays in browsers. The default.
+    #[default]
+    InBand,
+    /// One `avc1` or `hvc1` sample entry per configuration, QuickTime's way; Chromium stops at
+    /// the change.
+    Entries,
+}
+
+/// Bounds on what a join may take; what exceeds one is refused by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Fragments in a join: 100,000.
+    pub fragments: usize,
+    /// Streams in a fragment: 64.
+    pub streams: usize,
+    /// Samples in a fragment: 2^31 (12 hours of 48 kHz PCM, where every PCM sample counts).
+    pub samples: u64,
+    /// Bytes of a fragment's index: 1 GiB.
+    pub index_bytes: u64,
+    /// Bytes of the output: 1 TiB.
+    pub output_bytes: u64,
+    /// Length of the output: 31 days.
+    pub duration: Time,
+    /// Fragments probed at the same time: 16.
+    pub parallel_probes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fragments: 100_000,
+            streams: 64,
+            samples: 1 << 31,
+            index_bytes: 1 << 30,
+            output_bytes: 1 << 40,
+            duration: Time::from_secs(31 * 86_400),
+            parallel_probes: 16,
+        }
+    }
+}
+
+/// How to join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// How far a fragment may start from the end of the one before it and still be a plain seam:
+    /// 0.2 s.
+    pub tolerance: Time,
+    /// Beyond the tolerance, later.
+    pub on_gap: OnGap,
+    /// Beyond the tolerance, earlier.
+    pub on_overlap: OnOverlap,
+    /// Streams that some fragments lack.
+    pub on_missing: OnMissing,
+    /// Which clock of the sound is exact.
+    pub audio_seams: AudioSeams,
+    /// Where differing parameter sets go.
+    pub parameter_sets: ParameterSets,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tolerance: Time::from_ticks(1, std::num::NonZeroU32::MIN.saturating_add(4)),
+            on_gap: OnGap::default(),
+            on_overlap: OnOverlap::default(),
+            on_missing: OnMissing::default(),
+            audio_seams: AudioSeams::default(),
+            parameter_sets: ParameterSets::default(),
+            limits: Limits::default(),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The whole join before a media byte moves: places, seams, and every track's timeline. Pure.
+
+use bytes::Bytes;
+
+use crate::{
+    compat::{MatchedTrack, Matching},
+    error::Error,
+    isobmff::{FourCc, SampleSizes},
+    media::{Chapter, StreamKind},
+    options::Options,
+    placement::{Placement, Requested, place},
+    probe::Fragment,
+    time::Time,
+    timeline::{
+        Payload, Placed, TrackTimeline, audio, audio::AudioRules, sparse, ticks, video,
+    },
+};
+
+/// What a pause between cues is written as: an empty `tx3g` text, an empty WebVTT box.
+const BLANKS: [(FourCc, &[u8]); 2] = [
+    (FourCc(*b"tx3g"), &[0, 0]),
+    (FourCc(*b"wvtt"), &[0, 0, 0, 8, b'v', b't', b't', b'e']),
+];
+
+/// Silence for one track.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Silence {
+    /// It is not known yet whether it can be had; the plan may ask for it.
+    Unknown,
+    /// These bytes are one coded frame or one PCM sample of it.
+    Frame(Bytes),
+    /// It cannot be had: the frame before a hole is stretched instead.
+    Unavailable,
+}
+
+/// A planned join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Places and seams.
+    pub placement: Placement,
+    /// The tracks of the output.
+    pub tracks: Vec<PlannedTrack>,
+    /// Chapters of all fragments, on the output's timeline.
+    pub chapters: Vec<Chapter>,
+    /// Where the output ends.
+    pub duration: Time,
+    /// What is worth knowing.
+    pub warnings: Vec<String>,
+}
+
+/// One track of a planned join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedTrack {
+    /// Which streams make it.
+    pub matched: MatchedTrack,
+    /// When what is written and shown.
+    pub timeline: TrackTimeline,
+    /// Its silence, for audio.
+    pub silence: Silence,
+    /// Its empty sample, for subtitles that have one.
+    pub blank: Option<Bytes>,
+}
+
+impl PlannedTrack {
+    /// Silent frames that the timeline asks for.
+    #[must_use]
+    pub fn silent_frames(&self) -> u64 {
+        let silence = self.timeline.runs.iter().map(|run| match run.payload {
+            Payload::Silence(count) => count,
+            _ => 0,
+        });
+        silence.sum()
+    }
+}
+
+/// Places the fragments and plans every track. `silences` says for each track of the matching what
+/// silence there is.
+///
+/// # Errors
+/// [`Error::Seams`] with every seam that the policies refuse, [`Error::Limit`], and
+/// [`Error::Timeline`].
+pub fn plan(
+    fragments: &[Fragment],
+    starts: &[Option<Time>],
+    matching: &Matching,
+    silences: &[Silence],
+    options: &Options,
+) -> Result<Plan, Error> {
+    let requested: Vec<Requested> = fragments
+        .iter()
+        .zip(starts)
+        .map(|(fragment, &start)| Requested {
+            start,
+            length: fragment.length,
+        })
+        .collect();
+    let placement = place(&requested, options)?;
+    if !placement.refused.is_empty() {
+        return Err(Error::Seams(placement.refused));
+    }
+    let duration = placement.places.last().map_or(Time::ZERO, |last| last.end);
+    if duration > options.limits.duration {
+        let seconds = |time: Time| u64::try_from(time.as_nanos() / 1_000_000_000).unwrap_or(0);
+        return Err(Error::Limit {
+            what: "the output's duration in seconds",
+            found: seconds(duration),
+            limit: seconds(options.limits.duration),
+        });
+    }
+    let mut warnings = matching.warnings.clone();
+    let mut tracks = Vec::with_capacity(matching.tracks.len());
+    for (matched, silence) in matching.tracks.iter().zip(silences) {
+        let track = plan_track(fragments, &placement, matched, silence, duration, options)?;
+        if track.timeline.runs.is_empty() {
+            warnings.push(format!("a {} track is left out: nothing of it is shown", matched.kind));
+            continue;
+        }
+        if matched.kind == StreamKind::Video && track.timeline.edits.len() > 2 {
+            warnings.push(
+                "hidden pictures are kept hidden by an edit list: some players show the next \
+                 picture when seeking within 0.1 s before such a seam"
+                    .to_owned(),
+            );
+        }
+        tracks.push(track);
+    }
+    Ok(Plan {
+        chapters: chapters(fragments, &placement)?,
+        placement,
+        tracks,
+        duration,
+        warnings,
+    })
+}
+
+fn plan_track(
+    fragments: &[Fragment],
+    placement: &Placement,
+    matched: &MatchedTrack,
+    silence: &Silence,
+    duration: Time,
+    options: &Options,
+) -> Result<PlannedTrack, Error> {
+    let placed: Vec<Placed<'_>> = placement
+        .places
+        .iter()
+        .map(|place| {
+            let fragment = &fragments[place.fragment];
+            let member = matched.members[place.fragment];
+            Placed {
+                start: place.start,
+                cut: place.cut,
+                end: place.end,
+                zero: fragment.zero,
+                stream: member.map(|stream| &fragment.streams[stream].presentation),
+            }
+        })
+        .collect();
+    let reference = matched.reference_stream(fragments);
+    let blank = BLANKS
+        .iter()
+        .find(|(format, _)| reference.format() == Some(*format))
+        .map(|(_, bytes)| Bytes::from_static(bytes));
+    let mut silence = silence.clone();
+    let timeline = match matched.kind {
+        StreamKind::Video => video::plan(&placed, matched.timescale)?,
+        StreamKind::Audio => {
+            if let Some(pcm) = pcm_silence(fragments, matched) {
+                silence = Silence::Frame(pcm);
+            }
+            let rules = AudioRules {
+                timescale: matched.timescale,
+                frame: reference.frame_ticks(matched.timescale),
+                seams: options.audio_seams,
+                silence: silence != Silence::Unavailable,
+            };
+            audio::plan(&placed, rules, duration)?
+        }
+        StreamKind::Subtitle | StreamKind::Data => {
+            sparse::plan(&placed, matched.timescale, blank.is_some())?
+        }
+    };
+    let mut timeline = timeline;
+    if reference.description.handler == FourCc(*b"tmcd") {
+        last_to_the_end(&mut timeline, duration)?;
+    }
+    Ok(PlannedTrack {
+        matched: matched.clone(),
+        timeline,
+        silence,
+        blank,
+    })
+}
+
+/// A time code's one sample counts on to the end of the output.
+fn last_to_the_end(timeline: &mut TrackTimeline, duration: Time) -> Result<(), Error> {
+    let end = ticks(duration, timeline.timescale)?;
+    let shown = timeline.presented_end();
+    if let (Some(run), Some(edit)) = (timeline.runs.last_mut(), timeline.edits.last_mut())
+        && end > shown
+    {
+        run.end += end - shown;
+        edit.duration += end - shown;
+    }
+    Ok(())
+}
+
+/// One PCM sample of silence; `None` where the track is not PCM.
+fn pcm_silence(fragments: &[Fragment], matched: &MatchedTrack) -> Option<Bytes> {
+    let reference = matched.reference_stream(fragments);
+    let codec = reference.parameters.codec.as_str();
+    let value = match codec.strip_prefix("pcm_")? {
+        "u8" => 0x80,
+        "alaw" => 0xD5,
+        "mulaw" => 0xFF,
+        _ => 0,
+    };
+    match reference.presentation.samples.sizes {
+        SampleSizes::Fixed { size, .. } => Some(Bytes::from(vec![value; size as usize])),
+        SampleSizes::Each(_) => None,
+    }
+}
+
+/// Chapters of all fragments, each moved with its fragment and cut at the next.
+fn chapters(fragments: &[Fragment], placement: &Placement) -> Result<Vec<Chapter>, Error> {
+    let mut chapters = Vec::new();
+    for place in &placement.places {
+        let fragment = &fragments[place.fragment];
+        let end = place.cut.unwrap_or(place.end).min(place.end);
+        for chapter in &fragment.chapters {
+            let own = chapter.start.minus(fragment.zero)?.max(Time::ZERO);
+            let start = place.start.plus(own)?;
+            if start < end {
+                chapters.push(Chapter {
+                    start,
+                    title: chapter.title.clone(),
+                });
+            }
+        }
+    }
+    Ok(chapters)
+}

@@ -1,0 +1,245 @@
+//! A probed fragment.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use bytes::Bytes;
+
+use super::rate::{FrameRate, usual_duration};
+use crate::{
+    error::MediaError,
+    isobmff::{FourCc, TrackDescription},
+    media::{Chapter, CodecParameters, StreamKind},
+    source::SourceState,
+    time::{OutOfRange, Time, Timescale},
+    timeline::Presentation,
+};
+
+/// Frames of start-up that encoders put before the first picture without saying so: three cover
+/// the 2,112 samples of AAC's common priming.
+const UNSAID_PRIMING_FRAMES: u32 = 3;
+
+/// What is known of one fragment before a media byte moves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fragment {
+    /// Index in the caller's list.
+    pub index: usize,
+    /// Name of its source.
+    pub name: String,
+    /// Length and validator of its source.
+    pub state: SourceState,
+    /// Brands and metadata of the file.
+    pub head: Head,
+    /// What it holds, chapter tracks apart.
+    pub streams: Vec<Stream>,
+    /// Its chapters.
+    pub chapters: Vec<Chapter>,
+    /// The earliest instant of its video and audio, on its own timeline.
+    pub zero: Time,
+    /// From there to the latest end of its video and audio.
+    pub length: Time,
+}
+
+/// What belongs to a file and not to a track.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Major brand.
+    pub major_brand: FourCc,
+    /// Its minor version.
+    pub minor_version: u32,
+    /// Compatible brands.
+    pub compatible_brands: Vec<FourCc>,
+    /// Boxes inside `moov/udta`.
+    pub user_data: Vec<Bytes>,
+    /// `moov/meta`.
+    pub meta: Option<Bytes>,
+}
+
+/// One stream of a fragment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stream {
+    /// Track identifier in its file.
+    pub track_id: u32,
+    /// What it carries.
+    pub kind: StreamKind,
+    /// Its header, shared by fragments that have it in common.
+    pub description: Arc<TrackDescription>,
+    /// Its codec parameters.
+    pub parameters: Arc<CodecParameters>,
+    /// Whether its key frames bring the decoder's configuration (AV1).
+    pub self_describing: bool,
+    /// Its samples and when they are presented.
+    pub presentation: Presentation,
+    /// How often its pictures come; `None` for what has none.
+    pub frame_rate: Option<FrameRate>,
+    /// Other tracks of its file it refers to.
+    pub references: Vec<(FourCc, Vec<u32>)>,
+    edited: bool,
+}
+
+/// How long a coded frame of sound is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodedFrame {
+    /// PCM samples per channel.
+    pub samples: u32,
+    /// PCM samples per second.
+    pub rate: NonZeroU32,
+}
+
+impl Stream {
+    #[expect(clippy::too_many_arguments, reason = "one call, each its own field")]
+    pub(super) fn new(
+        track_id: u32,
+        kind: StreamKind,
+        description: Arc<TrackDescription>,
+        parameters: Arc<CodecParameters>,
+        self_describing: bool,
+        presentation: Presentation,
+        edited: bool,
+        references: Vec<(FourCc, Vec<u32>)>,
+    ) -> Self {
+        let durations = &presentation.samples.durations;
+        let frame_rate = (kind == StreamKind::Video)
+            .then(|| FrameRate::of(durations, presentation.timescale))
+            .flatten();
+        Self {
+            track_id,
+            kind,
+            description,
+            parameters,
+            self_describing,
+            presentation,
+            frame_rate,
+            references,
+            edited,
+        }
+    }
+
+    /// The language, `und` where unknown.
+    #[must_use]
+    pub fn language(&self) -> &str {
+        let extended = self.description.extended_language.as_deref();
+        extended.unwrap_or(&self.description.language)
+    }
+
+    /// The type of its first sample entry.
+    #[must_use]
+    pub fn format(&self) -> Option<FourCc> {
+        self.description.entries.first().map(|one| one.format)
+    }
+
+    /// The nominal length of its coded frames, where libav knows it.
+    #[must_use]
+    pub fn coded_frame(&self) -> Option<CodedFrame> {
+        let audio = self.parameters.audio.as_ref()?;
+        Some(CodedFrame {
+            samples: NonZeroU32::new(audio.frame_size)?.get(),
+            rate: NonZeroU32::new(audio.sample_rate)?,
+        })
+    }
+
+    /// PCM samples per channel in one coded frame, as the sample table has it.
+    #[must_use]
+    pub fn pcm_samples_per_frame(&self) -> u32 {
+        let timescale = self.presentation.timescale;
+        let rate = self.parameters.audio.as_ref().map_or(0, |audio| audio.sample_rate);
+        let samples = u64::from(self.frame_ticks(timescale)) * u64::from(rate);
+        u32::try_from(samples / u64::from(timescale.get())).unwrap_or(0)
+    }
+
+    /// Ticks of `timescale` that one coded frame lasts: the usual duration of the samples, or
+    /// where rounding makes that uneven, what the codec says. Above 0.
+    #[must_use]
+    pub fn frame_ticks(&self, timescale: Timescale) -> u32 {
+        let presentation = &self.presentation;
+        let usual = usual_duration(&presentation.samples.durations).unwrap_or(1);
+        let scale = timescale.get() / presentation.timescale.get();
+        let measured = usual.saturating_mul(scale).max(1);
+        let nominal = self.coded_frame().and_then(|frame| {
+            let ticks = u64::from(frame.samples) * u64::from(timescale.get());
+            let rate = u64::from(frame.rate.get());
+            (ticks % rate == 0).then(|| u32::try_from(ticks / rate).ok()).flatten()
+        });
+        match nominal {
+            // Rounding to a coarse timescale, or a lone, shortened sample.
+            Some(nominal) if nominal.abs_diff(measured) <= scale || presentation.samples.len() < 3 => {
+                nominal.max(1)
+            }
+            _ => measured,
+        }
+    }
+}
+
+impl Fragment {
+    pub(super) fn new(
+        index: usize,
+        name: String,
+        state: SourceState,
+        head: Head,
+        mut streams: Vec<Stream>,
+        chapters: Vec<Chapter>,
+    ) -> Result<Self, MediaError> {
+        hide_unsaid_priming(&mut streams)?;
+        let mut extent: Option<(Time, Time)> = None;
+        for stream in &streams {
+            if !matches!(stream.kind, StreamKind::Video | StreamKind::Audio) {
+                continue;
+            }
+            if let Some((start, end)) = stream.presentation.presented()? {
+                extent = Some(extent.map_or((start, end), |(a, b)| (a.min(start), b.max(end))));
+            }
+        }
+        let (zero, end) = extent.ok_or(MediaError::Nothing)?;
+        Ok(Self {
+            index,
+            name,
+            state,
+            head,
+            streams,
+            chapters,
+            zero,
+            length: end.minus(zero)?,
+        })
+    }
+}
+
+/// Fragmented files often have no edit list to say that the sound begins with priming. Where the
+/// sound of such a file begins at most a few frames before the first picture, that is what these
+/// frames are.
+fn hide_unsaid_priming(streams: &mut [Stream]) -> Result<(), OutOfRange> {
+    if streams.iter().any(|stream| stream.edited) {
+        return Ok(());
+    }
+    let mut first_picture: Option<Time> = None;
+    for stream in streams.iter().filter(|stream| stream.kind == StreamKind::Video) {
+        if let Some((start, _)) = stream.presentation.presented()? {
+            first_picture = Some(first_picture.map_or(start, |earliest| earliest.min(start)));
+        }
+    }
+    let Some(first_picture) = first_picture else {
+        return Ok(());
+    };
+    for stream in streams {
+        let primed = matches!(stream.parameters.codec.as_str(), "aac" | "opus" | "mp3" | "vorbis");
+        if stream.kind != StreamKind::Audio || !primed {
+            continue;
+        }
+        let timescale = stream.presentation.timescale;
+        let before = stream
+            .presentation
+            .decode_times()
+            .take_while(|&at| Time::from_ticks(at, timescale) < first_picture)
+            .take(UNSAID_PRIMING_FRAMES as usize + 1)
+            .count();
+        let frame = stream.frame_ticks(timescale);
+        let Some((start, _)) = stream.presentation.presented()? else {
+            continue;
+        };
+        // A tenth of a second at most, so that no sound anybody meant is hidden.
+        let lead = first_picture.minus(start)?;
+        let most = Time::from_ticks(1, NonZeroU32::MIN.saturating_add(9));
+        if before > 0 && before <= UNSAID_PRIMING_FRAMES as usize && lead <= most && frame > 1 {
+            stream.presentation.hide_before(first_picture)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,345 @@
+//! What is in each fragment: its streams, codec parameters, and what it presents when.
+//!
+//! The index is read by our own reader. Codec parameters come from libav, which is shown one tiny
+//! file of our own making per distinct sample entry: the entry and a first sample. So libav never
+//! parses a fragment's boxes, and thousands of fragments of one encoder cost one look.
+
+mod fragment;
+mod rate;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+
+pub use fragment::{CodedFrame, Fragment, Stream};
+pub use rate::FrameRate;
+
+use crate::{
+    av,
+    error::{Error, MediaError},
+    isobmff::{
+        FourCc, Movie, SampleSizes, Track, TrackDescription, entry,
+        read::{IndexReader, ReadLimits, Step},
+        write::{OutputChunk, OutputMovie, OutputTrack, Tables, header},
+    },
+    media::{Chapter, CodecParameters, StreamKind},
+    options::Limits,
+    source::{SharedSource, SourceError, SourceState, read_exact},
+    time::Time,
+    timeline::Presentation,
+};
+
+/// A first sample larger than this is not looked at: 64 MiB, several uncompressed 4K pictures.
+const LARGEST_FIRST_SAMPLE: u64 = 64 << 20;
+/// Chapter titles are read together when they lie within this many bytes.
+const CHAPTER_WINDOW: u64 = 1 << 20;
+
+/// What fragments of one join share: equal descriptions are kept once, libav asked once.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    descriptions: Mutex<HashSet<Arc<TrackDescription>>>,
+    parameters: Mutex<HashMap<Arc<TrackDescription>, Looked>>,
+}
+
+/// What a look at a sample entry and a first sample told.
+#[derive(Debug, Clone)]
+struct Looked {
+    parameters: Arc<CodecParameters>,
+    self_describing: bool,
+}
+
+impl Session {
+    fn intern(&self, description: &Arc<TrackDescription>) -> Arc<TrackDescription> {
+        let mut all = self.descriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.get(description) {
+            return Arc::clone(known);
+        }
+        all.insert(Arc::clone(description));
+        Arc::clone(description)
+    }
+
+    fn known(&self, description: &Arc<TrackDescription>) -> Option<Looked> {
+        let all = self.parameters.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(description).cloned()
+    }
+
+    fn learn(&self, description: &Arc<TrackDescription>, looked: &Looked) {
+        let mut all = self.parameters.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(Arc::clone(description), looked.clone());
+    }
+}
+
+/// A failure to probe, before it is given the fragment's name.
+enum Failure {
+    Source(SourceError),
+    Media(MediaError),
+}
+
+impl<E: Into<MediaError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Media(error.into())
+    }
+}
+
+/// Probes one fragment.
+#[tracing::instrument(name = "probe", skip_all, fields(fragment = index))]
+pub(crate) async fn probe(
+    index: usize,
+    source: &SharedSource,
+    session: &Session,
+    limits: &Limits,
+) -> Result<Fragment, Error> {
+    let state = source.state().await.map_err(Failure::Source);
+    let probed = match state {
+        Ok(state) => probe_source(index, source, state, session, limits).await,
+        Err(failure) => Err(failure),
+    };
+    probed.map_err(|failure| match failure {
+        Failure::Source(error) => Error::Source {
+            fragment: index,
+            name: source.name(),
+            source: error,
+        },
+        Failure::Media(error) => Error::Media {
+            fragment: index,
+            name: source.name(),
+            source: error,
+        },
+    })
+}
+
+async fn probe_source(
+    index: usize,
+    source: &SharedSource,
+    state: SourceState,
+    session: &Session,
+    limits: &Limits,
+) -> Result<Fragment, Failure> {
+    let movie = read_index(source, &state, limits).await?;
+    let chapter_tracks: HashSet<u32> = movie
+        .tracks
+        .iter()
+        .flat_map(|track| &track.references)
+        .filter(|(kind, _)| kind.0 == *b"chap")
+        .flat_map(|(_, ids)| ids.iter().copied())
+        .collect();
+    let Movie {
+        major_brand,
+        minor_version,
+        compatible_brands,
+        timescale,
+        fragmented: _,
+        tracks,
+        user_data,
+        meta,
+        mut chapters,
+    } = movie;
+    let mut streams = Vec::new();
+    for track in tracks {
+        if chapter_tracks.contains(&track.id) {
+            if chapters.is_empty() && kind_of(&track.description) == StreamKind::Subtitle {
+                chapters = read_chapters(source, &state, &track).await?;
+            }
+            continue;
+        }
+        if track.samples.is_empty() {
+            continue;
+        }
+        let description = session.intern(&track.description);
+        let looked = match session.known(&description) {
+            Some(looked) => looked,
+            None => {
+                let looked = look(source, &state, streams.len(), &track).await?;
+                session.learn(&description, &looked);
+                looked
+            }
+        };
+        let edited = !track.edits.is_empty();
+        let presentation = Presentation::new(
+            track.samples,
+            description.timescale,
+            &track.edits,
+            timescale,
+        )?;
+        streams.push(Stream::new(
+            track.id,
+            kind_of(&description),
+            description,
+            looked.parameters,
+            looked.self_describing,
+            presentation,
+            edited,
+            track.references,
+        ));
+    }
+    let head = fragment::Head {
+        major_brand,
+        minor_version,
+        compatible_brands,
+        user_data,
+        meta,
+    };
+    Ok(Fragment::new(index, source.name(), state, head, streams, chapters)?)
+}
+
+async fn read_index(
+    source: &SharedSource,
+    state: &SourceState,
+    limits: &Limits,
+) -> Result<Movie, Failure> {
+    let mut reader = IndexReader::new(
+        state.len,
+        ReadLimits {
+            index_bytes: limits.index_bytes,
+            tracks: limits.streams,
+            samples: limits.samples,
+            ..ReadLimits::default()
+        },
+    );
+    while let Step::Read(range) = reader.step() {
+        let offset = range.start;
+        let bytes = read_exact(source.as_ref(), range, state).await.map_err(Failure::Source)?;
+        reader.feed(offset, bytes)?;
+    }
+    Ok(reader.finish()?)
+}
+
+/// What a track carries, by its handler.
+fn kind_of(description: &TrackDescription) -> StreamKind {
+    match &description.handler.0 {
+        b"vide" => StreamKind::Video,
+        b"soun" => StreamKind::Audio,
+        b"sbtl" | b"subt" | b"text" | b"clcp" | b"subp" => StreamKind::Subtitle,
+        _ => StreamKind::Data,
+    }
+}
+
+/// Shows libav the track's sample entry with its first sync sample.
+async fn look(
+    source: &SharedSource,
+    state: &SourceState,
+    stream: usize,
+    track: &Track,
+) -> Result<Looked, Failure> {
+    let samples = &track.samples;
+    let first = samples.sync.as_ref().and_then(|all| all.first()).copied().unwrap_or(0);
+    // A PCM sample is a few bytes: libav wants to see more than one.
+    let count = match samples.sizes {
+        SampleSizes::Fixed { size, count } if size < 64 => {
+            let next = samples.chunks.get(1).map_or(count, |chunk| chunk.first);
+            next.saturating_sub(first).clamp(1, 1024)
+        }
+        _ => 1,
+    };
+    let range = samples.range_of(first, first + count);
+    let size = range.end - range.start;
+    if size > LARGEST_FIRST_SAMPLE {
+        return Err(MediaError::LargeSample {
+            stream,
+            size,
+            limit: LARGEST_FIRST_SAMPLE,
+        }
+        .into());
+    }
+    let sample = read_exact(source.as_ref(), range, state).await.map_err(Failure::Source)?;
+    let self_describing = entry::has_av1_sequence_header(&sample);
+    let described = track.description.entries.first().map(|one| one.format);
+    let file = one_sample_file(track, &sample, count)?;
+    let found = tokio::task::spawn_blocking(move || av::codec_parameters(file)).await;
+    let parameters = match found {
+        Ok(Ok(mut all)) if !all.is_empty() => all.swap_remove(0),
+        Ok(Err(source)) if matches!(kind_of(&track.description), StreamKind::Video | StreamKind::Audio) => {
+            return Err(MediaError::Codec { stream, source }.into());
+        }
+        // Cues and data are carried whatever libav thinks of them.
+        _ => CodecParameters {
+            codec: described.map_or_else(String::new, |format| format.to_string()),
+            ..CodecParameters::default()
+        },
+    };
+    Ok(Looked {
+        parameters: Arc::new(parameters),
+        self_describing,
+    })
+}
+
+/// A file of one track with nothing but the first sample, written by us.
+fn one_sample_file(track: &Track, sample: &Bytes, count: u32) -> Result<Bytes, MediaError> {
+    let mut tables = Tables::default();
+    tables.push_sizes((sample.len() / count.max(1) as usize) as u32, count);
+    let duration = track.samples.durations.iter().next().unwrap_or(1);
+    tables.durations.push(count, duration);
+    tables.chunks.push(OutputChunk {
+        offset: 0,
+        samples: count,
+        entry: 0,
+    });
+    let description = &track.description;
+    let movie = OutputMovie {
+        major_brand: FourCc(*b"isom"),
+        minor_version: 0,
+        compatible_brands: vec![FourCc(*b"qt  ")],
+        timescale: description.timescale,
+        tracks: vec![OutputTrack {
+            id: 1,
+            entries: description.entries.iter().map(|one| entry::self_contained(&one.bytes)).collect(),
+            timescale: description.timescale,
+            description: Arc::clone(description),
+            tables,
+            edits: Vec::new(),
+            references: Vec::new(),
+        }],
+        user_data: Vec::new(),
+        meta: None,
+        chapters: Vec::new(),
+    };
+    // Headers of one sample always fit; a sample entry of gigabytes has been refused before.
+    let header = header(&movie, sample.len() as u64).map_err(|_| MediaError::Nothing)?;
+    Ok([header, sample.clone()].concat().into())
+}
+
+/// Titles of a chapter text track: each sample a 16-bit length and that many bytes of text.
+async fn read_chapters(
+    source: &SharedSource,
+    state: &SourceState,
+    track: &Track,
+) -> Result<Vec<Chapter>, Failure> {
+    let samples = &track.samples;
+    let mut chapters = Vec::new();
+    let mut at = 0_i64;
+    let mut window: Option<(u64, Bytes)> = None;
+    for (index, duration) in (0..samples.len()).zip(samples.durations.iter()) {
+        let range = samples.range_of(index, index + 1);
+        let held = window.as_ref().is_some_and(|(start, bytes)| {
+            *start <= range.start && range.end <= start + bytes.len() as u64
+        });
+        if !held {
+            let end = (range.start + CHAPTER_WINDOW).min(state.len).max(range.end);
+            let whole = samples.range_of(samples.len() - 1, samples.len()).end;
+            let end = if whole > range.start { end.min(whole.max(range.end)) } else { range.end };
+            if end - range.start > CHAPTER_WINDOW {
+                break;
+            }
+            let bytes = read_exact(source.as_ref(), range.start..end, state).await;
+            window = Some((range.start, bytes.map_err(Failure::Source)?));
+        }
+        let title = window.as_ref().and_then(|(start, bytes)| {
+            let sample = bytes.get((range.start - start) as usize..(range.end - start) as usize)?;
+            let length = usize::from(u16::from_be_bytes(sample.get(..2)?.try_into().ok()?));
+            Some(String::from_utf8_lossy(sample.get(2..2 + length)?).into_owned())
+        });
+        // An empty sample is a pause before the first chapter.
+        if let Some(title) = title.filter(|title| !title.is_empty()) {
+            chapters.push(Chapter {
+                start: Time::from_ticks(at, track.description.timescale),
+                title,
+            });
+        }
+        at = at.saturating_add(i64::from(duration));
+    }
+    Ok(chapters)
+}
+

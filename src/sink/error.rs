@@ -1,0 +1,74 @@
+//! Why an output could not be written.
+
+use std::{io, sync::Arc};
+
+use crate::source::SourceError;
+
+/// An output could not be written. Nothing of it is left.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// A fragment's bytes could not be had.
+    #[error("fragment {fragment} ({name}) cannot be read")]
+    Source {
+        /// Index in the caller's list.
+        fragment: usize,
+        /// Its source.
+        name: String,
+        /// Why.
+        source: SourceError,
+    },
+    /// A layout names a fragment that is not there.
+    #[error("fragment {fragment} has no source")]
+    NoSource {
+        /// Index in the layout.
+        fragment: usize,
+    },
+    /// The target exists and is not to be replaced.
+    #[error("{path} exists")]
+    Exists {
+        /// The target.
+        path: String,
+    },
+    /// The target is one of the fragments.
+    #[error("{path} is fragment {fragment} itself ({name})")]
+    OutputIsInput {
+        /// The target.
+        path: String,
+        /// Index in the caller's list.
+        fragment: usize,
+        /// Its source.
+        name: String,
+    },
+    /// The filesystem has too little room.
+    #[error("{path} needs {needed} bytes, {available} are free")]
+    NoSpace {
+        /// The target.
+        path: String,
+        /// Bytes of the output.
+        needed: u64,
+        /// Bytes that are free.
+        available: u64,
+    },
+    /// The operating system refused.
+    #[error("{call} of {path} failed")]
+    Io {
+        /// What was tried.
+        call: &'static str,
+        /// The target.
+        path: String,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// The caller cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl SinkError {
+    /// Whether the caller cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled)
+    }
+}

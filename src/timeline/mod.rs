@@ -1,0 +1,216 @@
+//! For each sample of each fragment: written at which time, or dropped. Pure.
+//!
+//! A fragment's sample tables and edit lists become [`Presentation`]s (when it shows what); the
+//! plan places the fragments; [`video`], [`audio`] and [`sparse`] turn one stream of all fragments
+//! into [`Run`]s: stretches of samples with the decode time of the first and the end of the last.
+//!
+//! All times here are ticks of one output track, bounded by [`MAX_TICKS`], so that sums of a few
+//! of them cannot overflow; what exceeds the bound is refused when it enters.
+
+pub mod audio;
+mod presentation;
+pub mod sparse;
+pub mod video;
+
+use std::ops::Range;
+
+pub use presentation::{Presentation, Span};
+
+use crate::time::{OutOfRange, Rounding, Time, Timescale};
+
+/// Every tick value that enters the timeline is at most this far from zero (2^58: 2 years at the
+/// finest timescale, 95,000 years at 96 kHz).
+pub const MAX_TICKS: i64 = 1 << 58;
+
+/// One stream of the output as stretches of samples in decode order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackTimeline {
+    /// Ticks per second of everything below.
+    pub timescale: Timescale,
+    /// The stretches, in decode order; each ends where the next begins.
+    pub runs: Vec<Run>,
+    /// Which part of the media is presented when, in presentation order and without holes.
+    pub edits: Vec<TrackEdit>,
+    /// Per placed fragment, what happened to its samples.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl TrackTimeline {
+    /// Where the last sample ends in media time: the sum of all sample durations.
+    #[must_use]
+    pub fn media_duration(&self) -> i64 {
+        self.runs.last().map_or(0, |run| run.end)
+    }
+
+    /// Where the presentation ends on the output's timeline.
+    #[must_use]
+    pub fn presented_end(&self) -> i64 {
+        self.edits.iter().map(|edit| edit.duration).sum()
+    }
+}
+
+/// A stretch of consecutive samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// What is written.
+    pub payload: Payload,
+    /// Decode time of its first sample, in media ticks of the output track.
+    pub dts: i64,
+    /// Where its last sample ends: the next run's `dts`.
+    pub end: i64,
+    /// The decode times in between.
+    pub pace: Pace,
+}
+
+/// What a run consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// Samples of a fragment.
+    Samples {
+        /// Position of the fragment among the placed ones.
+        placed: usize,
+        /// First sample.
+        first: u32,
+        /// One past the last sample.
+        end: u32,
+    },
+    /// That many silent frames.
+    Silence(u64),
+    /// One empty sample: a pause between cues.
+    Blank,
+}
+
+impl Payload {
+    /// How many samples it has.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Samples { first, end, .. } => u64::from(end.saturating_sub(*first)),
+            Self::Silence(count) => *count,
+            Self::Blank => 1,
+        }
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// How decode times advance within a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Every sample lasts `0` ticks of the output but the last, which lasts to the end of the run.
+    Even(u32),
+    /// As in the source, times `scale`. Where the run ends early, the decode times of its tail move
+    /// up to keep rising: they say when to decode, not when to show.
+    Source {
+        /// Output ticks per source tick.
+        scale: u32,
+        /// Added to every composition offset, in output ticks.
+        shift: i64,
+    },
+}
+
+/// One row of an output edit list, in ticks of the track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrackEdit {
+    /// How long it lasts.
+    pub duration: i64,
+    /// Media time it begins with; `None` shows nothing.
+    pub media_time: Option<i64>,
+}
+
+/// What became of one fragment's samples in one output track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Samples written.
+    pub kept: u64,
+    /// Samples left out before the first that is written: priming or hidden pictures.
+    pub dropped_head: u64,
+    /// Samples left out after the last that is written: padding, overlap.
+    pub dropped_tail: u64,
+    /// Samples written that the edit list keeps hidden.
+    pub hidden: u64,
+    /// Silent frames written before this fragment's first sample.
+    pub silence_before: u64,
+    /// How far the running count of frames is from the fragment's own time at its first sample,
+    /// in ticks of the track: at most half a coded frame.
+    pub count_error: i64,
+}
+
+/// One fragment's place in the output and what one of its streams holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Placed<'a> {
+    /// Where the fragment's zero is on the output timeline.
+    pub start: Time,
+    /// Where the next fragment begins and this one must end; `None` for the last.
+    pub cut: Option<Time>,
+    /// Where the fragment ends of itself.
+    pub end: Time,
+    /// The fragment's zero on its own timeline.
+    pub zero: Time,
+    /// The stream, where the fragment has it.
+    pub stream: Option<&'a Presentation>,
+}
+
+impl Placed<'_> {
+    /// An instant of the fragment's own timeline in ticks of the output track.
+    fn to_output(&self, own: Time, timescale: Timescale) -> Result<i64, OutOfRange> {
+        ticks(self.start.plus(own.minus(self.zero)?)?, timescale)
+    }
+}
+
+/// `time` in ticks, to the nearest, within [`MAX_TICKS`].
+pub(crate) fn ticks(time: Time, timescale: Timescale) -> Result<i64, OutOfRange> {
+    bounded(time.to_ticks(timescale, Rounding::Nearest)?.0)
+}
+
+/// `value` if it is within [`MAX_TICKS`].
+fn bounded(value: i64) -> Result<i64, OutOfRange> {
+    if value.unsigned_abs() > MAX_TICKS.unsigned_abs() {
+        return Err(OutOfRange);
+    }
+    Ok(value)
+}
+
+/// Output ticks per source tick: the output's timescale is a multiple of every source's.
+fn scale(output: Timescale, source: Timescale) -> u32 {
+    debug_assert_eq!(output.get() % source.get(), 0, "a common timescale");
+    output.get() / source.get()
+}
+
+/// Turns presented stretches into an edit list: empty edits between them, neighbours merged.
+/// `spans` are output ticks and the media time of their beginning, in presentation order.
+fn edit_list(spans: &[(Range<i64>, i64)]) -> Vec<TrackEdit> {
+    let mut edits: Vec<TrackEdit> = Vec::new();
+    let mut at = 0;
+    for (range, media) in spans {
+        if range.end <= range.start.max(at) {
+            continue;
+        }
+        // What would be shown before the output begins, or twice, is hidden.
+        let start = range.start.max(at);
+        let media_time = media + (start - range.start);
+        if start > at {
+            edits.push(TrackEdit {
+                duration: start - at,
+                media_time: None,
+            });
+        }
+        let duration = range.end - start;
+        match edits.last_mut() {
+            Some(TrackEdit {
+                duration: last,
+                media_time: Some(begin),
+            }) if *begin + *last == media_time => *last += duration,
+            _ => edits.push(TrackEdit {
+                duration,
+                media_time: Some(media_time),
+            }),
+        }
+        at = range.end;
+    }
+    edits
+}
