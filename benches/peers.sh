@@ -7,6 +7,7 @@
 # shows medians. `benches/peers.sh inputs` only makes the inputs, which stay in bench-out/inputs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+PATH=$PATH:/usr/sbin:/sbin
 
 tool=$(realpath "${MEDIA_CONCAT:-target/release/media-concat}")
 rounds=${ROUNDS:-5}
@@ -45,8 +46,8 @@ make_long() { # 8 files of 30 minutes at 400 kbit/s
     rm -rf inputs/.long && mkdir inputs/.long
     "${quiet[@]}" -f lavfi -i testsrc2=s=480x270:r=30:d=20 -c:v libx264 -preset veryfast -g 60 -bf 2 \
         -b:v 336k -maxrate 336k -bufsize 336k -pix_fmt yuv420p inputs/.long/loop.mp4
-    "${quiet[@]}" -stream_loop -1 -i inputs/.long/loop.mp4 -f lavfi -i sine=f=440:r=48000 \
-        -map 0:v -map 1:a -c:v copy -c:a aac -b:a 64k -t 1800 -movflags +faststart inputs/.long/0.mp4
+    "${quiet[@]}" -stream_loop -1 -i inputs/.long/loop.mp4 -f lavfi -i sine=f=440:r=48000:d=1800 \
+        -map 0:v -map 1:a -frames:v 54000 -c:v copy -c:a aac -b:a 64k -movflags +faststart inputs/.long/0.mp4
     rm inputs/.long/loop.mp4
     for k in {1..7}; do cp --reflink=never inputs/.long/0.mp4 "inputs/.long/$k.mp4"; done
     mv inputs/.long inputs/long
@@ -68,47 +69,57 @@ lists() {
     mkdir -p lists
     local name=$1 seconds=$2
     shift 2
-    printf '%s\n' "$@" | tee "lists/$name.args" | awk -v seconds="$seconds" -v json="lists/$name.json" -v txt="lists/$name.txt" \
-        -v mkv="lists/$name.mkv.json" '
-        { printf "%s{\"path\":\"%s\",\"startTime\":%.1f}", NR > 1 ? ",\n" : "[", $0, seconds * (NR - 1) >json
+    printf '%s\n' "$@" | tee "lists/$name.args" | awk -v seconds="$seconds" \
+        -v json="lists/$name.json" -v txt="lists/$name.txt" -v mkv="lists/$name.mkv.json" '
+        { printf "%s{\"path\":\"%s\",\"startTime\":%.1f}", (NR > 1 ? ",\n" : "["), $0, seconds * (NR - 1) >json
           printf "file \x27%s\x27\n", $0 >txt
-          printf "%s\"%s\"", NR > 1 ? ",\n\"+\"," : "[\"--quiet\",\"-o\",\"out/mkvmerge.mkv\",", $0 >mkv }
+          printf "%s\"%s\"", (NR > 1 ? ",\n\"+\"," : "[\"--quiet\",\"-o\",\"out/mkvmerge.mkv\","), $0 >mkv }
         END { print "]" >json; print "]" >mkv }'
 }
 
 # --- measuring --------------------------------------------------------------------------------------
 
-# race SCENARIO (NAME COMMAND)...: runs the commands in turn and keeps wall, user+sys, MiB, bytes.
+# race SCENARIO (NAME COMMAND)...: runs the commands in turn and keeps wall, user+sys, MiB, MB written.
+# Written is the larger of what was passed to write calls and what dirtied pages: a second pass over
+# pages that are still dirty shows in the first only.
 race() {
-    local scenario=$1 round began ended i
+    local scenario=$1 round began ended i log
     shift
+    local turn=("$@")
     echo "$scenario" >&2
     for ((round = 0; round < rounds; round++)); do
-        local turn=("$@")
         for ((i = 0; i < ${#turn[@]}; i += 2)); do
-            local log=$runs/$scenario.${turn[i]}
+            log=$runs/$scenario.${turn[i]}
             [[ -e $log.failed ]] && continue
             rm -f "$out"/* && sync
             began=${EPOCHREALTIME/./}
-            if ! command time -f '%U %S %M %O' -o "$runs/usage" bash -c "${turn[i + 1]}" \
-                >"$runs/stdout" 2>"$runs/stderr" </dev/null; then
+            if ! command time -f '%U %S %M %O' -o "$runs/usage" \
+                bash -c "${turn[i + 1]}"$'\nr=$?; grep wchar /proc/$$/io >&3; exit $r' \
+                >"$runs/stdout" 2>"$runs/stderr" 3>"$runs/io" </dev/null; then
                 echo "  ${turn[i]} failed: $(tail -n 1 "$runs/stderr")" >&2
                 touch "$log.failed"
                 continue
             fi
             ended=${EPOCHREALTIME/./}
-            awk -v us=$((ended - began)) \
-                '{ printf "%.6f %.3f %.1f %d\n", us / 1e6, $1 + $2, $3 / 1024, $4 * 512 }' \
-                "$runs/usage" >>"$log"
-            if [[ ${turn[i]} == ours && $round == 0 ]]; then cp "$runs/stdout" "$runs/$scenario.report"; fi
+            awk -v us=$((ended - began)) -v io="$(cut -d ' ' -f 2 "$runs/io")" '{
+                dirtied = $4 * 512
+                printf "%.6f %.3f %.1f %.1f\n", us / 1e6, $1 + $2, $3 / 1024,
+                    (dirtied > io ? dirtied : io) / 1e6 }' "$runs/usage" >>"$log"
         done
     done
 }
 
-# median SCENARIO NAME COLUMN (1 wall, 2 CPU, 3 peak MiB, 4 bytes written); nothing if it failed.
+# median SCENARIO NAME COLUMN (1 wall, 2 CPU, 3 peak MiB, 4 MB written); nothing if it failed.
 median() {
     [[ -e $runs/$1.$2.failed || ! -e $runs/$1.$2 ]] && return
     sort -n -k "$3,$3" "$runs/$1.$2" | awk -v c="$3" '{ v[NR] = $c } END { print v[int((NR + 1) / 2)] }'
+}
+
+# spread SCENARIO NAME COLUMN UNIT: the median with the least and the largest value.
+spread() {
+    sort -n -k "$3,$3" "$runs/$1.$2" | awk -v c="$3" -v unit="$4" '{ v[NR] = $c } END {
+        f = c < 3 ? "%.3f" : "%.1f"
+        printf f " %s (" f "–" f ")", v[int((NR + 1) / 2)], unit, v[1], v[NR] }'
 }
 
 # verdict VALUE "<= N"|">= N"|-: ok, miss, or nothing to hold it to.
@@ -126,19 +137,24 @@ compare() {
     ours=$(median "$2" ours "$4")
     peer=$(median "$2" "$3" "$4")
     if [[ -z $ours ]]; then
-        row "$1" failed "$3" "${peer:-failed}" - "$7" "**miss**"
+        row "$1" failed "$3" "$peer" - "$7" "**miss**"
     elif [[ -z $peer ]]; then
-        if [[ -e $runs/$2.$3.failed ]]; then row "$1" "$ours $5" "$3" "fails" - "$7" ""; fi
+        if [[ -e $runs/$2.$3.failed ]]; then row "$1" "$(spread "$2" ours "$4" "$5")" "$3" fails - "$7" ""; fi
     else
         ratio=$(awk -v a="$ours" -v b="$peer" -v way="$6" 'BEGIN {
             if (a == 0) a = 0.001; if (b == 0) b = 0.001
             printf "%.2f", way == "ours/peer" ? a / b : b / a }')
-        row "$1" "$ours $5" "$3" "$peer $5" "$ratio ($6)" "$7" "$(verdict "$ratio" "$7")"
+        row "$1" "$(spread "$2" ours "$4" "$5")" "$3" "$(spread "$2" "$3" "$4" "$5")" "$ratio $6" "$7" \
+            "$(verdict "$ratio" "$7")"
     fi
 }
 
 # bound WHAT VALUE UNIT TARGET: a number of ours alone.
-bound() { row "$1" "${2:-failed}${2:+ $3}" - - - "$4" "$(verdict "${2:-1e99}" "$4")"; }
+bound() {
+    local shown=failed
+    if [[ -n $2 ]]; then shown="$(awk -v n="$2" 'BEGIN { printf "%.3f", n }')${3:+ $3}"; fi
+    row "$1" "$shown" - - - "$4" "$(verdict "${2:-1e99}" "$4")"
+}
 
 # holds SECONDS FILE: our output is what it says before its speed counts.
 holds() {
@@ -159,18 +175,12 @@ number() { # FIELD REPORT: a number out of a JSON report
     tr -d ' \n' <"$2" | grep -oE "\"$1\":[0-9]+" | head -n 1 | cut -d : -f 2
 }
 
-ours() { echo "exec \"$tool\" join --quiet --json --force -o $out/ours.mp4 --fragments lists/$1.json"; }
+ours() { echo "\"$tool\" join --quiet --json --force -o $out/ours.mp4 --fragments lists/$1.json"; }
 concat() { # LIST FLAGS
-    echo "exec ffmpeg -hide_banner -v error -nostdin -y -f concat -safe 0 -i lists/$1.txt -c copy $2 out/ffmpeg.mp4"
+    echo "ffmpeg -hide_banner -v error -nostdin -y -f concat -safe 0 -i lists/$1.txt -c copy $2 out/ffmpeg.mp4"
 }
-merge() { echo "exec xargs -x -s 1900000 -a lists/$1.args $peers/bin/mp4_merge --out out/mp4-merge.mp4"; }
-box() { # every file as one -cat, into a new file
-    if command -v MP4Box >/dev/null; then
-        echo "MP4Box -quiet $(printf -- '-cat %s ' "$@") -new out/mp4box.mp4"
-    else
-        echo "echo 'MP4Box is not installed' >&2; exit 1"
-    fi
-}
+merge() { echo "xargs -x -s 1900000 -a lists/$1.args $peers/bin/mp4_merge --out out/mp4-merge.mp4"; }
+box() { echo "MP4Box -quiet $(printf -- '-cat %s ' "$@") -new out/mp4box.mp4"; }
 
 # --- scenarios --------------------------------------------------------------------------------------
 
@@ -182,13 +192,15 @@ parts() {
     lists parts "$length" "${files[@]}"
     cat "${files[@]}" >/dev/null
     check "$(awk -v n="$length" 'BEGIN { print n * 16 }')" parts
+    local maybe=()
+    if command -v MP4Box >/dev/null; then maybe=(mp4box "$(box "${files[@]}")"); fi
     race parts ours "$(ours parts)" \
         cat "cat ${files[*]} >out/cat.mp4" \
         cat-fsync "cat ${files[*]} >out/cat.mp4 && sync out/cat.mp4" \
         ffmpeg "$(concat parts '-movflags +faststart')" \
         mp4-merge "$(merge parts)" \
-        mkvmerge "exec mkvmerge @lists/parts.mkv.json" \
-        mp4box "$(box "${files[@]}")"
+        mkvmerge "mkvmerge @lists/parts.mkv.json" \
+        "${maybe[@]}"
     local what="16 x 37 MB, wall"
     compare "$what" parts cat 1 s ours/peer "<= 1.3"
     compare "$what" parts cat-fsync 1 s ours/peer -
@@ -199,8 +211,8 @@ parts() {
     local written
     written=$(median parts ours 4)
     bound "16 x 37 MB, bytes written / payload" "$(awk -v a="${written:-0}" -v b="$(bytes_of "${files[@]}")" \
-        'BEGIN { printf "%.3f", a / b }')" "" "<= 1.02"
-    compare "16 x 37 MB, bytes written" parts ffmpeg 4 B peer/ours -
+        'BEGIN { printf "%.3f", a * 1e6 / b }')" "" "<= 1.02"
+    compare "16 x 37 MB, bytes written" parts ffmpeg 4 MB peer/ours -
 }
 
 long() {
@@ -210,7 +222,7 @@ long() {
     cat "${files[@]}" >/dev/null
     check 14400 long
     race long ours "$(ours long)" ffmpeg "$(concat long '-movflags +faststart')" \
-        mp4-merge "$(merge long)" mkvmerge "exec mkvmerge @lists/long.mkv.json"
+        mp4-merge "$(merge long)" mkvmerge "mkvmerge @lists/long.mkv.json"
     compare "4 h in 8 files, CPU" long ffmpeg 2 s peer/ours ">= 5"
     compare "4 h in 8 files, CPU" long mp4-merge 2 s peer/ours -
     compare "4 h in 8 files, CPU" long mkvmerge 2 s peer/ours -
@@ -230,7 +242,7 @@ many() {
     check 1600 many
     race many ours "$(few "$(ours many)")" ffmpeg "$(few "$(concat many '')")" \
         mp4-merge "$(plenty "$(merge many)")" \
-        mkvmerge "$(plenty "exec mkvmerge @lists/many.mkv.json")"
+        mkvmerge "$(plenty "mkvmerge @lists/many.mkv.json")"
     local what="4,000 x 0.4 s"
     compare "$what, wall, 64 descriptors" many ffmpeg 1 s peer/ours ">= 4"
     bound "$what, wall, 64 descriptors" "$(median many ours 1)" s "<= 1"
@@ -281,9 +293,10 @@ reflink() {
     compare "16 x 37 MB on XFS, wall" reflink cat 1 s peer/ours ">= 5"
     compare "16 x 37 MB on XFS, wall" reflink cat-fsync 1 s peer/ours -
     rm -f "$out"/*
-    "$tool" join --quiet --json --force -o "$out/ours.mp4" --fragments lists/reflink.json >"$runs/reflink.report"
+    "$tool" join --quiet --json --force -o "$out/ours.mp4" --fragments lists/reflink.json \
+        >"$runs/reflink.report"
     share=$(filefrag -v "$out/ours.mp4" | awk -v size="$(stat -c %s "$out/ours.mp4")" '
-        / shared/ { gsub(":", ""); shared += $6; extents++ }
+        /shared/ { gsub(":", ""); shared += $6; extents++ }
         END { printf "%d extents, %.1f %% of the file", extents, 100 * shared * 4096 / size }')
     row "16 x 37 MB on XFS, shared by filefrag" "$share" - - - - ""
     row "16 x 37 MB on XFS, bytesShared reported" "$(number bytesShared "$runs/reflink.report") B" - - - - ""
@@ -308,8 +321,10 @@ for scenario; do "$scenario"; done
 {
     echo "$(awk -F ': ' '/model name/ { print $2; exit }' /proc/cpuinfo), $(nproc) cores," \
         "$(awk '/MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB," \
-        "$(findmnt -n -o FSTYPE -T .), Linux $(uname -r), $(ffmpeg -version | awk '{ print "FFmpeg", $3; exit }')," \
-        "$(mkvmerge --version | cut -d ' ' -f 1,2), mp4-merge 0.2.1; medians of $rounds alternating runs."
+        "$(findmnt -n -o FSTYPE -T .), Linux $(uname -r)," \
+        "$(ffmpeg -version | awk 'NR == 1 { print "FFmpeg", $3 }')," \
+        "$(mkvmerge --version | cut -d ' ' -f 1,2), mp4-merge 0.2.1; medians (least–largest) of $rounds alternating runs."
+    echo "Ours syncs its output before it appears under its name; the peers do not, but for cat-fsync."
     echo
     echo "| scenario | ours | peer | its value | ratio | target | |"
     echo "|---|---|---|---|---|---|---|"
