@@ -3,14 +3,15 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+current=start
+trap '[[ $? == 0 ]] || echo "== failed: $current" >&2' EXIT
+# No `||` around the command: that would switch off `set -e` inside the functions below.
 step() {
     local began=$SECONDS
+    current=$1
     echo "== $1"
     shift
-    "$@" || {
-        echo "== failed: $*" >&2
-        exit 1
-    }
+    "$@"
     echo "   $((SECONDS - began)) s"
 }
 
@@ -28,13 +29,13 @@ lean() {
 
 # Doc tests run with the rest, and the counts of all test programs are added up.
 tests() {
-    local log
+    local log status=0
     log=$(mktemp)
-    # shellcheck disable=SC2064
-    trap "rm -f '$log'" EXIT
-    cargo test --locked --workspace --all-features 2>&1 | tee "$log"
-    awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
-        END { printf "%d passed, %d failed, %d skipped\n", passed, failed, ignored }' "$log"
+    cargo test --locked --workspace --all-features --no-fail-fast 2>&1 | tee "$log" || status=$?
+    awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
+        END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$log"
+    rm "$log"
+    return "$status"
 }
 
 fuzz_targets() {
