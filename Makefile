@@ -1,0 +1,53 @@
+# Everything a contributor types. `make` alone lists the targets.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+FUZZ_SECONDS ?= 60
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+export MEDIA_CONCAT := $(abspath $(TARGET_DIR))/release/media-concat
+
+ifdef CI
+export CARGO_TERM_COLOR := never
+export CARGO_INCREMENTAL := 0
+endif
+export CARGO_TERM_PROGRESS_WHEN := never
+
+.PHONY: help deps build fixtures demo test bench fuzz clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## install every Debian package that building, testing and measuring need
+	@scripts/deps.sh
+
+build: ## build the tool: target/release/media-concat
+	@scripts/deps.sh build
+	@cargo build --locked --release --features cli --bin media-concat
+
+fixtures: ## make the test media (fixtures/generated)
+	@scripts/deps.sh test
+	@fixtures/make.sh
+
+demo: ## join three clips and look at the seams (demo-out)
+	@scripts/deps.sh demo
+	@cargo build --quiet --locked --release --features cli --bin media-concat
+	@scripts/demo.sh
+
+test: fixtures ## format, lints, documentation, dependency guards, all tests
+	@scripts/test.sh
+
+bench: ## measure beside FFmpeg, mkvmerge, mp4-merge and cat (bench-out/results.md)
+	@scripts/deps.sh bench
+	@cargo build --quiet --locked --release --features cli --bin media-concat
+	@benches/peers.sh
+
+fuzz: ## fuzz every target for FUZZ_SECONDS (60)
+	@scripts/deps.sh test
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
+
+clean: ## remove what was built and made
+	@cargo clean --quiet
+	@rm -rf fixtures/generated demo-out bench-out fuzz/target fuzz/artifacts

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs Debian packages that are missing: scripts/deps.sh [build|demo|test|bench]..., default all.
+# Needs root or sudo only when something is missing.
+set -euo pipefail
+
+# The library: FFmpeg's headers (libavformat-dev brings avcodec, avutil and swresample), libclang for
+# the bindings, a C compiler for the linker and for the probe of FFmpeg's version.
+build=(gcc libc6-dev libavcodec-dev libavformat-dev libavutil-dev libclang-dev make pkg-config)
+# Real clips, an independent reader, and a font for the labels in the pictures.
+demo=(ffmpeg fonts-dejavu-core)
+# Fixtures; a browser and mkvmerge as players that are not ours.
+test=(ffmpeg perl-base util-linux chromium mkvtoolnix)
+# Peers, GNU time, and a file system that shares extents.
+bench=(ffmpeg mkvtoolnix time perl-base xfsprogs e2fsprogs util-linux)
+
+wanted=()
+for group in "${@:-all}"; do
+    case $group in
+    build) wanted+=("${build[@]}") ;;
+    demo) wanted+=("${build[@]}" "${demo[@]}") ;;
+    test) wanted+=("${build[@]}" "${test[@]}") ;;
+    bench) wanted+=("${build[@]}" "${bench[@]}") ;;
+    all) wanted+=("${build[@]}" "${demo[@]}" "${test[@]}" "${bench[@]}") ;;
+    *)
+        echo "usage: $0 [build|demo|test|bench]..." >&2
+        exit 2
+        ;;
+    esac
+done
+
+missing=()
+for package in $(printf '%s\n' "${wanted[@]}" | sort -u); do
+    state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [[ $state == installed ]] || missing+=("$package")
+done
+if ((${#missing[@]} == 0)); then exit 0; fi
+
+echo "installing: ${missing[*]}"
+root=()
+if ((EUID != 0)); then root=(sudo); fi
+"${root[@]}" apt-get update -qq
+"${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install --yes -qq --no-install-recommends "${missing[@]}" >/dev/null
