@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod audio;
+mod browser;
 mod containers;
 mod crash;
 mod edits;
