@@ -1,0 +1,93 @@
+//! Pictures that an edit list hides stay hidden; seeks find the right picture.
+
+use crate::oracle::assert_sound;
+use crate::oracle::packets::{payload, payloads};
+use crate::oracle::pictures::{assert_seeks, frames, frames_of};
+use crate::support::{Join, assert_near, fixture, join};
+
+const CUTS: [&str; 3] = ["cut0.mp4", "cut1.mp4", "cut2.mp4"];
+
+/// Cuts between key frames, joined: up to a second was shown twice at each seam.
+#[test]
+fn hidden_pictures_stay_hidden() {
+    let starts = [0.0, 41.0 / 30.0, 82.0 / 30.0];
+    let joined = join(&["cut0.mp4@0", "cut1.mp4@1.366667", "cut2.mp4@2.733333"]);
+    let movie = assert_sound(&joined);
+    let cuts = CUTS.map(fixture);
+    let found = frames(&joined.path);
+    assert_eq!(found, frames_of(&cuts));
+    let distinct: std::collections::HashSet<_> = found.iter().collect();
+    assert_eq!(distinct.len(), 121, "a picture is shown twice");
+    assert_eq!(payload(&joined.path, "v:0"), payloads(&cuts, "v:0"));
+    let video = movie.video();
+    let shown = movie.shown(video);
+    assert_eq!(shown.len(), 121);
+    for (index, picture) in shown.iter().enumerate() {
+        assert_near(picture.at, index as f64 / 30.0, 2e-3, index);
+    }
+    for (cut, start) in cuts.iter().zip(starts) {
+        assert_seeks(&joined.path, cut, start, 1.0 / 30.0, &[1, 13, 30, 38]);
+    }
+}
+
+/// Where nothing is hidden, the video has one edit at most: the delay of reordering.
+#[test]
+fn edits_are_only_made_where_something_is_hidden() {
+    let movie = assert_sound(&join(&["a0.mp4", "a1.mp4", "a2.mp4"]));
+    assert!(movie.video().edits().len() <= 1);
+    assert!(movie.audio().edits().len() <= 1);
+}
+
+/// A cut after a plain clip, and a plain clip after a cut.
+#[test]
+fn cuts_mix_with_plain_clips() {
+    let dir = tempfile::tempdir().unwrap();
+    let words = format!("-i {} -t 1.9 -c copy", fixture("long.mp4").display());
+    let head = crate::support::clip(dir.path(), "head.mp4", &words);
+    let head = head.to_str().unwrap();
+    for sources in [[head, "cut1.mp4"], ["cut1.mp4", head]] {
+        let joined = join(&sources);
+        assert_sound(&joined);
+        let paths = sources.map(|name| match name.strip_prefix('/') {
+            Some(_) => name.into(),
+            None => fixture(name),
+        });
+        assert_eq!(frames(&joined.path), frames_of(&paths));
+    }
+}
+
+/// Where a seek lands one picture early, the report says so.
+#[test]
+fn the_report_warns_of_seeks_before_hidden_pictures() {
+    let joined = join(&CUTS);
+    let warnings = joined.list("warnings");
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning["message"].is_string()),
+        "{}",
+        joined.report
+    );
+}
+
+/// Any time of the output shows its own fragment's picture, right after a seam above all.
+#[test]
+fn seeking_shows_the_right_fragment() {
+    let names = ["a0.mp4", "b_sets.mp4", "a2.mp4", "c_ts.mp4"];
+    let joined = join(&names);
+    for (index, name) in names.iter().enumerate() {
+        let start = index as f64 * 2.0;
+        let pictures: Vec<_> = [0, 1, 2].into_iter().chain((3..60).step_by(8)).collect();
+        assert_seeks(&joined.path, &fixture(name), start, 1.0 / 30.0, &pictures);
+    }
+}
+
+/// The same with a single key frame per clip.
+#[test]
+fn seeking_works_with_one_key_frame_per_clip() {
+    let joined = Join::of(&["one_key.mp4", "one_key.mp4"]).run();
+    for start in [0.0, 2.0] {
+        let source = fixture("one_key.mp4");
+        assert_seeks(&joined.path, &source, start, 1.0 / 30.0, &[0, 1, 29, 59]);
+    }
+}
