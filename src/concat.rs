@@ -119,7 +119,8 @@ impl Concat {
                 None => break,
             }
             let done = (fragments.len() + failures.len()) as u64;
-            self.progress.report(Progress::new(Stage::Probing, done, total));
+            self.progress
+                .report(Progress::new(Stage::Probing, done, total));
         }
         drop(probed);
         match failures.len() {
@@ -205,7 +206,13 @@ impl Probed {
         let matching = checked.map_err(|mismatches| Error::Incompatible { mismatches })?;
         let mut silences = vec![Silence::Unknown; matching.tracks.len()];
         let make = |silences: &[Silence]| {
-            plan::plan(&fragments, &concat.starts, &matching, silences, &concat.options)
+            plan::plan(
+                &fragments,
+                &concat.starts,
+                &matching,
+                silences,
+                &concat.options,
+            )
         };
         let mut plan = make(&silences)?;
         // Only a plan tells whether silence is needed; where it cannot be had, another plan is.
@@ -249,7 +256,10 @@ async fn silence(
     let mut learned = false;
     for planned in &plan.tracks {
         let unknown = planned.silence == Silence::Unknown && planned.silent_frames() > 0;
-        let at = matching.tracks.iter().position(|track| *track == planned.matched);
+        let at = matching
+            .tracks
+            .iter()
+            .position(|track| *track == planned.matched);
         let (true, Some(at)) = (unknown, at) else {
             continue;
         };
@@ -328,7 +338,11 @@ impl Planned {
     pub async fn write_file(&self, path: &Path, overwrite: Overwrite) -> Result<Report, Error> {
         let block = sink::sharing_block_size(path, &self.sources).await;
         let layout = match block {
-            Some(block) => Arc::new(assemble(&self.fragments, &self.plan, Some(Sharing { block }))?),
+            Some(block) => Arc::new(assemble(
+                &self.fragments,
+                &self.plan,
+                Some(Sharing { block }),
+            )?),
             None => Arc::clone(&self.layout),
         };
         let size = layout.size();

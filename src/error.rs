@@ -111,7 +111,10 @@ impl Error {
     /// Whether a policy or a limit refused what could otherwise be done.
     #[must_use]
     pub fn is_policy(&self) -> bool {
-        matches!(self, Self::Seams(_) | Self::Limit { .. } | Self::NegativeStart { .. })
+        matches!(
+            self,
+            Self::Seams(_) | Self::Limit { .. } | Self::NegativeStart { .. }
+        )
     }
 
     /// Whether a fragment's content is at fault.

@@ -121,13 +121,21 @@ impl Layout {
             .offsets
             .partition_point(|&offset| offset <= range.start)
             .saturating_sub(1);
-        let from = if range.is_empty() { self.pieces.len() } else { first };
+        let from = if range.is_empty() {
+            self.pieces.len()
+        } else {
+            first
+        };
         (from..self.pieces.len())
             .map_while(move |index| {
                 let (start, piece) = (self.offsets[index], &self.pieces[index]);
                 let end = start + piece.len();
-                (start < range.end)
-                    .then(|| cut(piece, range.start.max(start) - start..range.end.min(end) - start))
+                (start < range.end).then(|| {
+                    cut(
+                        piece,
+                        range.start.max(start) - start..range.end.min(end) - start,
+                    )
+                })
             })
             .flatten()
     }
@@ -206,7 +214,8 @@ mod tests {
                     fragment,
                     offset,
                     len,
-                } => all.extend((offset..offset + len).map(|at| (at * 7 + u64::from(fragment)) as u8)),
+                } => all
+                    .extend((offset..offset + len).map(|at| (at * 7 + u64::from(fragment)) as u8)),
             }
         }
         all

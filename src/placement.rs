@@ -29,7 +29,11 @@ pub struct Place {
 
 /// How two fragments meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum SeamKind {
     /// Within the tolerance.
     Plain,
@@ -41,7 +45,11 @@ pub enum SeamKind {
 
 /// What was done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum SeamAction {
     /// They met exactly.
     None,
@@ -59,7 +67,11 @@ pub enum SeamAction {
 
 /// Where two fragments meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
 pub struct Seam {
     /// Indexes of the earlier and the later fragment in the caller's list.
     pub fragments: (usize, usize),
@@ -75,7 +87,11 @@ pub struct Seam {
 
 /// A seam that a policy refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
 pub struct RefusedSeam {
     /// Indexes of the earlier and the later fragment in the caller's list.
     pub fragments: (usize, usize),
@@ -96,7 +112,10 @@ impl std::fmt::Display for RefusedSeam {
             _ => format!("fragments {earlier} and {later} overlap by {size} s"),
         };
         let (end, start) = (self.end, self.start);
-        write!(f, "{meeting}: fragment {earlier} ends at {end} s, fragment {later} starts at {start} s")
+        write!(
+            f,
+            "{meeting}: fragment {earlier} ends at {end} s, fragment {later} starts at {start} s"
+        )
     }
 }
 
@@ -219,30 +238,57 @@ mod tests {
 
     #[test]
     fn omitted_starts_follow_the_list() {
-        let placed = place(&requested(&[(None, "2"), (None, "1.5"), (None, "1")]), &Options::default());
+        let placed = place(
+            &requested(&[(None, "2"), (None, "1.5"), (None, "1")]),
+            &Options::default(),
+        );
         let placed = placed.expect("in range");
         let starts: Vec<String> = placed.places.iter().map(|p| p.start.to_string()).collect();
         assert_eq!(starts, ["0", "2", "3.5"]);
-        assert!(placed.seams.iter().all(|seam| seam.action == SeamAction::None));
+        assert!(
+            placed
+                .seams
+                .iter()
+                .all(|seam| seam.action == SeamAction::None)
+        );
     }
 
     #[test]
     fn fragments_are_placed_by_start_not_by_list() {
-        let placed = place(&requested(&[(Some("4"), "2"), (Some("0"), "2"), (Some("2"), "2")]), &Options::default());
-        let order: Vec<usize> = placed.expect("in range").places.iter().map(|p| p.fragment).collect();
+        let placed = place(
+            &requested(&[(Some("4"), "2"), (Some("0"), "2"), (Some("2"), "2")]),
+            &Options::default(),
+        );
+        let order: Vec<usize> = placed
+            .expect("in range")
+            .places
+            .iter()
+            .map(|p| p.fragment)
+            .collect();
         assert_eq!(order, [1, 2, 0]);
     }
 
     #[test]
     fn equal_starts_are_an_overlap_within_the_tolerance_too() {
-        let placed = place(&requested(&[(Some("0"), "0.1"), (Some("0"), "2")]), &Options::default());
+        let placed = place(
+            &requested(&[(Some("0"), "0.1"), (Some("0"), "2")]),
+            &Options::default(),
+        );
         assert_eq!(placed.expect("in range").refused[0].kind, SeamKind::Overlap);
     }
 
     #[test]
     fn every_refused_seam_is_named() {
-        let list = requested(&[(Some("0"), "2"), (Some("1"), "2"), (Some("9"), "2"), (Some("10"), "2")]);
-        let options = Options { on_gap: OnGap::Error, ..Options::default() };
+        let list = requested(&[
+            (Some("0"), "2"),
+            (Some("1"), "2"),
+            (Some("9"), "2"),
+            (Some("10"), "2"),
+        ]);
+        let options = Options {
+            on_gap: OnGap::Error,
+            ..Options::default()
+        };
         let refused = place(&list, &options).expect("in range").refused;
         assert_eq!(refused.len(), 3);
         assert_eq!(
@@ -253,10 +299,23 @@ mod tests {
 
     #[test]
     fn closing_and_shifting_move_all_that_follows() {
-        let list = requested(&[(Some("0"), "2"), (Some("5"), "2"), (Some("6"), "2"), (Some("8"), "1")]);
-        let options = Options { on_gap: OnGap::Close, on_overlap: OnOverlap::Shift, ..Options::default() };
-        let starts: Vec<String> = place(&list, &options).expect("in range").places.iter()
-            .map(|p| p.start.to_string()).collect();
+        let list = requested(&[
+            (Some("0"), "2"),
+            (Some("5"), "2"),
+            (Some("6"), "2"),
+            (Some("8"), "1"),
+        ]);
+        let options = Options {
+            on_gap: OnGap::Close,
+            on_overlap: OnOverlap::Shift,
+            ..Options::default()
+        };
+        let starts: Vec<String> = place(&list, &options)
+            .expect("in range")
+            .places
+            .iter()
+            .map(|p| p.start.to_string())
+            .collect();
         assert_eq!(starts, ["0", "2", "4", "6"]);
     }
 

@@ -11,9 +11,7 @@ use crate::{
     placement::{Placement, Requested, place},
     probe::Fragment,
     time::Time,
-    timeline::{
-        Payload, Placed, TrackTimeline, audio, audio::AudioRules, sparse, ticks, video,
-    },
+    timeline::{Payload, Placed, TrackTimeline, audio, audio::AudioRules, sparse, ticks, video},
 };
 
 /// What a pause between cues is written as: an empty `tx3g` text, an empty WebVTT box.
@@ -112,7 +110,10 @@ pub fn plan(
     for (matched, silence) in matching.tracks.iter().zip(silences) {
         let track = plan_track(fragments, &placement, matched, silence, duration, options)?;
         if track.timeline.runs.is_empty() {
-            warnings.push(format!("a {} track is left out: nothing of it is shown", matched.kind));
+            warnings.push(format!(
+                "a {} track is left out: nothing of it is shown",
+                matched.kind
+            ));
             continue;
         }
         if matched.kind == StreamKind::Video && track.timeline.edits.len() > 2 {

@@ -68,6 +68,10 @@ impl ProgressSink {
 
 impl fmt::Debug for ProgressSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "ProgressSink(…)" } else { "ProgressSink(none)" })
+        f.write_str(if self.0.is_some() {
+            "ProgressSink(…)"
+        } else {
+            "ProgressSink(none)"
+        })
     }
 }

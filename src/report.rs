@@ -8,12 +8,15 @@ use crate::{
     plan::{Plan, PlannedTrack},
     probe::Fragment,
     time::{OutOfRange, Time},
-
 };
 
 /// Facts of a join.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
 pub struct Report {
     /// Bytes of the output.
     pub size: u64,
@@ -37,7 +40,11 @@ pub struct Report {
 
 /// One fragment in the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
 pub struct FragmentReport {
     /// Index in the caller's list.
     pub index: usize,
@@ -57,7 +64,11 @@ pub struct FragmentReport {
 
 /// Samples left out of one stream of one fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
 pub struct Drop {
     /// Position of the track in the output.
     pub track: usize,
@@ -73,7 +84,11 @@ pub struct Drop {
 
 /// Why samples were left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum DropReason {
     /// They come before what the fragment presents: priming, or pictures before a cut.
     Priming,
@@ -85,7 +100,11 @@ pub enum DropReason {
 
 /// A stream that a fragment lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
 pub struct MissingStream {
     /// Position of the track in the output.
     pub track: usize,
@@ -97,7 +116,11 @@ pub struct MissingStream {
 
 /// A seam and what it did to each track.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
 pub struct SeamReport {
     /// The seam itself.
     #[cfg_attr(feature = "serde", serde(flatten))]
@@ -108,7 +131,11 @@ pub struct SeamReport {
 
 /// What a seam did to a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
 pub struct SeamTrack {
     /// Position of the track in the output.
     pub track: usize,
@@ -122,7 +149,11 @@ pub struct SeamTrack {
 
 /// One track of the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
 pub struct TrackReport {
     /// What it carries.
     pub kind: StreamKind,
@@ -166,7 +197,11 @@ impl Report {
             duration: plan.duration,
             fragments: fragment_reports(fragments, plan, missing)?,
             seams: seam_reports(plan),
-            tracks: plan.tracks.iter().map(|track| track_report(fragments, track)).collect(),
+            tracks: plan
+                .tracks
+                .iter()
+                .map(|track| track_report(fragments, track))
+                .collect(),
             bytes_shared: 0,
             bytes_copied: copied,
             bytes_generated: layout.size() - copied,
@@ -215,7 +250,11 @@ fn drops(plan: &Plan, placed: usize, fragment: usize, cut_short: bool) -> Vec<Dr
         let Some(stream) = planned.matched.members[fragment] else {
             continue;
         };
-        let tail = if cut_short { DropReason::Overlap } else { DropReason::Padding };
+        let tail = if cut_short {
+            DropReason::Overlap
+        } else {
+            DropReason::Padding
+        };
         for (reason, packets) in [
             (DropReason::Priming, outcome.dropped_head),
             (tail, outcome.dropped_tail),
@@ -237,15 +276,19 @@ fn drops(plan: &Plan, placed: usize, fragment: usize, cut_short: bool) -> Vec<Dr
 fn seam_reports(plan: &Plan) -> Vec<SeamReport> {
     let seams = plan.placement.seams.iter().enumerate();
     let report = |(index, seam): (usize, &Seam)| {
-        let tracks = plan.tracks.iter().enumerate().filter_map(|(track, planned)| {
-            let outcome = planned.timeline.outcomes.get(index + 1)?;
-            (outcome.kept > 0).then(|| SeamTrack {
-                track,
-                kind: planned.matched.kind,
-                silent_frames: outcome.silence_before,
-                count_error: Time::from_ticks(outcome.count_error, planned.timeline.timescale),
-            })
-        });
+        let tracks = plan
+            .tracks
+            .iter()
+            .enumerate()
+            .filter_map(|(track, planned)| {
+                let outcome = planned.timeline.outcomes.get(index + 1)?;
+                (outcome.kept > 0).then(|| SeamTrack {
+                    track,
+                    kind: planned.matched.kind,
+                    silent_frames: outcome.silence_before,
+                    count_error: Time::from_ticks(outcome.count_error, planned.timeline.timescale),
+                })
+            });
         SeamReport {
             seam: *seam,
             tracks: tracks.collect(),
@@ -256,14 +299,26 @@ fn seam_reports(plan: &Plan) -> Vec<SeamReport> {
 
 fn track_report(fragments: &[Fragment], planned: &PlannedTrack) -> TrackReport {
     let reference = planned.matched.reference_stream(fragments);
-    let entry = planned.matched.entries.boxes.first().and_then(|entry| entry.get(4..8));
+    let entry = planned
+        .matched
+        .entries
+        .boxes
+        .first()
+        .and_then(|entry| entry.get(4..8));
     TrackReport {
         kind: planned.matched.kind,
         codec: reference.parameters.codec.clone(),
-        entry: entry.map(|name| name.escape_ascii().to_string()).unwrap_or_default(),
+        entry: entry
+            .map(|name| name.escape_ascii().to_string())
+            .unwrap_or_default(),
         entries: planned.matched.entries.boxes.len(),
         language: reference.language().to_owned(),
-        packets: planned.timeline.runs.iter().map(|run| run.payload.len()).sum(),
+        packets: planned
+            .timeline
+            .runs
+            .iter()
+            .map(|run| run.payload.len())
+            .sum(),
         silent_packets: planned.silent_frames(),
         hidden_packets: planned.timeline.outcomes.iter().map(|one| one.hidden).sum(),
         timescale: planned.timeline.timescale.get(),
@@ -277,7 +332,9 @@ impl std::fmt::Display for Seam {
         let size = self.difference.abs();
         write!(f, "{earlier} | {later} at {} s: ", self.at)?;
         match (self.kind, self.action) {
-            (SeamKind::Plain, SeamAction::Held) => write!(f, "the last picture is held for {size} s"),
+            (SeamKind::Plain, SeamAction::Held) => {
+                write!(f, "the last picture is held for {size} s")
+            }
             (SeamKind::Plain, SeamAction::Trimmed) => write!(f, "the tail is trimmed by {size} s"),
             (SeamKind::Plain, _) => f.write_str("they meet exactly"),
             (_, SeamAction::Closed) => write!(f, "a gap of {size} s is closed"),
@@ -287,4 +344,3 @@ impl std::fmt::Display for Seam {
         }
     }
 }
-

@@ -30,7 +30,12 @@ pub(crate) async fn verify(plan: &Plan, output: &SharedSource) -> Result<(), Err
         written.streams.len().to_string(),
     )?;
     for (index, (track, stream)) in tracks.iter().zip(&written.streams).enumerate() {
-        let samples: u64 = track.timeline.runs.iter().map(|run| run.payload.len()).sum();
+        let samples: u64 = track
+            .timeline
+            .runs
+            .iter()
+            .map(|run| run.payload.len())
+            .sum();
         differs(
             format!("the number of samples of track {index}"),
             samples.to_string(),

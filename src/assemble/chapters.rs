@@ -46,10 +46,20 @@ fn titles(plan: &Plan) -> Result<Vec<(i64, String)>, Error> {
         }
         starts.push((at, &chapter.title));
     }
-    let ends = starts.iter().skip(1).map(|&(at, _)| at).chain([end]).collect::<Vec<_>>();
+    let ends = starts
+        .iter()
+        .skip(1)
+        .map(|&(at, _)| at)
+        .chain([end])
+        .collect::<Vec<_>>();
     let lasting = starts.iter().zip(ends);
     Ok(lasting
-        .map(|(&(at, title), end)| ((end - at).max(1), truncated(title, LONGEST_TITLE).to_owned()))
+        .map(|(&(at, title), end)| {
+            (
+                (end - at).max(1),
+                truncated(title, LONGEST_TITLE).to_owned(),
+            )
+        })
         .collect())
 }
 
@@ -62,7 +72,9 @@ pub(super) fn add_track(movie: &mut OutputMovie, plan: &Plan) -> Result<(), Erro
     let mut tables = Tables::default();
     let mut total = 0;
     for (lasting, _) in titles(plan)? {
-        tables.durations.push(1, u32::try_from(lasting).unwrap_or(u32::MAX));
+        tables
+            .durations
+            .push(1, u32::try_from(lasting).unwrap_or(u32::MAX));
         tables.composition.push(1, 0);
         total += lasting;
     }
@@ -150,6 +162,7 @@ fn description() -> TrackDescription {
 
 /// Three letters in fifteen bits (ISO/IEC 14496-12 § 8.4.2.3).
 fn language_code(letters: &[u8; 3]) -> u16 {
-    letters.iter().fold(0, |code, &letter| code << 5 | u16::from(letter - 0x60))
+    letters
+        .iter()
+        .fold(0, |code, &letter| code << 5 | u16::from(letter - 0x60))
 }
-

@@ -105,7 +105,12 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        let head = &fragments[plan.placement.places.first().map_or(0, |place| place.fragment)].head;
+        let head = &fragments[plan
+            .placement
+            .places
+            .first()
+            .map_or(0, |place| place.fragment)]
+        .head;
         let timescale = movie_timescale(plan);
         let mut movie = OutputMovie {
             major_brand: head.major_brand,
@@ -182,7 +187,13 @@ impl<'a> Builder<'a> {
                         if let Some(stream) = stream {
                             let stream = &self.fragments[fragment].streams[stream];
                             let samples = &stream.presentation.samples;
-                            source_emissions(track, samples, first..end, run.payload, &mut of_track);
+                            source_emissions(
+                                track,
+                                samples,
+                                first..end,
+                                run.payload,
+                                &mut of_track,
+                            );
                         }
                     }
                     Payload::Silence(_) | Payload::Blank => {
@@ -218,12 +229,20 @@ impl<'a> Builder<'a> {
         let uses = planned.matched.entries.uses.get(place.fragment);
         let used = uses.and_then(|uses| uses.get(usize::from(emission.entry)));
         let entry = used.map_or(0, |used| used.entry);
-        tables.chunks.push(chunk(&self.media, emission.count, entry));
+        tables
+            .chunks
+            .push(chunk(&self.media, emission.count, entry));
         let Some(stream) = planned.matched.members[place.fragment] else {
             return;
         };
-        let samples = &self.fragments[place.fragment].streams[stream].presentation.samples;
-        let source = |offset, len| Piece::Source { fragment, offset, len };
+        let samples = &self.fragments[place.fragment].streams[stream]
+            .presentation
+            .samples;
+        let source = |offset, len| Piece::Source {
+            fragment,
+            offset,
+            len,
+        };
         let range = emission.first..emission.first + emission.count;
         match used.and_then(|used| used.prefix.as_ref()) {
             None => {
@@ -271,7 +290,10 @@ impl<'a> Builder<'a> {
 /// All tracks' emissions in the order of their source offsets, each track's in its own order.
 fn merge(all: Vec<Vec<Emission>>) -> Vec<Emission> {
     let total = all.iter().map(Vec::len).sum();
-    let mut heads: Vec<_> = all.into_iter().map(|of| of.into_iter().peekable()).collect();
+    let mut heads: Vec<_> = all
+        .into_iter()
+        .map(|of| of.into_iter().peekable())
+        .collect();
     let mut merged = Vec::with_capacity(total);
     loop {
         let next = heads
@@ -322,13 +344,19 @@ fn source_emissions(
     payload: Payload,
     all: &mut Vec<Emission>,
 ) {
-    let mut at = samples.chunks.partition_point(|chunk| chunk.first <= range.start).saturating_sub(1);
+    let mut at = samples
+        .chunks
+        .partition_point(|chunk| chunk.first <= range.start)
+        .saturating_sub(1);
     let mut first = range.start;
     while first < range.end {
         let Some(chunk) = samples.chunks.get(at) else {
             return;
         };
-        let next = samples.chunks.get(at + 1).map_or(samples.len(), |next| next.first);
+        let next = samples
+            .chunks
+            .get(at + 1)
+            .map_or(samples.len(), |next| next.first);
         let end = range.end.min(next);
         if end > first {
             let offset = chunk.offset + samples.bytes_of(chunk.first, first);
@@ -390,7 +418,10 @@ fn output_track(
 /// A timescale in which every track's edits are exact, where there is one that is not absurd.
 fn movie_timescale(plan: &Plan) -> Timescale {
     let of_kind = |kind| {
-        let all = plan.tracks.iter().filter(move |track| track.matched.kind == kind);
+        let all = plan
+            .tracks
+            .iter()
+            .filter(move |track| track.matched.kind == kind);
         all.map(|track| track.timeline.timescale)
     };
     let media = of_kind(StreamKind::Video).chain(of_kind(StreamKind::Audio));
@@ -404,5 +435,9 @@ fn progressive_brands(brands: &[FourCc]) -> Vec<FourCc> {
     const SEGMENTED: [&[u8; 4]; 10] = [
         b"dash", b"msdh", b"msix", b"cmfc", b"cmff", b"cmfl", b"cmfs", b"lmsg", b"risx", b"iso5",
     ];
-    brands.iter().filter(|brand| !SEGMENTED.contains(&&brand.0)).copied().collect()
+    brands
+        .iter()
+        .filter(|brand| !SEGMENTED.contains(&&brand.0))
+        .copied()
+        .collect()
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     error::Error,
-    isobmff::{SampleGroup, SampleTable, write::{Tables, TooLarge}},
+    isobmff::{
+        SampleGroup, SampleTable,
+        write::{Tables, TooLarge},
+    },
     plan::{Plan, PlannedTrack},
     probe::{Fragment, Stream},
     timeline::{Pace, Payload, Run},
@@ -23,17 +26,26 @@ pub(super) fn timing(
             member.map(|stream| &fragments[place.fragment].streams[stream])
         })
         .collect();
-    let all = || members.iter().flatten().map(|stream| &stream.presentation.samples);
+    let all = || {
+        members
+            .iter()
+            .flatten()
+            .map(|stream| &stream.presentation.samples)
+    };
     let mut tables = Tables {
         sync: all().any(|samples| samples.sync.is_some()).then(Vec::new),
-        dependencies: all().all(|samples| samples.dependencies.is_some()).then(Vec::new),
+        dependencies: all()
+            .all(|samples| samples.dependencies.is_some())
+            .then(Vec::new),
         ..Tables::default()
     };
     let mut groups = Groups::default();
     let mut written = 0_u32;
     for run in &planned.timeline.runs {
         let count = u32::try_from(run.payload.len()).map_err(|_| too_many(run.payload.len()))?;
-        let next = written.checked_add(count).ok_or_else(|| too_many(u64::from(count)))?;
+        let next = written
+            .checked_add(count)
+            .ok_or_else(|| too_many(u64::from(count)))?;
         let source = match run.payload {
             Payload::Samples { placed, first, end } => {
                 members[placed].map(|stream| (stream, first, end))
@@ -129,7 +141,11 @@ fn mark(tables: &mut Tables, samples: &SampleTable, range: std::ops::Range<u32>,
             Some(all) => {
                 let from = all.partition_point(|&index| index < range.start);
                 let to = all.partition_point(|&index| index < range.end);
-                sync.extend(all[from..to].iter().map(|index| written + (index - range.start)));
+                sync.extend(
+                    all[from..to]
+                        .iter()
+                        .map(|index| written + (index - range.start)),
+                );
             }
             None => sync.extend(written..written + (range.end - range.start)),
         }
@@ -151,7 +167,8 @@ struct Groups {
 impl Groups {
     fn add(&mut self, samples: &SampleTable, range: std::ops::Range<u32>, written: u32) {
         for own in &samples.groups {
-            let same = |group: &SampleGroup| group.kind == own.kind && group.parameter == own.parameter;
+            let same =
+                |group: &SampleGroup| group.kind == own.kind && group.parameter == own.parameter;
             let at = self.all.iter().position(same).unwrap_or_else(|| {
                 self.all.push(SampleGroup {
                     kind: own.kind,
@@ -179,8 +196,12 @@ impl Groups {
             for &(count, index) in own.assignment.runs() {
                 let (from, to) = (at.max(range.start), at.saturating_add(count).min(range.end));
                 at = at.saturating_add(count);
-                let mapped = index.checked_sub(1).and_then(|index| indexes.get(index as usize));
-                group.assignment.push(to.saturating_sub(from), mapped.copied().unwrap_or(0));
+                let mapped = index
+                    .checked_sub(1)
+                    .and_then(|index| indexes.get(index as usize));
+                group
+                    .assignment
+                    .push(to.saturating_sub(from), mapped.copied().unwrap_or(0));
             }
             // Samples behind the last assignment have none.
             pad(group, written + (range.end - range.start));
@@ -197,5 +218,7 @@ impl Groups {
 /// Assigns nothing up to sample `to`.
 fn pad(group: &mut SampleGroup, to: u32) {
     let missing = u64::from(to).saturating_sub(group.assignment.len());
-    group.assignment.push(u32::try_from(missing).unwrap_or(0), 0);
+    group
+        .assignment
+        .push(u32::try_from(missing).unwrap_or(0), 0);
 }

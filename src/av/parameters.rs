@@ -30,15 +30,17 @@ const UNKNOWN: c_int = -99;
 /// The libav call that failed.
 pub(crate) fn codec_parameters(file: Bytes) -> Result<Vec<CodecParameters>, AvError> {
     quiet();
-    let io = StreamIo::from_read_seek(Cursor::new(file)).map_err(AvError::call("avio_alloc_context"))?;
+    let io =
+        StreamIo::from_read_seek(Cursor::new(file)).map_err(AvError::call("avio_alloc_context"))?;
     let mut options = Dictionary::new();
     options.set("format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2");
     // A list that names no protocol: libav takes an empty one for none at all.
     options.set("protocol_whitelist", "none");
     options.set("enable_drefs", "0");
     options.set("use_absolute_path", "0");
-    let input = input_from_stream(io, None, Some(options))
-        .map_err(AvError::call("avformat_open_input or avformat_find_stream_info"))?;
+    let input = input_from_stream(io, None, Some(options)).map_err(AvError::call(
+        "avformat_open_input or avformat_find_stream_info",
+    ))?;
     let streams = input.streams().map(|stream| {
         let parameters = stream.parameters();
         // SAFETY: the parameters are owned by `parameters`, which outlives the borrow; libav
@@ -96,7 +98,9 @@ fn video(raw: &AVCodecParameters) -> VideoParameters {
         VideoParameters {
             width: positive(raw.width),
             height: positive(raw.height),
-            pixel_format: (raw.format >= 0).then(|| text(av_get_pix_fmt_name(pixel_format))).flatten(),
+            pixel_format: (raw.format >= 0)
+                .then(|| text(av_get_pix_fmt_name(pixel_format)))
+                .flatten(),
             sample_aspect,
             field_order: field_order(raw.field_order),
             color_range: known(text(av_color_range_name(raw.color_range))),
@@ -130,14 +134,20 @@ fn audio(raw: &AVCodecParameters) -> AudioParameters {
     // comes from the same libav.
     let sample_format = unsafe {
         let format: ffmpeg_next::ffi::AVSampleFormat = std::mem::transmute(raw.format);
-        (raw.format >= 0).then(|| text(av_get_sample_fmt_name(format))).flatten()
+        (raw.format >= 0)
+            .then(|| text(av_get_sample_fmt_name(format)))
+            .flatten()
     };
     AudioParameters {
         sample_rate,
         channels: u16::try_from(raw.ch_layout.nb_channels).unwrap_or(0),
         channel_layout: layout_name(raw),
         sample_format,
-        frame_size: if known_frame > 1 { known_frame } else { usual_frame(raw.codec_id, sample_rate) },
+        frame_size: if known_frame > 1 {
+            known_frame
+        } else {
+            usual_frame(raw.codec_id, sample_rate)
+        },
         bits_per_sample: positive(coded_bits.max(raw.bits_per_raw_sample)),
     }
 }

@@ -25,7 +25,10 @@ pub(crate) fn silent_frame(parameters: &CodecParameters) -> Result<Bytes, AvErro
         codec: parameters.codec.clone(),
         reason,
     };
-    let audio = parameters.audio.as_ref().ok_or_else(|| refuse("it is no audio codec"))?;
+    let audio = parameters
+        .audio
+        .as_ref()
+        .ok_or_else(|| refuse("it is no audio codec"))?;
     let (name, options) = match parameters.codec.as_str() {
         "aac" => ("aac", vec![]),
         "alac" => ("alac", vec![]),
@@ -39,8 +42,11 @@ pub(crate) fn silent_frame(parameters: &CodecParameters) -> Result<Bytes, AvErro
         _ => return Err(refuse("no encoder is known")),
     };
     let found = encoder::find_by_name(name).ok_or_else(|| refuse("this libav has no encoder"))?;
-    let (rate, layout, frame) = core(parameters, audio).ok_or_else(|| refuse("its frames have an unusual length"))?;
-    let capabilities = found.audio().map_err(AvError::call("avcodec_find_encoder_by_name"))?;
+    let (rate, layout, frame) =
+        core(parameters, audio).ok_or_else(|| refuse("its frames have an unusual length"))?;
+    let capabilities = found
+        .audio()
+        .map_err(AvError::call("avcodec_find_encoder_by_name"))?;
     let format = capabilities
         .formats()
         .into_iter()
@@ -63,12 +69,17 @@ pub(crate) fn silent_frame(parameters: &CodecParameters) -> Result<Bytes, AvErro
     }
     if name == "libopus" {
         let tenths = u64::from(frame) * 10_000 / u64::from(rate.max(1));
-        settings.set("frame_duration", &format!("{}.{}", tenths / 10, tenths % 10));
+        settings.set(
+            "frame_duration",
+            &format!("{}.{}", tenths / 10, tenths % 10),
+        );
     }
     if name == "flac" || name == "alac" {
         settings.set("frame_size", &frame.to_string());
     }
-    let mut encoder = context.open_with(settings).map_err(AvError::call("avcodec_open2"))?;
+    let mut encoder = context
+        .open_with(settings)
+        .map_err(AvError::call("avcodec_open2"))?;
     let encoded = encoder.frame_size();
     if encoded != 0 && encoded != frame {
         return Err(refuse("the encoder makes frames of another length"));
@@ -76,18 +87,30 @@ pub(crate) fn silent_frame(parameters: &CodecParameters) -> Result<Bytes, AvErro
     let mut silent = Audio::new(format, frame as usize, layout);
     silent.set_rate(rate);
     for plane in 0..silent.planes() {
-        let value = if format == Sample::U8(Type::Packed) || format == Sample::U8(Type::Planar) { 0x80 } else { 0 };
+        let value = if format == Sample::U8(Type::Packed) || format == Sample::U8(Type::Planar) {
+            0x80
+        } else {
+            0
+        };
         silent.data_mut(plane).fill(value);
     }
     let mut packets = 0;
     let mut packet = Packet::empty();
     for index in 0..SETTLED * 4 {
-        silent.set_pts(i64::try_from(index).ok().map(|index| index * i64::from(frame)));
-        encoder.send_frame(&silent).map_err(AvError::call("avcodec_send_frame"))?;
+        silent.set_pts(
+            i64::try_from(index)
+                .ok()
+                .map(|index| index * i64::from(frame)),
+        );
+        encoder
+            .send_frame(&silent)
+            .map_err(AvError::call("avcodec_send_frame"))?;
         while encoder.receive_packet(&mut packet).is_ok() {
             packets += 1;
             if packets > SETTLED {
-                let data = packet.data().ok_or_else(|| refuse("the encoder made an empty frame"))?;
+                let data = packet
+                    .data()
+                    .ok_or_else(|| refuse("the encoder made an empty frame"))?;
                 return Ok(Bytes::copy_from_slice(data));
             }
         }
@@ -97,10 +120,16 @@ pub(crate) fn silent_frame(parameters: &CodecParameters) -> Result<Bytes, AvErro
 
 /// Rate, layout and frame length to encode with: those of the stream, or of the core that spectral
 /// band replication doubles and parametric stereo spreads.
-fn core(parameters: &CodecParameters, audio: &AudioParameters) -> Option<(u32, ChannelLayout, u32)> {
+fn core(
+    parameters: &CodecParameters,
+    audio: &AudioParameters,
+) -> Option<(u32, ChannelLayout, u32)> {
     let layout = layout(audio.channels)?;
     let replicated = parameters.codec == "aac"
-        && parameters.profile.as_deref().is_some_and(|profile| profile.starts_with("HE-AAC"));
+        && parameters
+            .profile
+            .as_deref()
+            .is_some_and(|profile| profile.starts_with("HE-AAC"));
     let frame = match (parameters.codec.as_str(), audio.frame_size) {
         ("opus", 0) => 960,
         ("flac" | "alac", 0) => 4096,
@@ -111,7 +140,11 @@ fn core(parameters: &CodecParameters, audio: &AudioParameters) -> Option<(u32, C
         return (frame > 0 && !odd).then_some((audio.sample_rate, layout, frame));
     }
     let parametric = parameters.profile.as_deref() == Some("HE-AACv2");
-    let layout = if parametric { ChannelLayout::MONO } else { layout };
+    let layout = if parametric {
+        ChannelLayout::MONO
+    } else {
+        layout
+    };
     Some((audio.sample_rate / 2, layout, 1024))
 }
 
@@ -137,4 +170,3 @@ fn wanted(format: Sample, parameters: &CodecParameters, audio: &AudioParameters)
         _ => matches!(format, Sample::F32(_) | Sample::I16(_) | Sample::I32(_)),
     }
 }
-

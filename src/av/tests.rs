@@ -31,13 +31,25 @@ fn parameters_are_those_of_the_stream() {
     );
     let all = codec_parameters(file).expect("parameters");
     let video = all[0].video.as_ref().expect("video");
-    assert_eq!((all[0].codec.as_str(), all[0].profile.as_deref()), ("h264", Some("High")));
-    assert_eq!((video.width, video.height, video.sample_aspect), (320, 180, (1, 1)));
+    assert_eq!(
+        (all[0].codec.as_str(), all[0].profile.as_deref()),
+        ("h264", Some("High"))
+    );
+    assert_eq!(
+        (video.width, video.height, video.sample_aspect),
+        (320, 180, (1, 1))
+    );
     assert_eq!(video.pixel_format.as_deref(), Some("yuv420p"));
     assert_eq!(video.color_primaries.as_deref(), Some("bt709"));
     let audio = all[1].audio.as_ref().expect("audio");
-    assert_eq!((all[1].codec.as_str(), all[1].profile.as_deref()), ("aac", Some("LC")));
-    assert_eq!((audio.sample_rate, audio.channels, audio.frame_size), (44_100, 2, 1024));
+    assert_eq!(
+        (all[1].codec.as_str(), all[1].profile.as_deref()),
+        ("aac", Some("LC"))
+    );
+    assert_eq!(
+        (audio.sample_rate, audio.channels, audio.frame_size),
+        (44_100, 2, 1024)
+    );
     assert_eq!(audio.channel_layout, "stereo");
     assert!(!all[1].extradata.is_empty());
 }
@@ -70,7 +82,9 @@ fn loudest_behind(file: &Bytes, silent: &Bytes) -> (f32, usize) {
     }
     let (mut loudest, mut samples) = (0.0_f32, 0);
     for index in 0..8 {
-        decoder.send_packet(&Packet::copy(silent)).expect("the silent packet decodes");
+        decoder
+            .send_packet(&Packet::copy(silent))
+            .expect("the silent packet decodes");
         while decoder.receive_frame(&mut frame).is_ok() {
             if index < 4 {
                 continue;
@@ -84,7 +98,10 @@ fn loudest_behind(file: &Bytes, silent: &Bytes) -> (f32, usize) {
                         format::Sample::I16(_) => {
                             f32::from(i16::from_ne_bytes(sample.try_into().expect("2"))) / 32_768.0
                         }
-                        _ => i32::from_ne_bytes(sample.try_into().expect("4")) as f32 / 2_147_483_648.0,
+                        _ => {
+                            i32::from_ne_bytes(sample.try_into().expect("4")) as f32
+                                / 2_147_483_648.0
+                        }
                     };
                     loudest = loudest.max(value.abs());
                 }
@@ -107,7 +124,9 @@ fn silence_decodes_to_silence_within_the_stream_it_is_made_for() {
         ("-c:a alac", "h.m4a", 4096),
     ] {
         let file = made(&format!("{SINE} {arguments}"), name);
-        let mut parameters = codec_parameters(file.clone()).expect("parameters").swap_remove(0);
+        let mut parameters = codec_parameters(file.clone())
+            .expect("parameters")
+            .swap_remove(0);
         if let Some(audio) = &mut parameters.audio {
             // Where libav does not say, the sample table does: the caller fills it in.
             if audio.frame_size == 0 {
@@ -130,5 +149,8 @@ fn silence_of_unknown_codecs_is_refused_by_name() {
         ..crate::media::CodecParameters::default()
     };
     let refused = silent_frame(&parameters).expect_err("no encoder");
-    assert_eq!(refused.to_string(), "silence cannot be encoded as qdm2: no encoder is known");
+    assert_eq!(
+        refused.to_string(),
+        "silence cannot be encoded as qdm2: no encoder is known"
+    );
 }

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use media_concat::{
-    options::{
-        AudioSeams, Limits, OnGap, OnMissing, OnOverlap, Options, ParameterSets,
-    },
+    options::{AudioSeams, Limits, OnGap, OnMissing, OnOverlap, Options, ParameterSets},
     time::Time,
 };
 

@@ -31,7 +31,12 @@ struct Element {
 pub(super) async fn add(concat: Concat, list: &List) -> Result<Concat, Failure> {
     let fragments = match &list.fragments {
         Some(file) => from_json(file.clone()).await?,
-        None => list.sources.iter().enumerate().map(|(i, one)| from_argument(i, one)).collect::<Result<_, _>>()?,
+        None => list
+            .sources
+            .iter()
+            .enumerate()
+            .map(|(i, one)| from_argument(i, one))
+            .collect::<Result<_, _>>()?,
     };
     Ok(fragments.into_iter().fold(concat, |concat, (path, start)| {
         concat.fragment(FileSource::new(path), start)
@@ -52,8 +57,13 @@ fn from_argument(index: usize, argument: &OsStr) -> Result<(PathBuf, Option<Time
     match text.parse::<Time>() {
         Ok(start) if !path.as_os_str().is_empty() => Ok((path, Some(start))),
         _ if Path::new(argument).exists() => Ok((whole(), None)),
-        Ok(_) => Err(Failure::usage(format!("fragment {index}: no path before the start"))),
-        Err(error) => Err(Failure::usage(format!("fragment {index} ({}): {error}", path.display()))),
+        Ok(_) => Err(Failure::usage(format!(
+            "fragment {index}: no path before the start"
+        ))),
+        Err(error) => Err(Failure::usage(format!(
+            "fragment {index} ({}): {error}",
+            path.display()
+        ))),
     }
 }
 
@@ -62,20 +72,36 @@ async fn from_json(file: PathBuf) -> Result<Vec<(PathBuf, Option<Time>)>, Failur
     let read = tokio::task::spawn_blocking(move || read_list(&file)).await;
     let text = match read {
         Ok(Ok(text)) => text,
-        Ok(Err(error)) => return Err(Failure::io(format!("the list {name} cannot be read: {error}"))),
+        Ok(Err(error)) => {
+            return Err(Failure::io(format!(
+                "the list {name} cannot be read: {error}"
+            )));
+        }
         Err(_) => return Err(Failure::io(format!("the list {name} cannot be read"))),
     };
-    let elements: Vec<Element> = serde_json::from_str(&text)
-        .map_err(|error| Failure::usage(format!("the list {name} is not an array of fragments: {error}")))?;
-    elements.into_iter().enumerate().map(|(index, element)| element.resolve(index)).collect()
+    let elements: Vec<Element> = serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format!(
+            "the list {name} is not an array of fragments: {error}"
+        ))
+    })?;
+    elements
+        .into_iter()
+        .enumerate()
+        .map(|(index, element)| element.resolve(index))
+        .collect()
 }
 
 fn read_list(file: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
-        std::io::stdin().lock().take(LARGEST_LIST + 1).read_to_string(&mut text)?
+        std::io::stdin()
+            .lock()
+            .take(LARGEST_LIST + 1)
+            .read_to_string(&mut text)?
     } else {
-        std::fs::File::open(file)?.take(LARGEST_LIST + 1).read_to_string(&mut text)?
+        std::fs::File::open(file)?
+            .take(LARGEST_LIST + 1)
+            .read_to_string(&mut text)?
     };
     if read as u64 > LARGEST_LIST {
         return Err(std::io::Error::other("it is larger than 64 MiB"));
@@ -97,9 +123,9 @@ impl Element {
             Some(raw) if raw.get() != "null" => {
                 // The decimal text as it was written, so that no float rounds it.
                 let text = raw.get().trim_matches('"');
-                let start: Time = text
-                    .parse()
-                    .map_err(|error| Failure::usage(format!("fragment {index}: startTime: {error}")))?;
+                let start: Time = text.parse().map_err(|error| {
+                    Failure::usage(format!("fragment {index}: startTime: {error}"))
+                })?;
                 Some(start)
             }
             _ => None,
@@ -118,8 +144,12 @@ impl Element {
 /// This build reads local files: a URL is refused as such, not looked for on disk.
 fn refuse_remote(index: usize, source: &OsStr) -> Result<(), Failure> {
     let text = source.to_string_lossy();
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme).unwrap_or_default();
-    let remote = text.contains("://") || matches!(scheme, "concat" | "subfile" | "data" | "pipe" | "fd");
+    let scheme = text
+        .split_once(':')
+        .map(|(scheme, _)| scheme)
+        .unwrap_or_default();
+    let remote =
+        text.contains("://") || matches!(scheme, "concat" | "subfile" | "data" | "pipe" | "fd");
     if remote && !Path::new(source).exists() {
         return Err(Failure::refused(format!(
             "fragment {index}: {scheme}: is not supported, a path of a local file was expected"

@@ -18,11 +18,17 @@ const LISTED: usize = 24;
 /// A short report.
 pub(super) fn report(report: &Report, output: Option<&Path>) -> String {
     let mut text = String::new();
-    let name = output.map_or_else(|| "the output".to_owned(), |path| path.display().to_string());
+    let name = output.map_or_else(
+        || "the output".to_owned(),
+        |path| path.display().to_string(),
+    );
     let verb = if output.is_some() { "is" } else { "would be" };
     let (size, duration) = (bytes(report.size), report.duration);
     let count = report.fragments.len();
-    let _ = writeln!(text, "{name} {verb} {size} and {duration} s long: {count} fragments");
+    let _ = writeln!(
+        text,
+        "{name} {verb} {size} and {duration} s long: {count} fragments"
+    );
     for track in &report.tracks {
         let (kind, codec, entry, packets) = (track.kind, &track.codec, &track.entry, track.packets);
         let _ = write!(text, "  {kind} {codec} ({entry}), {packets} packets");
@@ -45,15 +51,23 @@ pub(super) fn report(report: &Report, output: Option<&Path>) -> String {
     if notable.len() > LISTED {
         let _ = writeln!(text, "  … and {} more seams", notable.len() - LISTED);
     }
-    for fragment in report.fragments.iter().filter(|fragment| !fragment.missing.is_empty()).take(LISTED) {
+    for fragment in report
+        .fragments
+        .iter()
+        .filter(|fragment| !fragment.missing.is_empty())
+        .take(LISTED)
+    {
         for missing in &fragment.missing {
             let (index, kind, duration) = (fragment.index, missing.kind, missing.duration);
             let _ = writeln!(text, "  {kind} missing in fragment {index}, {duration} s");
         }
     }
     if output.is_some() {
-        let (shared, copied, made) =
-            (bytes(report.bytes_shared), bytes(report.bytes_copied), bytes(report.bytes_generated));
+        let (shared, copied, made) = (
+            bytes(report.bytes_shared),
+            bytes(report.bytes_copied),
+            bytes(report.bytes_generated),
+        );
         let _ = writeln!(text, "  {copied} copied, {shared} shared, {made} generated");
     }
     for warning in &report.warnings {
@@ -80,14 +94,19 @@ pub(super) fn timeline(report: &Report) -> String {
             continue;
         }
         let (from, to) = (column(fragment.start), column(fragment.end));
-        let own = column(fragment.start.plus(fragment.length).unwrap_or(fragment.end)).clamp(from, to);
+        let own =
+            column(fragment.start.plus(fragment.length).unwrap_or(fragment.end)).clamp(from, to);
         let bar = "█".repeat(own.saturating_sub(from).max(1));
         let held = "░".repeat(to.saturating_sub(own.max(from + 1)));
         let _ = writeln!(
             text,
             "{:>4} {:>WIDTH$}|  {} – {} s  {}",
             fragment.index,
-            format!("{}{bar}{held}{}", " ".repeat(from), " ".repeat(WIDTH.saturating_sub(to.max(from + 1)))),
+            format!(
+                "{}{bar}{held}{}",
+                " ".repeat(from),
+                " ".repeat(WIDTH.saturating_sub(to.max(from + 1)))
+            ),
             fragment.start,
             fragment.end,
             fragment.source,
@@ -102,7 +121,11 @@ pub(super) fn fragment(fragment: &Fragment) -> String {
     let mut text = String::new();
     let (name, length) = (&fragment.name, fragment.length);
     let brand = fragment.head.major_brand;
-    let _ = writeln!(text, "{name}: {brand}, {}, {length} s", bytes(fragment.state.len));
+    let _ = writeln!(
+        text,
+        "{name}: {brand}, {}, {length} s",
+        bytes(fragment.state.len)
+    );
     for (index, stream) in fragment.streams.iter().enumerate() {
         let _ = writeln!(text, "  stream {index}: {}", describe(stream));
     }
@@ -131,7 +154,12 @@ fn describe(stream: &Stream) -> String {
     if let (StreamKind::Audio, Some(audio)) = (stream.kind, &parameters.audio) {
         let _ = write!(text, ", {} Hz, {}", audio.sample_rate, audio.channel_layout);
     }
-    let _ = write!(text, ", {} packets, {}", stream.presentation.samples.len(), stream.language());
+    let _ = write!(
+        text,
+        ", {} packets, {}",
+        stream.presentation.samples.len(),
+        stream.language()
+    );
     text
 }
 

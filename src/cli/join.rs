@@ -39,7 +39,11 @@ pub(super) async fn join(
         stream_out(&planned, &cancel, &bar).await?;
         planned.report().clone()
     } else {
-        let overwrite = if join.force { Overwrite::Replace } else { Overwrite::Never };
+        let overwrite = if join.force {
+            Overwrite::Replace
+        } else {
+            Overwrite::Never
+        };
         let report = planned.write_file(&join.output, overwrite).await?;
         if join.verify {
             let written: SharedSource = Arc::new(FileSource::new(&join.output));
@@ -102,20 +106,22 @@ async fn stream_out(
         match written {
             Ok(Ok(())) => bar.inc(length),
             Ok(Err(error)) => {
-                return Err(Failure::io(format!("standard output cannot be written: {error}")));
+                return Err(Failure::io(format!(
+                    "standard output cannot be written: {error}"
+                )));
             }
             Err(_) => return Err(Failure::io("standard output cannot be written".to_owned())),
         }
     }
 }
 
-pub(super) async fn plan(
-    plan: Plan,
-    json: bool,
-    cancel: CancellationToken,
-) -> Result<(), Failure> {
+pub(super) async fn plan(plan: Plan, json: bool, cancel: CancellationToken) -> Result<(), Failure> {
     let concat = fragments::add(Concat::new(), &plan.list).await?;
-    let planned = concat.options(plan.options.to_options()).cancel(cancel).plan().await?;
+    let planned = concat
+        .options(plan.options.to_options())
+        .cancel(cancel)
+        .plan()
+        .await?;
     let report: &Report = planned.report();
     if json {
         print_json(&json!(report));
@@ -133,10 +139,17 @@ pub(super) async fn probe(
 ) -> Result<(), Failure> {
     let probed = list(&sources).cancel(cancel).probe().await?;
     if json {
-        let all: Vec<_> = probed.fragments().iter().map(human::fragment_json).collect();
+        let all: Vec<_> = probed
+            .fragments()
+            .iter()
+            .map(human::fragment_json)
+            .collect();
         print_json(&json!(all));
     } else {
-        probed.fragments().iter().for_each(|fragment| say(&human::fragment(fragment)));
+        probed
+            .fragments()
+            .iter()
+            .for_each(|fragment| say(&human::fragment(fragment)));
     }
     Ok(())
 }
@@ -146,7 +159,9 @@ pub(super) async fn check(
     json: bool,
     cancel: CancellationToken,
 ) -> Result<(), Failure> {
-    let concat = list(&check.sources).options(check.options.to_options()).cancel(cancel);
+    let concat = list(&check.sources)
+        .options(check.options.to_options())
+        .cancel(cancel);
     let probed = concat.probe().await?;
     let checked = probed.check();
     match (&checked, json) {
@@ -156,8 +171,14 @@ pub(super) async fn check(
             "warnings": matching.warnings,
         })),
         (Ok(matching), false) => {
-            matching.warnings.iter().for_each(|warning| say(&format!("note: {warning}")));
-            say(&format!("{} fragments fit together", probed.fragments().len()));
+            matching
+                .warnings
+                .iter()
+                .for_each(|warning| say(&format!("note: {warning}")));
+            say(&format!(
+                "{} fragments fit together",
+                probed.fragments().len()
+            ));
         }
         (Err(mismatches), true) => {
             print_json(&json!({ "compatible": false, "mismatches": mismatches }));

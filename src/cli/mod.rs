@@ -20,7 +20,10 @@ pub(crate) fn run() -> ExitCode {
     let args = Args::parse();
     if let Some(filter) = &args.log {
         let filter = tracing_subscriber::EnvFilter::new(filter);
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .init();
     }
     match &args.command {
         Command::Completions { shell } => {
@@ -77,9 +80,10 @@ async fn dispatch(args: Args) -> ExitCode {
 /// Ctrl-C and a polite kill cancel the join; it cleans up and says so.
 async fn cancel_on_signal(cancel: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         return;
     };
     tokio::select! {

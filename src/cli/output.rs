@@ -11,22 +11,38 @@ pub(super) enum Failure {
     /// The library's error.
     Join(Error),
     /// The command line's own.
-    Own { exit: u8, kind: &'static str, message: String },
+    Own {
+        exit: u8,
+        kind: &'static str,
+        message: String,
+    },
     /// Fragments that `check` found not to fit; its report is printed already.
     Unfit,
 }
 
 impl Failure {
     pub(super) fn usage(message: String) -> Self {
-        Self::Own { exit: 2, kind: "usage", message }
+        Self::Own {
+            exit: 2,
+            kind: "usage",
+            message,
+        }
     }
 
     pub(super) fn io(message: String) -> Self {
-        Self::Own { exit: 1, kind: "io", message }
+        Self::Own {
+            exit: 1,
+            kind: "io",
+            message,
+        }
     }
 
     pub(super) fn refused(message: String) -> Self {
-        Self::Own { exit: 4, kind: "refused", message }
+        Self::Own {
+            exit: 4,
+            kind: "refused",
+            message,
+        }
     }
 
     pub(super) fn exit_code(&self) -> u8 {

@@ -53,11 +53,17 @@ pub(super) fn reconcile(
         let theirs = &stream.description.entries;
         std::sync::Arc::ptr_eq(&stream.description, &reference.description)
             || (theirs.len() == ours.len()
-                && ours.iter().zip(theirs).all(|(a, b)| same_configuration(reference, a, stream, b)))
+                && ours
+                    .iter()
+                    .zip(theirs)
+                    .all(|(a, b)| same_configuration(reference, a, stream, b)))
     };
     if track.streams(fragments).all(|(_, _, stream)| same(stream)) {
         track.entries = Entries {
-            boxes: ours.iter().map(|one| entry::self_contained(&one.bytes)).collect(),
+            boxes: ours
+                .iter()
+                .map(|one| entry::self_contained(&one.bytes))
+                .collect(),
             uses: each_fragment(fragments, track, |_, index| EntryUse {
                 entry: u16::try_from(index).unwrap_or(0),
                 prefix: None,
@@ -80,8 +86,13 @@ pub(super) fn reconcile(
     // Profiles that differ are refused as such: both sets belong to the answer.
     let profile = |stream: &Stream| stream.parameters.profile.clone();
     let differs = |stream: &Stream| profile(stream) != profile(reference);
-    if track.streams(fragments).any(|(_, _, stream)| differs(stream)) {
-        report(fragments, track, mismatches, |stream| !differs(stream) || same(stream));
+    if track
+        .streams(fragments)
+        .any(|(_, _, stream)| differs(stream))
+    {
+        report(fragments, track, mismatches, |stream| {
+            !differs(stream) || same(stream)
+        });
     }
 }
 
@@ -104,18 +115,23 @@ fn same_configuration(ours: &Stream, a: &SampleEntry, theirs: &Stream, b: &Sampl
         }
         (StreamKind::Video, _) => a.format == b.format && extradata.0 == extradata.1,
         // What differs in these records is not what their frames are decoded with.
-        (StreamKind::Audio, "aac" | "mp3" | "mp2" | "ac3" | "eac3" | "flac" | "amr_nb" | "amr_wb") => {
-            true
-        }
+        (
+            StreamKind::Audio,
+            "aac" | "mp3" | "mp2" | "ac3" | "eac3" | "flac" | "amr_nb" | "amr_wb",
+        ) => true,
         // Pre-skip and the rate before encoding differ without harm.
         (StreamKind::Audio, "opus") => {
-            let decisive = |bytes: &Vec<u8>| (bytes.get(9).copied(), bytes.get(16..).map(<[u8]>::to_vec));
+            let decisive =
+                |bytes: &Vec<u8>| (bytes.get(9).copied(), bytes.get(16..).map(<[u8]>::to_vec));
             decisive(extradata.0) == decisive(extradata.1)
         }
         // The largest frame and the mean bit rate differ without harm.
         (StreamKind::Audio, "alac") => {
             let decisive = |bytes: &Vec<u8>| {
-                (bytes.get(12..24).map(<[u8]>::to_vec), bytes.get(32..36).map(<[u8]>::to_vec))
+                (
+                    bytes.get(12..24).map(<[u8]>::to_vec),
+                    bytes.get(32..36).map(<[u8]>::to_vec),
+                )
             };
             decisive(extradata.0) == decisive(extradata.1)
         }
@@ -169,7 +185,9 @@ fn in_band_entries(fragments: &[Fragment], track: &MatchedTrack) -> Option<Entri
 fn all_have_sets(fragments: &[Fragment], track: &MatchedTrack) -> bool {
     track.streams(fragments).all(|(_, _, stream)| {
         let entries = &stream.description.entries;
-        entries.iter().all(|one| ParameterSets::of(&one.bytes).is_some())
+        entries
+            .iter()
+            .all(|one| ParameterSets::of(&one.bytes).is_some())
     })
 }
 
@@ -184,7 +202,10 @@ fn one_per_configuration(fragments: &[Fragment], track: &MatchedTrack) -> Entrie
         }
     }
     Entries {
-        boxes: distinct.iter().map(|one| entry::self_contained(&one.bytes)).collect(),
+        boxes: distinct
+            .iter()
+            .map(|one| entry::self_contained(&one.bytes))
+            .collect(),
         uses: each_fragment(fragments, track, |source, _| {
             let at = distinct.iter().position(|one| *one == source);
             EntryUse {
@@ -227,7 +248,11 @@ fn report(
             fragment,
             stream: Some(index),
             kind: track.kind,
-            rule: if sets { Rule::ParameterSets } else { Rule::DecoderConfiguration },
+            rule: if sets {
+                Rule::ParameterSets
+            } else {
+                Rule::DecoderConfiguration
+            },
             expected: configuration(reference),
             found: configuration(stream),
         });
@@ -235,7 +260,11 @@ fn report(
 }
 
 fn first_entry(stream: &Stream) -> &[u8] {
-    stream.description.entries.first().map_or(&[], |one| &one.bytes)
+    stream
+        .description
+        .entries
+        .first()
+        .map_or(&[], |one| &one.bytes)
 }
 
 /// The parameter sets or the configuration record in hexadecimal.

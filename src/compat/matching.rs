@@ -37,9 +37,13 @@ impl MatchedTrack {
         &'a self,
         fragments: &'a [Fragment],
     ) -> impl Iterator<Item = (usize, usize, &'a Stream)> {
-        fragments.iter().zip(&self.members).enumerate().filter_map(|(index, (fragment, member))| {
-            member.map(|stream| (index, stream, &fragment.streams[stream]))
-        })
+        fragments
+            .iter()
+            .zip(&self.members)
+            .enumerate()
+            .filter_map(|(index, (fragment, member))| {
+                member.map(|stream| (index, stream, &fragment.streams[stream]))
+            })
     }
 }
 
@@ -66,7 +70,12 @@ pub(super) fn match_streams(
 ) -> Matching {
     let mut tracks: Vec<MatchedTrack> = Vec::new();
     let mut warnings = Vec::new();
-    for kind in [StreamKind::Video, StreamKind::Audio, StreamKind::Subtitle, StreamKind::Data] {
+    for kind in [
+        StreamKind::Video,
+        StreamKind::Audio,
+        StreamKind::Subtitle,
+        StreamKind::Data,
+    ] {
         let of_kind = match_kind(fragments, kind, &mut warnings);
         count_mismatches(fragments, kind, &of_kind, options, mismatches);
         tracks.extend(of_kind);
@@ -78,7 +87,11 @@ pub(super) fn match_streams(
         .enumerate()
         .filter(|(_, track)| track.kind == StreamKind::Audio)
         .flat_map(|(index, track)| {
-            let without = track.members.iter().enumerate().filter(|(_, member)| member.is_none());
+            let without = track
+                .members
+                .iter()
+                .enumerate()
+                .filter(|(_, member)| member.is_none());
             without.map(move |(fragment, _)| Missing {
                 fragment,
                 track: index,
@@ -119,10 +132,14 @@ fn match_kind(
                     let format = stream.format() == reference.format();
                     (language || !by_language) && (format || !sparse)
                 };
-                if let Some(at) = free.iter().position(|&stream| fits(&fragment.streams[stream])) {
+                if let Some(at) = free
+                    .iter()
+                    .position(|&stream| fits(&fragment.streams[stream]))
+                {
                     let stream = free.remove(at);
                     track.members[index] = Some(stream);
-                    let (theirs, ours) = (fragment.streams[stream].language(), reference.language());
+                    let (theirs, ours) =
+                        (fragment.streams[stream].language(), reference.language());
                     if theirs != ours && theirs != "und" && ours != "und" {
                         warnings.push(format!(
                             "fragment {index}, stream {stream} ({kind}): its language {theirs} is \
@@ -159,7 +176,12 @@ fn count_mismatches(
     if filled || matches!(kind, StreamKind::Subtitle | StreamKind::Data) {
         return;
     }
-    let count = |fragment: usize| tracks.iter().filter(|t| t.members[fragment].is_some()).count();
+    let count = |fragment: usize| {
+        tracks
+            .iter()
+            .filter(|t| t.members[fragment].is_some())
+            .count()
+    };
     let expected = count(0);
     for fragment in 1..fragments.len() {
         let found = count(fragment);
@@ -200,7 +222,9 @@ pub(super) fn choose_timescale(
         None => {
             let expected = track.reference_stream(fragments).presentation.timescale;
             let differs = |s: &Stream| s.presentation.timescale != expected;
-            let found = track.streams(fragments).filter(|(_, _, stream)| differs(stream));
+            let found = track
+                .streams(fragments)
+                .filter(|(_, _, stream)| differs(stream));
             mismatches.extend(found.map(|(fragment, stream, other)| Mismatch {
                 fragment,
                 stream: Some(stream),

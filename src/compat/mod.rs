@@ -7,11 +7,7 @@ mod rules;
 
 use std::fmt;
 
-use crate::{
-    media::StreamKind,
-    options::Options,
-    probe::Fragment,
-};
+use crate::{media::StreamKind, options::Options, probe::Fragment};
 
 pub use entries::{Entries, EntryUse};
 pub use matching::{MatchedTrack, Missing};
@@ -19,7 +15,11 @@ pub use matching::{MatchedTrack, Missing};
 /// A property in which all fragments must agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Rule {
     /// The number of video or audio streams.
     StreamCount,
@@ -126,8 +126,17 @@ impl fmt::Display for Mismatch {
         if let Some(stream) = self.stream {
             write!(f, ", stream {stream}")?;
         }
-        let Self { kind, rule, expected, found, .. } = self;
-        write!(f, " ({kind}): {rule} is {found}, the first fragment has {expected}")
+        let Self {
+            kind,
+            rule,
+            expected,
+            found,
+            ..
+        } = self;
+        write!(
+            f,
+            " ({kind}): {rule} is {found}, the first fragment has {expected}"
+        )
     }
 }
 

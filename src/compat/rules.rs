@@ -10,7 +10,11 @@ use crate::{
 };
 
 /// Compares every member of a track with the reference.
-pub(super) fn compare(fragments: &[Fragment], track: &MatchedTrack, mismatches: &mut Vec<Mismatch>) {
+pub(super) fn compare(
+    fragments: &[Fragment],
+    track: &MatchedTrack,
+    mismatches: &mut Vec<Mismatch>,
+) {
     let reference = track.reference_stream(fragments);
     let expected = facts(reference);
     // Fragments of one encoder have one description: its facts are looked at once.
@@ -33,7 +37,8 @@ pub(super) fn compare(fragments: &[Fragment], track: &MatchedTrack, mismatches: 
             let known = last
                 .take()
                 .filter(|(description, _)| Arc::ptr_eq(description, &stream.description));
-            let (_, found) = last.insert(known.unwrap_or_else(|| (&stream.description, facts(stream))));
+            let (_, found) =
+                last.insert(known.unwrap_or_else(|| (&stream.description, facts(stream))));
             for ((rule, expected), (_, found)) in expected.iter().zip(found.iter()) {
                 // What one side does not say is no difference.
                 if expected != found && !expected.is_empty() && !found.is_empty() {
@@ -57,12 +62,21 @@ fn facts(stream: &Stream) -> Vec<(Rule, String)> {
     ];
     let video = parameters.video.clone().unwrap_or_default();
     let audio = parameters.audio.clone().unwrap_or_default();
-    let number = |value: u32| if value == 0 { String::new() } else { value.to_string() };
+    let number = |value: u32| {
+        if value == 0 {
+            String::new()
+        } else {
+            value.to_string()
+        }
+    };
     match stream.kind {
         StreamKind::Video => {
             let (across, down) = video.sample_aspect;
             facts.extend([
-                (Rule::Resolution, format!("{}x{}", video.width, video.height)),
+                (
+                    Rule::Resolution,
+                    format!("{}x{}", video.width, video.height),
+                ),
                 (Rule::SampleAspect, format!("{across}:{down}")),
                 (Rule::PixelFormat, text(&video.pixel_format)),
                 (Rule::FieldOrder, text(&video.field_order)),
@@ -71,8 +85,14 @@ fn facts(stream: &Stream) -> Vec<(Rule, String)> {
                 (Rule::ColorTransfer, text(&video.color_transfer)),
                 (Rule::ColorSpace, text(&video.color_space)),
                 (Rule::DisplayMatrix, matrix(&stream.description.matrix)),
-                (Rule::Hdr, carried(stream, &[b"mdcv", b"clli", b"SmDm", b"CoLL"])),
-                (Rule::DolbyVision, carried(stream, &[b"dvcC", b"dvvC", b"dvwC"])),
+                (
+                    Rule::Hdr,
+                    carried(stream, &[b"mdcv", b"clli", b"SmDm", b"CoLL"]),
+                ),
+                (
+                    Rule::DolbyVision,
+                    carried(stream, &[b"dvcC", b"dvvC", b"dvwC"]),
+                ),
                 (Rule::Spatial, carried(stream, &[b"st3d", b"sv3d", b"vexu"])),
             ]);
         }
@@ -98,7 +118,11 @@ fn carried(stream: &Stream, kinds: &[&[u8; 4]]) -> String {
         .filter(|(kind, _)| kinds.iter().any(|wanted| kind.0 == **wanted))
         .map(|(kind, payload)| format!("{kind} {}", hex(payload)))
         .collect();
-    if boxes.is_empty() { "none".to_owned() } else { boxes.join(", ") }
+    if boxes.is_empty() {
+        "none".to_owned()
+    } else {
+        boxes.join(", ")
+    }
 }
 
 /// Bytes as hexadecimal digits, shortened in the middle of what is too long to compare by eye.
@@ -129,7 +153,8 @@ fn frame_rates_differ(ours: &Stream, theirs: &Stream) -> Option<(String, String)
     let constant = a.constant && b.constant;
     let parts_per_million = if constant { 500 } else { 100_000 };
     let (a_scaled, b_scaled) = (a.product(&b), b.product(&a));
-    let differ = a_scaled.abs_diff(b_scaled) * 1_000_000 > a_scaled.max(b_scaled) * parts_per_million;
+    let differ =
+        a_scaled.abs_diff(b_scaled) * 1_000_000 > a_scaled.max(b_scaled) * parts_per_million;
     let text = |rate: FrameRate| rate.to_string();
     differ.then(|| (text(a), text(b)))
 }

@@ -59,14 +59,22 @@ pub(crate) fn boxes(
             None => {
                 let room = rest.len() as u64;
                 rest = &[];
-                return Some(Err(BoxError::Overrun { kind: parent, size: 16, room }));
+                return Some(Err(BoxError::Overrun {
+                    kind: parent,
+                    size: 16,
+                    room,
+                }));
             }
         };
         let room = rest.len() as u64;
         let size = if size == 0 { room } else { size };
         if size > room || size < header as u64 {
             rest = &[];
-            return Some(Err(BoxError::Overrun { kind: parent, size, room }));
+            return Some(Err(BoxError::Overrun {
+                kind: parent,
+                size,
+                room,
+            }));
         }
         let (whole, after) = rest.split_at(size as usize);
         rest = after;
@@ -86,7 +94,10 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(kind: FourCc, payload: &'a [u8]) -> Self {
-        Self { kind, rest: payload }
+        Self {
+            kind,
+            rest: payload,
+        }
     }
 
     pub(crate) fn rest(&self) -> &'a [u8] {
@@ -138,7 +149,11 @@ impl<'a> Fields<'a> {
 
     /// A field of 64 bits in version 1 of a box, of 32 in version 0.
     pub(crate) fn wide(&mut self, wide: bool) -> Result<u64, BoxError> {
-        if wide { self.u64() } else { self.u32().map(u64::from) }
+        if wide {
+            self.u64()
+        } else {
+            self.u32().map(u64::from)
+        }
     }
 
     /// Version and flags of a full box.
@@ -163,5 +178,7 @@ impl<'a> Fields<'a> {
 
 /// A big-endian `u32` at the beginning of a table row.
 pub(crate) fn word(row: &[u8]) -> u32 {
-    row.iter().take(4).fold(0, |value, &byte| value << 8 | u32::from(byte))
+    row.iter()
+        .take(4)
+        .fold(0, |value, &byte| value << 8 | u32::from(byte))
 }

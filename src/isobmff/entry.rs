@@ -200,8 +200,12 @@ mod tests {
     #[test]
     fn a_temporal_unit_tells_whether_it_starts_a_sequence() {
         let delimiter = [0x12, 0x00];
-        assert!(has_av1_sequence_header(&[&delimiter[..], &[0x0A, 1, 0]].concat()));
-        assert!(!has_av1_sequence_header(&[&delimiter[..], &[0x32, 1, 0]].concat()));
+        assert!(has_av1_sequence_header(
+            &[&delimiter[..], &[0x0A, 1, 0]].concat()
+        ));
+        assert!(!has_av1_sequence_header(
+            &[&delimiter[..], &[0x32, 1, 0]].concat()
+        ));
         assert!(!has_av1_sequence_header(&[]));
     }
 

@@ -177,7 +177,9 @@ impl SampleTable {
         let Some(chunk) = after.checked_sub(1).and_then(|at| self.chunks.get(at)) else {
             return 0..0;
         };
-        let start = chunk.offset.saturating_add(self.bytes_of(chunk.first, first));
+        let start = chunk
+            .offset
+            .saturating_add(self.bytes_of(chunk.first, first));
         start..start.saturating_add(self.bytes_of(first, end))
     }
 

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{
-    FourCc, RunLength, SampleGroup, TrackDescription, sample_table::SampleSizes,
-};
+use super::{FourCc, RunLength, SampleGroup, TrackDescription, sample_table::SampleSizes};
 use crate::{
     media::Chapter,
     time::{Rounding, Time, Timescale},
@@ -57,11 +55,17 @@ impl Tables {
     /// Appends `count` samples of `size` bytes each; all sizes become explicit when they differ.
     pub fn push_sizes(&mut self, size: u32, count: u32) {
         match &mut self.sizes {
-            SampleSizes::Fixed { size: same, count: so_far } if *same == size || *so_far == 0 => {
+            SampleSizes::Fixed {
+                size: same,
+                count: so_far,
+            } if *same == size || *so_far == 0 => {
                 *same = size;
                 *so_far = so_far.saturating_add(count);
             }
-            SampleSizes::Fixed { size: same, count: so_far } => {
+            SampleSizes::Fixed {
+                size: same,
+                count: so_far,
+            } => {
                 let mut sizes = vec![*same; *so_far as usize];
                 sizes.extend(std::iter::repeat_n(size, count as usize));
                 self.sizes = SampleSizes::Each(sizes);
@@ -176,7 +180,9 @@ impl OffsetTable {
     fn shift(&self, header: &mut [u8], base: u64) {
         let width = if self.wide { 8 } else { 4 };
         for entry in header[self.at..][..self.count * width].chunks_exact_mut(width) {
-            let old = entry.iter().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
+            let old = entry
+                .iter()
+                .fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
             entry.copy_from_slice(&(old + base).to_be_bytes()[8 - width..]);
         }
     }
@@ -259,7 +265,10 @@ impl Writer {
             .iter()
             .map(|track| edits_in_movie_ticks(track, movie.timescale))
             .collect::<Result<_, _>>()?;
-        let durations: Vec<u64> = edits.iter().map(|all| all.iter().map(|edit| edit.0).sum()).collect();
+        let durations: Vec<u64> = edits
+            .iter()
+            .map(|all| all.iter().map(|edit| edit.0).sum())
+            .collect();
         let start = self.0.len();
         self.boxed(b"moov", |out| {
             out.movie_header(movie, durations.iter().copied().max().unwrap_or(0));
@@ -272,7 +281,11 @@ impl Writer {
             }
             Ok(())
         })?;
-        fits("index size", (self.0.len() - start) as i128, i128::from(u32::MAX))
+        fits(
+            "index size",
+            (self.0.len() - start) as i128,
+            i128::from(u32::MAX),
+        )
     }
 
     fn movie_header(&mut self, movie: &OutputMovie, duration: u64) {
@@ -351,22 +364,27 @@ impl Writer {
     fn track_header(&mut self, track: &OutputTrack, duration: u64) {
         let description = &track.description;
         let wide = duration > u64::from(u32::MAX - 1);
-        self.full(b"tkhd", u8::from(wide), description.flags & 0x00FF_FFFF, |out| {
-            out.zeros(if wide { 16 } else { 8 });
-            out.u32(track.id);
-            out.u32(0);
-            out.time(wide, duration);
-            out.zeros(8);
-            out.u16(description.layer as u16);
-            out.u16(description.alternate_group as u16);
-            out.u16(description.volume as u16);
-            out.u16(0);
-            for value in description.matrix {
-                out.u32(value as u32);
-            }
-            out.u32(description.width);
-            out.u32(description.height);
-        });
+        self.full(
+            b"tkhd",
+            u8::from(wide),
+            description.flags & 0x00FF_FFFF,
+            |out| {
+                out.zeros(if wide { 16 } else { 8 });
+                out.u32(track.id);
+                out.u32(0);
+                out.time(wide, duration);
+                out.zeros(8);
+                out.u16(description.layer as u16);
+                out.u16(description.alternate_group as u16);
+                out.u16(description.volume as u16);
+                out.u16(0);
+                for value in description.matrix {
+                    out.u32(value as u32);
+                }
+                out.u32(description.width);
+                out.u32(description.height);
+            },
+        );
     }
 
     fn edit_list(&mut self, edits: &[(u64, i64)]) {
@@ -394,7 +412,9 @@ impl Writer {
 
     fn media_header(&mut self, track: &OutputTrack) {
         let durations = track.tables.durations.runs().iter();
-        let duration: u64 = durations.map(|&(count, each)| u64::from(count) * u64::from(each)).sum();
+        let duration: u64 = durations
+            .map(|&(count, each)| u64::from(count) * u64::from(each))
+            .sum();
         let wide = duration > u64::from(u32::MAX - 1);
         self.full(b"mdhd", u8::from(wide), 0, |out| {
             out.zeros(if wide { 16 } else { 8 });
@@ -448,7 +468,11 @@ impl Writer {
             return Ok(());
         }
         let negative = runs.iter().any(|&(_, offset)| offset < 0);
-        let largest = if negative { i128::from(i32::MAX) } else { i128::from(u32::MAX) };
+        let largest = if negative {
+            i128::from(i32::MAX)
+        } else {
+            i128::from(u32::MAX)
+        };
         for &(_, offset) in runs {
             fits("a composition offset", i128::from(offset).abs(), largest)?;
         }

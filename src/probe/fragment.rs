@@ -141,7 +141,11 @@ impl Stream {
     #[must_use]
     pub fn pcm_samples_per_frame(&self) -> u32 {
         let timescale = self.presentation.timescale;
-        let rate = self.parameters.audio.as_ref().map_or(0, |audio| audio.sample_rate);
+        let rate = self
+            .parameters
+            .audio
+            .as_ref()
+            .map_or(0, |audio| audio.sample_rate);
         let samples = u64::from(self.frame_ticks(timescale)) * u64::from(rate);
         u32::try_from(samples / u64::from(timescale.get())).unwrap_or(0)
     }
@@ -157,11 +161,15 @@ impl Stream {
         let nominal = self.coded_frame().and_then(|frame| {
             let ticks = u64::from(frame.samples) * u64::from(timescale.get());
             let rate = u64::from(frame.rate.get());
-            (ticks % rate == 0).then(|| u32::try_from(ticks / rate).ok()).flatten()
+            (ticks % rate == 0)
+                .then(|| u32::try_from(ticks / rate).ok())
+                .flatten()
         });
         match nominal {
             // Rounding to a coarse timescale, or a lone, shortened sample.
-            Some(nominal) if nominal.abs_diff(measured) <= scale || presentation.samples.len() < 3 => {
+            Some(nominal)
+                if nominal.abs_diff(measured) <= scale || presentation.samples.len() < 3 =>
+            {
                 nominal.max(1)
             }
             _ => measured,
@@ -210,7 +218,10 @@ fn hide_unsaid_priming(streams: &mut [Stream]) -> Result<(), OutOfRange> {
         return Ok(());
     }
     let mut first_picture: Option<Time> = None;
-    for stream in streams.iter().filter(|stream| stream.kind == StreamKind::Video) {
+    for stream in streams
+        .iter()
+        .filter(|stream| stream.kind == StreamKind::Video)
+    {
         if let Some((start, _)) = stream.presentation.presented()? {
             first_picture = Some(first_picture.map_or(start, |earliest| earliest.min(start)));
         }
@@ -219,7 +230,10 @@ fn hide_unsaid_priming(streams: &mut [Stream]) -> Result<(), OutOfRange> {
         return Ok(());
     };
     for stream in streams {
-        let primed = matches!(stream.parameters.codec.as_str(), "aac" | "opus" | "mp3" | "vorbis");
+        let primed = matches!(
+            stream.parameters.codec.as_str(),
+            "aac" | "opus" | "mp3" | "vorbis"
+        );
         if stream.kind != StreamKind::Audio || !primed {
             continue;
         }

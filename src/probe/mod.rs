@@ -53,7 +53,10 @@ struct Looked {
 
 impl Session {
     fn intern(&self, description: &Arc<TrackDescription>) -> Arc<TrackDescription> {
-        let mut all = self.descriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self
+            .descriptions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = all.get(description) {
             return Arc::clone(known);
         }
@@ -62,12 +65,18 @@ impl Session {
     }
 
     fn known(&self, description: &Arc<TrackDescription>) -> Option<Looked> {
-        let all = self.parameters.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self
+            .parameters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         all.get(description).cloned()
     }
 
     fn learn(&self, description: &Arc<TrackDescription>, looked: &Looked) {
-        let mut all = self.parameters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self
+            .parameters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         all.insert(Arc::clone(description), looked.clone());
     }
 }
@@ -182,7 +191,14 @@ async fn probe_source(
         user_data,
         meta,
     };
-    Ok(Fragment::new(index, source.name(), state, head, streams, chapters)?)
+    Ok(Fragment::new(
+        index,
+        source.name(),
+        state,
+        head,
+        streams,
+        chapters,
+    )?)
 }
 
 async fn read_index(
@@ -201,7 +217,9 @@ async fn read_index(
     );
     while let Step::Read(range) = reader.step() {
         let offset = range.start;
-        let bytes = read_exact(source.as_ref(), range, state).await.map_err(Failure::Source)?;
+        let bytes = read_exact(source.as_ref(), range, state)
+            .await
+            .map_err(Failure::Source)?;
         reader.feed(offset, bytes)?;
     }
     Ok(reader.finish()?)
@@ -225,7 +243,12 @@ async fn look(
     track: &Track,
 ) -> Result<Looked, Failure> {
     let samples = &track.samples;
-    let first = samples.sync.as_ref().and_then(|all| all.first()).copied().unwrap_or(0);
+    let first = samples
+        .sync
+        .as_ref()
+        .and_then(|all| all.first())
+        .copied()
+        .unwrap_or(0);
     // A PCM sample is a few bytes: libav wants to see more than one.
     let count = match samples.sizes {
         SampleSizes::Fixed { size, count } if size < 64 => {
@@ -244,14 +267,21 @@ async fn look(
         }
         .into());
     }
-    let sample = read_exact(source.as_ref(), range, state).await.map_err(Failure::Source)?;
+    let sample = read_exact(source.as_ref(), range, state)
+        .await
+        .map_err(Failure::Source)?;
     let self_describing = entry::has_av1_sequence_header(&sample);
     let described = track.description.entries.first().map(|one| one.format);
     let file = one_sample_file(track, &sample, count)?;
     let found = tokio::task::spawn_blocking(move || av::codec_parameters(file)).await;
     let parameters = match found {
         Ok(Ok(mut all)) if !all.is_empty() => all.swap_remove(0),
-        Ok(Err(source)) if matches!(kind_of(&track.description), StreamKind::Video | StreamKind::Audio) => {
+        Ok(Err(source))
+            if matches!(
+                kind_of(&track.description),
+                StreamKind::Video | StreamKind::Audio
+            ) =>
+        {
             return Err(MediaError::Codec { stream, source }.into());
         }
         // Cues and data are carried whatever libav thinks of them.
@@ -285,7 +315,11 @@ fn one_sample_file(track: &Track, sample: &Bytes, count: u32) -> Result<Bytes, M
         timescale: description.timescale,
         tracks: vec![OutputTrack {
             id: 1,
-            entries: description.entries.iter().map(|one| entry::self_contained(&one.bytes)).collect(),
+            entries: description
+                .entries
+                .iter()
+                .map(|one| entry::self_contained(&one.bytes))
+                .collect(),
             timescale: description.timescale,
             description: Arc::clone(description),
             tables,
@@ -319,7 +353,11 @@ async fn read_chapters(
         if !held {
             let end = (range.start + CHAPTER_WINDOW).min(state.len).max(range.end);
             let whole = samples.range_of(samples.len() - 1, samples.len()).end;
-            let end = if whole > range.start { end.min(whole.max(range.end)) } else { range.end };
+            let end = if whole > range.start {
+                end.min(whole.max(range.end))
+            } else {
+                range.end
+            };
             if end - range.start > CHAPTER_WINDOW {
                 break;
             }
@@ -342,4 +380,3 @@ async fn read_chapters(
     }
     Ok(chapters)
 }
-

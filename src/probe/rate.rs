@@ -93,7 +93,8 @@ mod tests {
 
     fn rate(runs: &[(u32, u32)], timescale: u32) -> Option<FrameRate> {
         let mut durations = RunLength::new();
-        runs.iter().for_each(|&(count, duration)| durations.push(count, duration));
+        runs.iter()
+            .for_each(|&(count, duration)| durations.push(count, duration));
         FrameRate::of(&durations, timescale.try_into().expect("positive"))
     }
 
@@ -103,10 +104,23 @@ mod tests {
         assert_eq!(text(&[(60, 512)], 15_360).as_deref(), Some("30.000"));
         assert_eq!(text(&[(60, 1001)], 30_000).as_deref(), Some("29.970"));
         // A held last picture.
-        assert_eq!(text(&[(59, 512), (1, 40_000)], 15_360).as_deref(), Some("30.000"));
+        assert_eq!(
+            text(&[(59, 512), (1, 40_000)], 15_360).as_deref(),
+            Some("30.000")
+        );
         // Milliseconds cannot say 1/30.
-        assert_eq!(text(&[(1, 33), (1, 33), (1, 34), (1, 33), (1, 33), (1, 34)], 1000).as_deref(), Some("30.000"));
-        assert_eq!(text(&[(1, 20), (1, 60), (1, 33), (1, 41), (1, 12)], 1000).as_deref(), Some("30.120 (variable)"));
+        assert_eq!(
+            text(
+                &[(1, 33), (1, 33), (1, 34), (1, 33), (1, 33), (1, 34)],
+                1000
+            )
+            .as_deref(),
+            Some("30.000")
+        );
+        assert_eq!(
+            text(&[(1, 20), (1, 60), (1, 33), (1, 41), (1, 12)], 1000).as_deref(),
+            Some("30.120 (variable)")
+        );
         assert_eq!(text(&[(1, 512)], 15_360), None);
     }
 }

@@ -111,10 +111,12 @@ impl Job {
         if self.cancel.is_cancelled() {
             return Err(SinkError::Cancelled);
         }
-        staged.publish(existing.as_ref()).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => self.exists(),
-            _ => self.failed("publishing", error),
-        })?;
+        staged
+            .publish(existing.as_ref())
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => self.exists(),
+                _ => self.failed("publishing", error),
+            })?;
         self.done();
         Ok(written)
     }
@@ -151,12 +153,15 @@ impl Job {
 
     /// Refuses to write over a fragment, under whatever name.
     fn refuse_input(&self, target: &Metadata) -> Result<(), SinkError> {
-        let itself = self.sources.iter().position(|open| match open.state.validator {
-            Validator::File { device, inode, .. } => {
-                (device, inode) == (target.dev(), target.ino())
-            }
-            _ => false,
-        });
+        let itself = self
+            .sources
+            .iter()
+            .position(|open| match open.state.validator {
+                Validator::File { device, inode, .. } => {
+                    (device, inode) == (target.dev(), target.ino())
+                }
+                _ => false,
+            });
         match itself {
             None => Ok(()),
             Some(fragment) => Err(SinkError::OutputIsInput {
@@ -169,7 +174,9 @@ impl Job {
 
     /// Refuses early what cannot fit; where bytes can be shared, nobody knows before.
     fn room(&self, target: &Path) -> Result<(), SinkError> {
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = target
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         let Ok(filesystem) = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))) else {
             return Ok(());
         };

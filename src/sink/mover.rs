@@ -114,7 +114,10 @@ impl<'a> Mover<'a> {
     }
 
     fn source(&mut self, fragment: usize, offset: u64, len: u64) -> Result<(), SinkError> {
-        let open = self.sources.get(fragment).ok_or(SinkError::NoSource { fragment })?;
+        let open = self
+            .sources
+            .get(fragment)
+            .ok_or(SinkError::NoSource { fragment })?;
         if open.source.local_path().is_none() {
             return self.pull(fragment, offset, len);
         }
@@ -178,7 +181,8 @@ impl<'a> Mover<'a> {
             let mut out_at = self.at;
             let out_offset = self.seekable.then_some(&mut out_at);
             let part_size = usize::try_from(part).unwrap_or(0);
-            let copied = copy_file_range(file, Some(&mut source_at), self.out, out_offset, part_size);
+            let copied =
+                copy_file_range(file, Some(&mut source_at), self.out, out_offset, part_size);
             let copied = match copied {
                 Ok(0) => {
                     return Err(self.source_failed(
@@ -259,8 +263,11 @@ impl<'a> Mover<'a> {
         }
         self.close()?;
         let OpenSource { source, state } = &self.sources[fragment];
-        let path = source.local_path().ok_or(SinkError::NoSource { fragment })?;
-        let file = open_unchanged(path, state).map_err(|error| self.source_failed(fragment, error))?;
+        let path = source
+            .local_path()
+            .ok_or(SinkError::NoSource { fragment })?;
+        let file =
+            open_unchanged(path, state).map_err(|error| self.source_failed(fragment, error))?;
         self.open = Some((fragment, file));
         Ok(())
     }
@@ -279,7 +286,9 @@ impl<'a> Mover<'a> {
         let mut pieces = source.read(offset..offset + len, state);
         let mut left = len;
         while left > 0 {
-            let next = self.runtime.block_on(self.cancel.run_until_cancelled(pieces.next()));
+            let next = self
+                .runtime
+                .block_on(self.cancel.run_until_cancelled(pieces.next()));
             let piece = match next {
                 None => return Err(SinkError::Cancelled),
                 Some(Some(Ok(piece))) if piece.len() as u64 <= left => piece,
@@ -347,7 +356,8 @@ impl<'a> Mover<'a> {
         }
         // The last byte is reported when the output is in place.
         let done = self.at.min(self.total.saturating_sub(1));
-        self.progress.report(Progress::new(Stage::Writing, done, self.total));
+        self.progress
+            .report(Progress::new(Stage::Writing, done, self.total));
         Ok(())
     }
 

@@ -31,7 +31,14 @@ pub async fn sharing_block_size(output: &Path, sources: &[OpenSource]) -> Option
         }
         let filesystem = rustix::fs::statfs(&folder).ok()?;
         let kind = u64::try_from(filesystem.f_type).ok()?;
-        SHARING.contains(&kind).then(|| u32::try_from(filesystem.f_bsize).ok()).flatten()
+        SHARING
+            .contains(&kind)
+            .then(|| u32::try_from(filesystem.f_bsize).ok())
+            .flatten()
     });
-    found.await.ok().flatten().filter(|block| block.is_power_of_two())
+    found
+        .await
+        .ok()
+        .flatten()
+        .filter(|block| block.is_power_of_two())
 }

@@ -41,7 +41,9 @@ impl Staged {
             });
         }
         let (file, path) = named(target, |builder| {
-            builder.permissions(std::fs::Permissions::from_mode(0o666)).tempfile_in(folder)
+            builder
+                .permissions(std::fs::Permissions::from_mode(0o666))
+                .tempfile_in(folder)
         })?
         .into_parts();
         Ok(Self {
@@ -66,10 +68,15 @@ impl Staged {
                 let hidden = named(&self.target, |builder| {
                     builder.make_in(&folder, |path| link(&self.file, path))
                 })?;
-                hidden.into_temp_path().persist(&self.target).map_err(|error| error.error)?;
+                hidden
+                    .into_temp_path()
+                    .persist(&self.target)
+                    .map_err(|error| error.error)?;
             }
             (Some(hidden), None) => {
-                hidden.persist_noclobber(&self.target).map_err(|error| error.error)?;
+                hidden
+                    .persist_noclobber(&self.target)
+                    .map_err(|error| error.error)?;
             }
             (Some(hidden), Some(_)) => {
                 hidden.persist(&self.target).map_err(|error| error.error)?;

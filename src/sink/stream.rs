@@ -92,9 +92,14 @@ impl Reader {
         let mut one = Layout::new();
         one.push(piece);
         let rest: Vec<Piece> = one.slice(LARGEST..one.size()).collect();
-        rest.into_iter().rev().for_each(|part| self.pieces.push_front(part));
+        rest.into_iter()
+            .rev()
+            .for_each(|part| self.pieces.push_front(part));
         let mut first: Vec<Piece> = one.slice(0..LARGEST).collect();
-        first.drain(1..).rev().for_each(|part| self.pieces.push_front(part));
+        first
+            .drain(1..)
+            .rev()
+            .for_each(|part| self.pieces.push_front(part));
         first.pop()
     }
 
@@ -104,10 +109,16 @@ impl Reader {
             Piece::Repeat { pattern, count } => {
                 return Ok(pattern.repeat(usize::try_from(count).unwrap_or(0)).into());
             }
-            Piece::Source { fragment, offset, len } => (fragment as usize, offset, len),
+            Piece::Source {
+                fragment,
+                offset,
+                len,
+            } => (fragment as usize, offset, len),
         };
-        let OpenSource { source, state } =
-            self.sources.get(fragment).ok_or(SinkError::NoSource { fragment })?;
+        let OpenSource { source, state } = self
+            .sources
+            .get(fragment)
+            .ok_or(SinkError::NoSource { fragment })?;
         let failed = |source_error: SourceError| SinkError::Source {
             fragment,
             name: source.name(),

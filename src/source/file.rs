@@ -63,7 +63,8 @@ impl Source for FileSource {
                 if range.is_empty() {
                     return Ok(None);
                 }
-                let (piece, file) = blocking(move || read_piece(file, &path, &state, &range)).await?;
+                let (piece, file) =
+                    blocking(move || read_piece(file, &path, &state, &range)).await?;
                 let (bytes, rest) = piece;
                 Ok(Some((bytes, (Some(file), rest))))
             }
@@ -144,7 +145,11 @@ fn open(path: &Path) -> Result<(File, Metadata), SourceError> {
         return Err(SourceError::NotAFile { what });
     }
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(failed)?;
+    let file = File::options()
+        .read(true)
+        .custom_flags(nonblocking)
+        .open(path)
+        .map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     Ok((file, metadata))
 }
@@ -155,7 +160,8 @@ fn state_of(metadata: &Metadata) -> SourceState {
         validator: Validator::File {
             device: metadata.dev(),
             inode: metadata.ino(),
-            modified: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+            modified: i128::from(metadata.mtime()) * 1_000_000_000
+                + i128::from(metadata.mtime_nsec()),
         },
     }
 }
@@ -180,7 +186,11 @@ fn same(metadata: &Metadata, state: &SourceState) -> Result<(), SourceError> {
     let (what, expected, found) = if found.len != state.len {
         ("length", state.len.to_string(), found.len.to_string())
     } else if found.validator != state.validator {
-        ("identity", format!("{:?}", state.validator), format!("{:?}", found.validator))
+        (
+            "identity",
+            format!("{:?}", state.validator),
+            format!("{:?}", found.validator),
+        )
     } else {
         return Ok(());
     };
@@ -217,9 +227,16 @@ mod tests {
         let source = FileSource::new(&path);
         let state = source.state().await.expect("a state");
         assert_eq!(state.len, 3_000_000);
-        let read = read_exact(&source, 5..2_500_000, &state).await.expect("read");
+        let read = read_exact(&source, 5..2_500_000, &state)
+            .await
+            .expect("read");
         assert_eq!(read, content[5..2_500_000]);
-        assert!(read_exact(&source, 7..7, &state).await.expect("nothing").is_empty());
+        assert!(
+            read_exact(&source, 7..7, &state)
+                .await
+                .expect("nothing")
+                .is_empty()
+        );
     }
 
     #[tokio::test]
@@ -230,7 +247,9 @@ mod tests {
         let source = FileSource::new(&path);
         let state = source.state().await.expect("a state");
         std::fs::write(&path, [1; 90]).expect("written");
-        let error = read_exact(&source, 0..50, &state).await.expect_err("changed");
+        let error = read_exact(&source, 0..50, &state)
+            .await
+            .expect_err("changed");
         assert_eq!(
             error.to_string(),
             "it changed while it was being joined: length was 100, now 90"
@@ -239,17 +258,26 @@ mod tests {
         std::fs::write(&path, [2; 100]).expect("written");
         assert!(matches!(
             read_exact(&source, 0..50, &state).await,
-            Err(SourceError::Changed { what: "identity", .. })
+            Err(SourceError::Changed {
+                what: "identity",
+                ..
+            })
         ));
     }
 
     #[tokio::test]
     async fn what_is_no_file_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
-        let error = FileSource::new(folder.path()).state().await.expect_err("a directory");
+        let error = FileSource::new(folder.path())
+            .state()
+            .await
+            .expect_err("a directory");
         assert_eq!(error.to_string(), "it is a directory, not a regular file");
         let pipe = folder.path().join("pipe");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+        let made = std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .expect("mkfifo runs");
         assert!(made.success());
         let error = FileSource::new(&pipe).state().await.expect_err("a pipe");
         assert_eq!(error.to_string(), "it is a pipe, not a regular file");

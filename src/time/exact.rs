@@ -316,7 +316,9 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(Time { num, den }), "{text}");
         }
-        for text in ["", "x", "1:60", "1:2:3:4", "NaN", "inf", "1e400", "--1", "1.2.3", ":5"] {
+        for text in [
+            "", "x", "1:60", "1:2:3:4", "NaN", "inf", "1e400", "--1", "1.2.3", ":5",
+        ] {
             assert!(text.parse::<Time>().is_err(), "{text}");
         }
     }

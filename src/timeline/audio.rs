@@ -17,7 +17,11 @@ const PREROLL_DIVISOR: u32 = 10;
 
 /// How the frame times of the output follow the grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum AudioSeams {
     /// Every frame lasts its nominal duration: timestamps and sample count agree, within half a
     /// frame of the timeline.
@@ -84,7 +88,9 @@ pub fn plan(
         grid.silence_until(ticks(end, rules.timescale)?);
     }
     for (fragment, outcome) in fragments.iter().zip(&mut outcomes) {
-        let all = fragment.stream.map_or(0, |stream| u64::from(stream.samples.len()));
+        let all = fragment
+            .stream
+            .map_or(0, |stream| u64::from(stream.samples.len()));
         let left_out = all.saturating_sub(outcome.kept);
         outcome.dropped_head = outcome.dropped_head.min(left_out);
         outcome.dropped_tail = left_out - outcome.dropped_head;
@@ -271,14 +277,26 @@ impl Grid {
         };
         // Frames shorter than a millisecond are PCM, which needs no start-up.
         let coded = self.rules.frame > self.rules.timescale.get() / 1_000;
-        let preroll = if coded { i64::from(self.rules.timescale.get() / PREROLL_DIVISOR) } else { 0 };
-        let earliest = if silent > 0 { late - self.frame / 2 } else { late - preroll - self.frame };
+        let preroll = if coded {
+            i64::from(self.rules.timescale.get() / PREROLL_DIVISOR)
+        } else {
+            0
+        };
+        let earliest = if silent > 0 {
+            late - self.frame / 2
+        } else {
+            late - preroll - self.frame
+        };
         let skipped = (earliest - piece.ideal).div_euclid(self.frame) + 1;
         let within = i64::from(piece.end - piece.first - 1);
         let first = piece.ideal + skipped.clamp(0, within) * self.frame;
         self.counted = first - silent * self.frame;
         self.stamped = self.counted;
-        let heard = if silent > 0 { self.counted.max(0) } else { late };
+        let heard = if silent > 0 {
+            self.counted.max(0)
+        } else {
+            late
+        };
         self.origin = Some((self.counted, heard));
         silent
     }
@@ -315,7 +333,8 @@ impl Grid {
 
     fn finish(self, outcomes: Vec<Outcome>, heard_end: Option<i64>) -> TrackTimeline {
         let (origin, heard) = self.origin.unwrap_or((0, 0));
-        let ends_silent = matches!(self.runs.last(), Some(run) if matches!(run.payload, Payload::Silence(_)));
+        let ends_silent =
+            matches!(self.runs.last(), Some(run) if matches!(run.payload, Payload::Silence(_)));
         let end = match heard_end {
             Some(end) if !ends_silent => end.min(self.stamped),
             _ => self.stamped,

@@ -79,7 +79,8 @@ impl Presentation {
         for edit in edits {
             let segment = i64::try_from(edit.segment_duration).map_err(|_| OutOfRange)?;
             if let Some(media) = edit.media_time {
-                all.spans.extend(all.span(at, bounded(media)?, segment, movie)?);
+                all.spans
+                    .extend(all.span(at, bounded(media)?, segment, movie)?);
             }
             at = at.plus(Time::from_ticks(segment, movie))?;
         }
@@ -170,7 +171,9 @@ impl Presentation {
     /// Composition time of every sample in turn, in media ticks.
     pub fn composition_times(&self) -> impl Iterator<Item = i64> + '_ {
         let offsets = (0..).map(|index| i64::from(self.samples.composition_offset(index)));
-        self.decode_times().zip(offsets).map(|(dts, offset)| dts + offset)
+        self.decode_times()
+            .zip(offsets)
+            .map(|(dts, offset)| dts + offset)
     }
 
     /// Whether the spans follow the media without going back.

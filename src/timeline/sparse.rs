@@ -22,7 +22,10 @@ pub fn plan(
         };
         let scale = scale(timescale, stream.timescale);
         let begin = ticks(fragment.start, timescale)?;
-        let stop = ticks(fragment.cut.unwrap_or(fragment.end).min(fragment.end), timescale)?;
+        let stop = ticks(
+            fragment.cut.unwrap_or(fragment.end).min(fragment.end),
+            timescale,
+        )?;
         let outcome = &mut outcomes[placed];
         let Some(span) = stream.spans.first() else {
             outcome.dropped_tail = u64::from(stream.samples.len());
@@ -80,7 +83,12 @@ pub fn plan(
             });
         };
         if clipped > 0 && end - first > 1 {
-            let own = stream.samples.durations.iter().nth(first as usize).unwrap_or(1);
+            let own = stream
+                .samples
+                .durations
+                .iter()
+                .nth(first as usize)
+                .unwrap_or(1);
             let second = base + i64::from(own) * i64::from(scale);
             push(first, first + 1, starts_at, second);
             push(first + 1, end, second, ends_at);

@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use super::{
-    Outcome, Pace, Payload, Placed, Presentation, Run, TrackTimeline, edit_list, scale,
-};
+use super::{Outcome, Pace, Payload, Placed, Presentation, Run, TrackTimeline, edit_list, scale};
 use crate::time::{OutOfRange, Timescale};
 
 /// What is kept of one fragment's pictures.
@@ -37,7 +35,9 @@ impl Kept {
 
     /// When the earliest kept picture would be shown, were it not hidden.
     fn earliest(&self) -> i64 {
-        self.shown.first().map_or(0, |(range, media)| range.start - (media - self.media_start))
+        self.shown
+            .first()
+            .map_or(0, |(range, media)| range.start - (media - self.media_start))
     }
 
     fn count(&self) -> i64 {
@@ -106,7 +106,11 @@ fn keep(
         return Ok(None);
     };
     // Media times at which our cut and the fragment's own edit list end what is shown.
-    let cut_media = if cut == i64::MAX { cut } else { tail + (cut - last.start) };
+    let cut_media = if cut == i64::MAX {
+        cut
+    } else {
+        tail + (cut - last.start)
+    };
     let shown_end = tail + (last.end - last.start);
     let (mut first, mut end) = (0, stream.samples.len());
     if stream.rises() {
@@ -128,7 +132,11 @@ fn keep(
     };
     let media_start = times.iter().map(|&(_, pts)| pts).min().unwrap_or(head);
     // Only the fragment's own edit list hides; a shortfall at the cut is held, not hidden.
-    let own_end = if cut_media <= shown_end { i64::MAX } else { shown_end };
+    let own_end = if cut_media <= shown_end {
+        i64::MAX
+    } else {
+        shown_end
+    };
     let hidden = |&&(_, pts): &&(i64, i64)| pts < head || pts >= own_end;
     Ok(Some(Kept {
         placed,
@@ -187,7 +195,10 @@ fn lay(kept: &[Kept]) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
     // Media time minus output time of the previous fragment.
     let mut offset = 0;
     for (index, this) in kept.iter().enumerate() {
-        let dts = match (runs.last_mut(), index.checked_sub(1).map(|before| &kept[before])) {
+        let dts = match (
+            runs.last_mut(),
+            index.checked_sub(1).map(|before| &kept[before]),
+        ) {
             (Some(run), Some(before)) => {
                 let level = this.earliest() + offset - delay;
                 let room = level - run.dts >= before.count();
@@ -222,7 +233,11 @@ fn lay(kept: &[Kept]) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
             held.end = next.start.max(held.start);
         }
         let media = |source: i64| dts + delay + (source - this.media_start);
-        spans.extend(this.shown.iter().map(|(range, source)| (range.clone(), media(*source))));
+        spans.extend(
+            this.shown
+                .iter()
+                .map(|(range, source)| (range.clone(), media(*source))),
+        );
         offset = spans.last().map_or(0, |(range, media)| media - range.start);
     }
     (runs, spans)

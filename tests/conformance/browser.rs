@@ -41,11 +41,30 @@ fn watch(media: &Path, times: &[f64]) -> Value {
     let server = Server::start(media, times);
     let _browser = Browser(
         Command::new("chromium")
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"])
-            .args(["--no-first-run", "--disable-background-networking", "--disable-sync"])
-            .args(["--disable-component-update", "--autoplay-policy=no-user-gesture-required"])
-            .args(["--disable-breakpad", "--disable-dev-shm-usage", "--disable-extensions"])
-            .arg(format!("--user-data-dir={}", dir.path().join("profile").display()))
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+            ])
+            .args([
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-sync",
+            ])
+            .args([
+                "--disable-component-update",
+                "--autoplay-policy=no-user-gesture-required",
+            ])
+            .args([
+                "--disable-breakpad",
+                "--disable-dev-shm-usage",
+                "--disable-extensions",
+            ])
+            .arg(format!(
+                "--user-data-dir={}",
+                dir.path().join("profile").display()
+            ))
             .arg(server.url())
             .env("HOME", dir.path())
             .stdin(Stdio::null())
@@ -72,7 +91,11 @@ fn grid(picture: &[u8], channels: usize) -> Vec<f64> {
 
 /// The mean difference of two grids.
 fn distance(left: &[f64], right: &[f64]) -> f64 {
-    left.iter().zip(right).map(|(l, r)| (l - r).abs()).sum::<f64>() / left.len() as f64
+    left.iter()
+        .zip(right)
+        .map(|(l, r)| (l - r).abs())
+        .sum::<f64>()
+        / left.len() as f64
 }
 
 /// A fragment of an output: its file, its start in seconds, and the pictures to seek to.
@@ -81,31 +104,56 @@ type Part<'a> = (&'a Path, f64, Vec<usize>);
 /// Asserts that `joined` plays through and that a seek to each picture shows that picture.
 fn assert_watchable(joined: &Joined, parts: &[Part<'_>]) {
     let pictures: Vec<Vec<Vec<f64>>> = (parts.iter())
-        .map(|(path, ..)| rgb(path, WIDTH, HEIGHT).iter().map(|bytes| grid(bytes, 3)).collect())
+        .map(|(path, ..)| {
+            rgb(path, WIDTH, HEIGHT)
+                .iter()
+                .map(|bytes| grid(bytes, 3))
+                .collect()
+        })
         .collect();
     let seeks: Vec<(usize, usize, f64)> = (parts.iter().enumerate())
         .flat_map(|(part, (_, start, shown))| {
-            shown.iter().map(move |n| (part, *n, start + (*n as f64 + 0.5) / 30.0))
+            shown
+                .iter()
+                .map(move |n| (part, *n, start + (*n as f64 + 0.5) / 30.0))
         })
         .collect();
     let times: Vec<f64> = seeks.iter().map(|seek| seek.2).collect();
     let seen = watch(&joined.path, &times);
-    assert_eq!(seen["errors"], serde_json::json!([]), "what the browser complained about");
+    assert_eq!(
+        seen["errors"],
+        serde_json::json!([]),
+        "what the browser complained about"
+    );
     let length = joined.seconds("/duration");
     assert_near(seen["duration"].as_f64().unwrap(), length, 0.03, "duration");
-    assert_near(seen["playedTo"].as_f64().unwrap(), length, 0.1, "where playing ended");
+    assert_near(
+        seen["playedTo"].as_f64().unwrap(),
+        length,
+        0.1,
+        "where playing ended",
+    );
     for ((part, picture, time), found) in seeks.iter().zip(seen["seeks"].as_array().unwrap()) {
-        let cells: Vec<f64> =
-            found["cells"].as_array().unwrap().iter().map(|cell| cell.as_f64().unwrap()).collect();
+        let cells: Vec<f64> = found["cells"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|cell| cell.as_f64().unwrap())
+            .collect();
         let nearest = (pictures.iter().enumerate())
             .flat_map(|(part, list)| {
-                list.iter().enumerate().map(move |(n, grid)| (part, n, grid))
+                list.iter()
+                    .enumerate()
+                    .map(move |(n, grid)| (part, n, grid))
             })
             .map(|(part, n, grid)| (distance(grid, &cells), part, n))
             .min_by(|a, b| a.0.total_cmp(&b.0))
             .unwrap();
         let own = distance(&pictures[*part][*picture], &cells);
-        assert!(own < 6.0, "at {time} s: off by {own:.1} of 255 on average; nearest {nearest:?}");
+        assert!(
+            own < 6.0,
+            "at {time} s: off by {own:.1} of 255 on average; nearest {nearest:?}"
+        );
         assert!(
             own <= nearest.0 + 0.01,
             "at {time} s: not picture {picture} of fragment {part} ({own:.2}) but {nearest:?}"
@@ -134,8 +182,11 @@ fn watch_three(sets: [&str; 3]) -> Joined {
     let clips: Vec<_> = (0..3)
         .map(|k| coloured(dir.path(), &format!("{k}.mp4"), 120 * k, sets[k as usize]))
         .collect();
-    let sources: Vec<_> =
-        clips.iter().zip(0..).map(|(path, k)| format!("{}@{}", path.display(), 2 * k)).collect();
+    let sources: Vec<_> = clips
+        .iter()
+        .zip(0..)
+        .map(|(path, k)| format!("{}@{}", path.display(), 2 * k))
+        .collect();
     let joined = join(&sources);
     assert_sound(&joined);
     let parts: Vec<_> = clips
@@ -155,7 +206,10 @@ fn chromium_plays_and_seeks_a_plain_join() {
 /// Chromium stops at the change where each configuration has an entry of its own; in-band it plays.
 #[test]
 fn chromium_plays_and_seeks_differing_parameter_sets() {
-    assert_eq!(watch_three(["ref=2", "ref=4:weightp=0", "ref=2"]).entries()[0], "avc3");
+    assert_eq!(
+        watch_three(["ref=2", "ref=4:weightp=0", "ref=2"]).entries()[0],
+        "avc3"
+    );
 }
 
 /// Pictures that the cuts hide are not seen, neither playing nor after a seek.
@@ -179,9 +233,15 @@ fn chromium_hides_what_the_cuts_hide() {
 fn chromium_plays_through_a_gap() {
     let dir = tempfile::tempdir().unwrap();
     let clips = [0, 1].map(|k| coloured(dir.path(), &format!("{k}.mp4"), 120 * k, "ref=2"));
-    let joined = join(&[format!("{}@0", clips[0].display()), format!("{}@3", clips[1].display())]);
+    let joined = join(&[
+        format!("{}@0", clips[0].display()),
+        format!("{}@3", clips[1].display()),
+    ]);
     assert_sound(&joined);
-    let parts = [(clips[0].as_path(), 0.0, around(60)), (&clips[1], 3.0, around(60))];
+    let parts = [
+        (clips[0].as_path(), 0.0, around(60)),
+        (&clips[1], 3.0, around(60)),
+    ];
     assert_watchable(&joined, &parts);
 }
 
@@ -191,9 +251,16 @@ fn oracle_browser_tells_pictures_apart() {
     let path = fixture("a0.mp4");
     let seen = watch(&path, &[0.5 + 0.5 / 30.0]);
     assert_eq!(seen["errors"], serde_json::json!([]));
-    let cells: Vec<f64> =
-        seen["seeks"][0]["cells"].as_array().unwrap().iter().map(|c| c.as_f64().unwrap()).collect();
-    let all: Vec<_> = rgb(&path, WIDTH, HEIGHT).iter().map(|bytes| grid(bytes, 3)).collect();
+    let cells: Vec<f64> = seen["seeks"][0]["cells"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c.as_f64().unwrap())
+        .collect();
+    let all: Vec<_> = rgb(&path, WIDTH, HEIGHT)
+        .iter()
+        .map(|bytes| grid(bytes, 3))
+        .collect();
     let distances: Vec<_> = all.iter().map(|grid| distance(grid, &cells)).collect();
     let nearest = (0..60).min_by(|a, b| distances[*a].total_cmp(&distances[*b]));
     assert_eq!(nearest, Some(15), "{distances:?}");

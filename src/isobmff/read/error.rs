@@ -13,7 +13,9 @@ pub enum ReadError {
         found: &'static str,
     },
     /// It has no index.
-    #[error("it has no index ('moov'): it has {len} bytes, and ends in '{last}' at byte {at}, which needs to reach byte {end}")]
+    #[error(
+        "it has no index ('moov'): it has {len} bytes, and ends in '{last}' at byte {at}, which needs to reach byte {end}"
+    )]
     NoIndex {
         /// The file's length.
         len: u64,
@@ -70,7 +72,9 @@ pub enum ReadError {
         expected: u64,
     },
     /// An edit plays at another speed.
-    #[error("track {track}: an edit plays at {rate_16_16:#x}/65536 of the speed, only 65536/65536 can be joined")]
+    #[error(
+        "track {track}: an edit plays at {rate_16_16:#x}/65536 of the speed, only 65536/65536 can be joined"
+    )]
     EditRate {
         /// Track identifier.
         track: u32,

@@ -3,7 +3,7 @@
 use super::{ReadError, tables::sample_groups};
 use crate::isobmff::{
     Chunk, FourCc, RunLength, SampleGroup, SampleSizes, SampleTable,
-    boxes::{Boxed, BoxError, Fields, boxes},
+    boxes::{BoxError, Boxed, Fields, boxes},
 };
 
 const TRAF: FourCc = FourCc(*b"traf");
@@ -87,7 +87,10 @@ impl FragmentSamples {
                 return Ok(fields.u32()?);
             }
         }
-        Err(ReadError::Missing { track: 0, kind: FourCc(*b"tfhd") })
+        Err(ReadError::Missing {
+            track: 0,
+            kind: FourCc(*b"tfhd"),
+        })
     }
 
     /// Adds the samples of a `traf`. `moof` is where its movie fragment begins, `follows` where the
@@ -134,7 +137,10 @@ impl FragmentSamples {
                 }
                 b"trun" => at = self.run(track, &mut fields, &defaults, base, at)?,
                 b"saiz" | b"saio" | b"senc" => {
-                    return Err(ReadError::Encrypted { track, kind: child.kind });
+                    return Err(ReadError::Encrypted {
+                        track,
+                        kind: child.kind,
+                    });
                 }
                 _ => {}
             }
@@ -152,7 +158,9 @@ impl FragmentSamples {
         }
         if let Some(last) = self.last_duration {
             let begins = self.next - u64::from(last);
-            let lasts = time.checked_sub(begins).and_then(|lasts| u32::try_from(lasts).ok());
+            let lasts = time
+                .checked_sub(begins)
+                .and_then(|lasts| u32::try_from(lasts).ok());
             let Some(lasts) = lasts else {
                 return Err(ReadError::Inconsistent {
                     track,
@@ -180,14 +188,20 @@ impl FragmentSamples {
         let mut at = follows;
         if flags & 0x01 != 0 {
             let offset = i64::from(fields.i32()?);
-            at = base.checked_add_signed(offset).ok_or(ReadError::Inconsistent {
-                track,
-                what: "a run's data offset before its base",
-                found: offset.unsigned_abs(),
-                expected: base,
-            })?;
+            at = base
+                .checked_add_signed(offset)
+                .ok_or(ReadError::Inconsistent {
+                    track,
+                    what: "a run's data offset before its base",
+                    found: offset.unsigned_abs(),
+                    expected: base,
+                })?;
         }
-        let first_flags = if flags & 0x04 != 0 { Some(fields.u32()?) } else { None };
+        let first_flags = if flags & 0x04 != 0 {
+            Some(fields.u32()?)
+        } else {
+            None
+        };
         let widths = [0x100, 0x200, 0x400, 0x800].map(|flag| flags & flag != 0);
         let width = widths.iter().filter(|&&there| there).count() * 4;
         // A run without any field per sample is bounded by its file: every sample has bytes there.
@@ -200,7 +214,10 @@ impl FragmentSamples {
             });
         }
         let rows = fields.table(count, width)?;
-        let entry = defaults.entry.checked_sub(1).and_then(|entry| u16::try_from(entry).ok());
+        let entry = defaults
+            .entry
+            .checked_sub(1)
+            .and_then(|entry| u16::try_from(entry).ok());
         self.chunks.push(Chunk {
             offset: at,
             first: u32::try_from(self.sizes.len()).unwrap_or(u32::MAX),
@@ -223,7 +240,8 @@ impl FragmentSamples {
 
     fn push(&mut self, duration: u32, size: u32, flags: u32, composition: i32) {
         if flags & NON_SYNC == 0 {
-            self.sync.push(u32::try_from(self.sizes.len()).unwrap_or(u32::MAX));
+            self.sync
+                .push(u32::try_from(self.sizes.len()).unwrap_or(u32::MAX));
         }
         if let Some(last) = self.last_duration.replace(duration) {
             self.durations.push(1, last);
@@ -240,7 +258,9 @@ impl FragmentSamples {
     /// Adds a fragment's assignments; its own descriptions are numbered behind those before.
     fn groups(&mut self, first: u32, found: Vec<SampleGroup>) {
         for group in found {
-            let same = |known: &SampleGroup| known.kind == group.kind && known.parameter == group.parameter;
+            let same = |known: &SampleGroup| {
+                known.kind == group.kind && known.parameter == group.parameter
+            };
             let at = self.groups.iter().position(same).unwrap_or_else(|| {
                 self.groups.push(SampleGroup {
                     descriptions: Vec::new(),
@@ -251,18 +271,28 @@ impl FragmentSamples {
             });
             let known = &mut self.groups[at];
             let behind = u32::try_from(known.descriptions.len()).unwrap_or(u32::MAX);
-            known.descriptions.extend(group.descriptions.iter().cloned());
+            known
+                .descriptions
+                .extend(group.descriptions.iter().cloned());
             let unassigned = u64::from(first).saturating_sub(known.assignment.len());
-            known.assignment.push(u32::try_from(unassigned).unwrap_or(0), 0);
+            known
+                .assignment
+                .push(u32::try_from(unassigned).unwrap_or(0), 0);
             for &(count, index) in group.assignment.runs() {
                 let local = index.checked_sub(LOCAL_DESCRIPTIONS);
-                known.assignment.push(count, local.map_or(0, |index| behind.saturating_add(index)));
+                known
+                    .assignment
+                    .push(count, local.map_or(0, |index| behind.saturating_add(index)));
             }
         }
     }
 
     /// Puts the fragments' samples behind those of `moov`.
-    pub(super) fn append_to(mut self, track: u32, table: &mut SampleTable) -> Result<(), ReadError> {
+    pub(super) fn append_to(
+        mut self,
+        track: u32,
+        table: &mut SampleTable,
+    ) -> Result<(), ReadError> {
         if self.sizes.is_empty() {
             return Ok(());
         }
@@ -282,7 +312,8 @@ impl FragmentSamples {
             table.composition = Some(self.composition);
         }
         table.sync = (self.sync.len() < self.sizes.len()).then_some(self.sync);
-        self.chunks.retain(|chunk| (chunk.first as usize) < self.sizes.len());
+        self.chunks
+            .retain(|chunk| (chunk.first as usize) < self.sizes.len());
         self.chunks.dedup_by(|next, chunk| {
             // A run without samples begins where the next one does.
             let empty = next.first == chunk.first;

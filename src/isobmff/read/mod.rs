@@ -129,7 +129,11 @@ impl IndexReader {
                     // Less than a box header behind the last box is no box.
                     break;
                 }
-                let usual = if self.is_fragmented() { FRAGMENT_READ } else { TAIL_READ };
+                let usual = if self.is_fragmented() {
+                    FRAGMENT_READ
+                } else {
+                    TAIL_READ
+                };
                 self.ask(self.at, usual);
                 return Ok(());
             };
@@ -180,7 +184,11 @@ impl IndexReader {
             }
             self.at = end.min(self.len);
             // Without movie fragments, what follows the index and the media holds nothing for us.
-            if self.movie.as_ref().is_some_and(|movie| !movie.is_fragmented()) {
+            if self
+                .movie
+                .as_ref()
+                .is_some_and(|movie| !movie.is_fragmented())
+            {
                 break;
             }
         }
@@ -204,7 +212,9 @@ impl IndexReader {
     }
 
     fn is_fragmented(&self) -> bool {
-        self.movie.as_ref().is_some_and(movie::Builder::is_fragmented)
+        self.movie
+            .as_ref()
+            .is_some_and(movie::Builder::is_fragmented)
     }
 
     fn limit(&self, what: &'static str, found: u64, limit: u64) -> Result<(), ReadError> {
@@ -228,7 +238,12 @@ impl IndexReader {
             return Err(ReadError::NoIndex { len, last, at, end });
         };
         if movie.is_fragmented() && end > len {
-            return Err(ReadError::Truncated { kind: last, at, end, len });
+            return Err(ReadError::Truncated {
+                kind: last,
+                at,
+                end,
+                len,
+            });
         }
         movie.finish(self.file_type, len)
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     isobmff::{
         Edit, FourCc, Movie, SampleEntry, Track, TrackDescription,
-        boxes::{Boxed, BoxError, Fields, boxes},
+        boxes::{BoxError, Boxed, Fields, boxes},
     },
     media::Chapter,
     time::{Time, Timescale},
@@ -83,12 +83,21 @@ impl Builder {
                     samples += u64::from(track.samples.len());
                     limit("the number of samples", samples, limits.samples)?;
                     tracks.push(track);
-                    limit("the number of tracks", tracks.len() as u64, limits.tracks as u64)?;
+                    limit(
+                        "the number of tracks",
+                        tracks.len() as u64,
+                        limits.tracks as u64,
+                    )?;
                 }
                 b"mvex" => {
                     let all = boxes(found.kind, found.payload);
-                    let extends = all.filter(|one| one.as_ref().map_or(true, |one| one.kind.0 == *b"trex"));
-                    defaults = Some(extends.map(|one| Ok(Defaults::parse(&one?)?)).collect::<Result<_, ReadError>>()?);
+                    let extends =
+                        all.filter(|one| one.as_ref().map_or(true, |one| one.kind.0 == *b"trex"));
+                    defaults = Some(
+                        extends
+                            .map(|one| Ok(Defaults::parse(&one?)?))
+                            .collect::<Result<_, ReadError>>()?,
+                    );
                 }
                 b"udta" => {
                     for carried in boxes(found.kind, found.payload) {
@@ -102,11 +111,19 @@ impl Builder {
                 }
                 b"meta" => meta = Some(Bytes::copy_from_slice(found.whole)),
                 b"cmov" => return Err(ReadError::CompressedIndex),
-                b"pssh" => return Err(ReadError::Encrypted { track: 0, kind: found.kind }),
+                b"pssh" => {
+                    return Err(ReadError::Encrypted {
+                        track: 0,
+                        kind: found.kind,
+                    });
+                }
                 _ => {}
             }
         }
-        let timescale = timescale.ok_or(ReadError::Missing { track: 0, kind: FourCc(*b"mvhd") })?;
+        let timescale = timescale.ok_or(ReadError::Missing {
+            track: 0,
+            kind: FourCc(*b"mvhd"),
+        })?;
         let fragments = tracks
             .iter()
             .map(|track: &Track| {
@@ -142,14 +159,18 @@ impl Builder {
         limits: &ReadLimits,
     ) -> Result<(), ReadError> {
         let mut data_end = at;
-        for (index, found) in boxes(FourCc(*b"moof"), payload).filter(|one| {
-            one.as_ref().map_or(true, |one| one.kind.0 == *b"traf")
-        }).enumerate() {
+        for (index, found) in boxes(FourCc(*b"moof"), payload)
+            .filter(|one| one.as_ref().map_or(true, |one| one.kind.0 == *b"traf"))
+            .enumerate()
+        {
             let found = found?;
             let id = FragmentSamples::track_id(&found)?;
             let position = self.movie.tracks.iter().position(|track| track.id == id);
             let Some(position) = position else {
-                return Err(ReadError::Missing { track: id, kind: TRAK });
+                return Err(ReadError::Missing {
+                    track: id,
+                    kind: TRAK,
+                });
             };
             let fragments = &mut self.fragments[position];
             data_end = fragments.add(id, &found, at, if index == 0 { at } else { data_end })?;
@@ -189,10 +210,19 @@ impl Builder {
 fn within_file(track: &Track, len: u64) -> Result<(), ReadError> {
     let samples = &track.samples;
     for (index, chunk) in samples.chunks.iter().enumerate() {
-        let next = samples.chunks.get(index + 1).map_or(samples.len(), |next| next.first);
-        let end = chunk.offset.saturating_add(samples.bytes_of(chunk.first, next));
+        let next = samples
+            .chunks
+            .get(index + 1)
+            .map_or(samples.len(), |next| next.first);
+        let end = chunk
+            .offset
+            .saturating_add(samples.bytes_of(chunk.first, next));
         if end > len {
-            return Err(ReadError::SampleBeyondEnd { track: track.id, end, len });
+            return Err(ReadError::SampleBeyondEnd {
+                track: track.id,
+                end,
+                len,
+            });
         }
     }
     Ok(())
@@ -238,7 +268,10 @@ struct Parts<'a> {
 fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, ReadError> {
     let header = boxes(TRAK, found.payload)
         .find(|one| one.as_ref().is_ok_and(|one| one.kind.0 == *b"tkhd"))
-        .ok_or(ReadError::Missing { track: 0, kind: FourCc(*b"tkhd") })??;
+        .ok_or(ReadError::Missing {
+            track: 0,
+            kind: FourCc(*b"tkhd"),
+        })??;
     let mut description = TrackDescription {
         handler: FourCc(*b"    "),
         handler_box: Bytes::new(),
@@ -267,7 +300,10 @@ fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, ReadError> {
             b"tref" => {
                 for reference in boxes(child.kind, child.payload) {
                     let reference = reference?;
-                    let ids = reference.payload.chunks_exact(4).map(crate::isobmff::boxes::word);
+                    let ids = reference
+                        .payload
+                        .chunks_exact(4)
+                        .map(crate::isobmff::boxes::word);
                     parts.references.push((reference.kind, ids.collect()));
                 }
             }
@@ -281,7 +317,10 @@ fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, ReadError> {
             _ => {}
         }
     }
-    let missing = |kind: &[u8; 4]| ReadError::Missing { track: id, kind: FourCc(*kind) };
+    let missing = |kind: &[u8; 4]| ReadError::Missing {
+        track: id,
+        kind: FourCc(*kind),
+    };
     let (ticks, language) = parts.media.ok_or_else(|| missing(b"mdhd"))?;
     let handler = parts.handler.ok_or_else(|| missing(b"hdlr"))?;
     let tables = parts.tables.ok_or_else(|| missing(b"stbl"))?;
@@ -343,7 +382,11 @@ fn edit_list(track: u32, found: &Boxed<'_>) -> Result<Vec<Edit>, ReadError> {
         for row in rows.chunks_exact(if wide { 20 } else { 12 }) {
             let mut fields = Fields::new(child.kind, row);
             let segment_duration = fields.wide(wide)?;
-            let media_time = if wide { fields.u64()? as i64 } else { i64::from(fields.i32()?) };
+            let media_time = if wide {
+                fields.u64()? as i64
+            } else {
+                i64::from(fields.i32()?)
+            };
             let rate_16_16 = fields.u32()?;
             if rate_16_16 != 0x0001_0000 {
                 return Err(ReadError::EditRate { track, rate_16_16 });
@@ -435,8 +478,14 @@ fn sample_entries(track: u32, tables: &Boxed<'_>) -> Result<Vec<SampleEntry>, Re
     let mut entries = Vec::new();
     for entry in boxes(kind, fields.rest()).take(count as usize) {
         let entry = entry?;
-        if matches!(&entry.kind.0, b"encv" | b"enca" | b"enct" | b"encs" | b"encm" | b"drmi" | b"drms") {
-            return Err(ReadError::Encrypted { track, kind: entry.kind });
+        if matches!(
+            &entry.kind.0,
+            b"encv" | b"enca" | b"enct" | b"encs" | b"encm" | b"drmi" | b"drms"
+        ) {
+            return Err(ReadError::Encrypted {
+                track,
+                kind: entry.kind,
+            });
         }
         entries.push(SampleEntry {
             format: entry.kind,
@@ -456,7 +505,8 @@ fn letters(code: u16) -> String {
         (1..=26).contains(&value).then(|| char::from(value + 0x60))
     };
     let all: Option<String> = [10, 5, 0].into_iter().map(letter).collect();
-    all.filter(|_| code >= 0x400 && code & 0x8000 == 0).unwrap_or_else(|| "und".to_owned())
+    all.filter(|_| code >= 0x400 && code & 0x8000 == 0)
+        .unwrap_or_else(|| "und".to_owned())
 }
 
 /// Chapters of `chpl`: starts in units of 100 ns, titles behind a length byte.
@@ -472,7 +522,9 @@ fn nero_chapters(found: &Boxed<'_>) -> Result<Vec<Chapter>, BoxError> {
         let start = fields.u64()?;
         let length = fields.u8()?;
         let title = fields.take(usize::from(length))?;
-        let nanos = i64::try_from(start).ok().and_then(|start| start.checked_mul(100));
+        let nanos = i64::try_from(start)
+            .ok()
+            .and_then(|start| start.checked_mul(100));
         chapters.push(Chapter {
             start: Time::from_nanos(nanos.unwrap_or(i64::MAX)),
             title: String::from_utf8_lossy(title).into_owned(),

@@ -29,7 +29,10 @@ const OTHERS: [(&[u8], &str); 15] = [
 
 /// Refuses what does not begin with a box, by the name of what it is.
 pub(super) fn is_iso_bmff(beginning: &[u8]) -> Result<(), ReadError> {
-    if beginning.get(4..8).is_some_and(|kind| FIRST_BOXES.iter().any(|first| kind == *first)) {
+    if beginning
+        .get(4..8)
+        .is_some_and(|kind| FIRST_BOXES.iter().any(|first| kind == *first))
+    {
         return Ok(());
     }
     let text = beginning.trim_ascii_start();
@@ -37,16 +40,30 @@ pub(super) fn is_iso_bmff(beginning: &[u8]) -> Result<(), ReadError> {
     let known = OTHERS.iter().find(|(magic, _)| text.starts_with(magic));
     let found = match (known, beginning) {
         (Some((_, name)), _) if text.windows(4).take(1_000).any(|word| word == b"<MPD") => {
-            if name.starts_with("an XML") { "a DASH manifest" } else { name }
+            if name.starts_with("an XML") {
+                "a DASH manifest"
+            } else {
+                name
+            }
         }
         (Some((_, name)), _) => name,
         (None, []) => "empty",
-        (None, [0x47, ..]) if [188, 376].iter().all(|&at| beginning.get(at) == Some(&0x47)) => {
+        (None, [0x47, ..])
+            if [188, 376]
+                .iter()
+                .all(|&at| beginning.get(at) == Some(&0x47)) =>
+        {
             "an MPEG transport stream"
         }
         (None, [0xFF, second, ..]) if second & 0xE0 == 0xE0 => "an MPEG audio file",
         (None, _) if beginning.iter().all(|&byte| byte == 0) => "all zero bytes",
-        (None, _) if beginning.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => "text",
+        (None, _)
+            if beginning
+                .iter()
+                .all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) =>
+        {
+            "text"
+        }
         (None, _) => "of an unknown format",
     };
     Err(ReadError::NotIsoBmff { found })

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{ReadError, ReadLimits, movie::limit};
 use crate::isobmff::{
     Chunk, FourCc, RunLength, SampleGroup, SampleSizes, SampleTable,
-    boxes::{Boxed, BoxError, Fields, boxes, word},
+    boxes::{BoxError, Boxed, Fields, boxes, word},
 };
 
 const STBL: FourCc = FourCc(*b"stbl");
@@ -54,12 +54,17 @@ pub(super) fn sample_table(
                 fields.version()?;
                 let count = fields.u32()?;
                 let rows = fields.table(count, 12)?.chunks_exact(12);
-                in_chunks = rows.map(|row| (word(row), word(&row[4..]), word(&row[8..]))).collect();
+                in_chunks = rows
+                    .map(|row| (word(row), word(&row[4..]), word(&row[8..])))
+                    .collect();
             }
             b"stco" | b"co64" => offsets = Some(child),
             b"sdtp" => table.dependencies = child.payload.get(4..).map(Bytes::copy_from_slice),
             b"saiz" | b"saio" | b"senc" => {
-                return Err(ReadError::Encrypted { track, kind: child.kind });
+                return Err(ReadError::Encrypted {
+                    track,
+                    kind: child.kind,
+                });
             }
             _ => {}
         }
@@ -71,7 +76,10 @@ pub(super) fn sample_table(
     if let Some(found) = offsets {
         table.chunks = chunks(track, &found, &in_chunks, count)?;
     } else if count > 0 {
-        return Err(ReadError::Missing { track, kind: FourCc(*b"stco") });
+        return Err(ReadError::Missing {
+            track,
+            kind: FourCc(*b"stco"),
+        });
     }
     if table.durations.len() != u64::from(count) {
         return Err(ReadError::Inconsistent {
@@ -81,7 +89,11 @@ pub(super) fn sample_table(
             expected: u64::from(count),
         });
     }
-    if table.dependencies.as_ref().is_some_and(|all| all.len() != count as usize) {
+    if table
+        .dependencies
+        .as_ref()
+        .is_some_and(|all| all.len() != count as usize)
+    {
         table.dependencies = None;
     }
     table.groups = sample_groups(STBL, found.payload)?;
@@ -110,10 +122,16 @@ fn compact_sizes(fields: &mut Fields<'_>, limits: &ReadLimits) -> Result<SampleS
             let nibbles = rows.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
             nibbles.take(count as usize).map(u32::from).collect()
         }
-        8 => fields.table(count, 1)?.iter().copied().map(u32::from).collect(),
+        8 => fields
+            .table(count, 1)?
+            .iter()
+            .copied()
+            .map(u32::from)
+            .collect(),
         _ => {
             let rows = fields.table(count, 2)?.chunks_exact(2);
-            rows.map(|row| u32::from(row[0]) << 8 | u32::from(row[1])).collect()
+            rows.map(|row| u32::from(row[0]) << 8 | u32::from(row[1]))
+                .collect()
         }
     };
     Ok(SampleSizes::Each(sizes))
@@ -164,8 +182,13 @@ fn chunks(
         if first >= samples {
             break;
         }
-        let offset = offset.iter().fold(0, |value, &byte| value << 8 | u64::from(byte));
-        let entry = row.2.checked_sub(1).and_then(|entry| u16::try_from(entry).ok());
+        let offset = offset
+            .iter()
+            .fold(0, |value, &byte| value << 8 | u64::from(byte));
+        let entry = row
+            .2
+            .checked_sub(1)
+            .and_then(|entry| u16::try_from(entry).ok());
         if row.1 > 0 {
             chunks.push(Chunk {
                 offset,
@@ -197,7 +220,11 @@ pub(super) fn sample_groups(parent: FourCc, payload: &[u8]) -> Result<Vec<Sample
         let mut fields = Fields::new(child.kind, child.payload);
         let (version, _) = fields.version()?;
         let kind = fields.fourcc()?;
-        let parameter = if version == 1 { Some(fields.u32()?) } else { None };
+        let parameter = if version == 1 {
+            Some(fields.u32()?)
+        } else {
+            None
+        };
         let count = fields.u32()?;
         let mut assignment = RunLength::new();
         for row in fields.table(count, 8)?.chunks_exact(8) {

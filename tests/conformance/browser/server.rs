@@ -42,7 +42,9 @@ impl Server {
 
     /// What the page reports within `patience`.
     pub(crate) fn report(&self, patience: Duration) -> Value {
-        self.reports.recv_timeout(patience).expect("the browser reports in time")
+        self.reports
+            .recv_timeout(patience)
+            .expect("the browser reports in time")
     }
 }
 
@@ -60,7 +62,9 @@ fn answer(
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim().split_once(": ") else { break };
+        let Some((name, value)) = line.trim().split_once(": ") else {
+            break;
+        };
         match name.to_ascii_lowercase().as_str() {
             "range" => range = value.strip_prefix("bytes=").map(str::to_owned),
             "content-length" => length = value.parse().unwrap_or(0),
@@ -85,9 +89,14 @@ fn answer(
 fn send_media(stream: &mut TcpStream, media: &PathBuf, range: Option<&str>) -> std::io::Result<()> {
     let mut file = File::open(media)?;
     let length = file.metadata()?.len();
-    let (from, to) = range.and_then(|range| range.split_once('-')).unwrap_or(("0", ""));
+    let (from, to) = range
+        .and_then(|range| range.split_once('-'))
+        .unwrap_or(("0", ""));
     let from = from.parse().unwrap_or(0).min(length);
-    let end = to.parse().map_or(length, |last: u64| (last + 1).min(length)).max(from);
+    let end = to
+        .parse()
+        .map_or(length, |last: u64| (last + 1).min(length))
+        .max(from);
     file.seek(SeekFrom::Start(from))?;
     let mut part = Vec::new();
     file.take(end - from).read_to_end(&mut part)?;
@@ -95,7 +104,11 @@ fn send_media(stream: &mut TcpStream, media: &PathBuf, range: Option<&str>) -> s
         "Accept-Ranges: bytes\r\nContent-Range: bytes {from}-{}/{length}\r\n",
         end.saturating_sub(1)
     );
-    let status = if range.is_some() { "206 Partial Content" } else { "200 OK" };
+    let status = if range.is_some() {
+        "206 Partial Content"
+    } else {
+        "200 OK"
+    };
     send(stream, status, "video/mp4", &headers, &part)
 }
 
