@@ -116,7 +116,12 @@ pub fn plan(
             ));
             continue;
         }
-        if matched.kind == StreamKind::Video && track.timeline.edits.len() > 2 {
+        let shown = track
+            .timeline
+            .edits
+            .iter()
+            .filter(|edit| edit.media_time.is_some());
+        if matched.kind == StreamKind::Video && shown.count() > 1 {
             warnings.push(
                 "hidden pictures are kept hidden by an edit list: some players show the next \
                  picture when seeking within 0.1 s before such a seam"

@@ -53,8 +53,8 @@ pub(super) fn timing(
             Payload::Silence(_) | Payload::Blank => None,
         };
         match (run.pace, source) {
-            (Pace::Source { scale, shift }, Some((stream, first, end))) => {
-                source_pace(&mut tables, run, stream, first..end, scale, shift)?;
+            (Pace::Source { .. }, Some((stream, first, end))) => {
+                source_pace(&mut tables, run, stream, first..end)?;
             }
             (Pace::Even(frame), _) => even_pace(&mut tables, run, frame, count)?,
             (Pace::Source { .. }, None) => {}
@@ -110,9 +110,15 @@ fn source_pace(
     run: &Run,
     stream: &Stream,
     range: std::ops::Range<u32>,
-    scale: u32,
-    shift: i64,
 ) -> Result<(), TooLarge> {
+    let Pace::Source {
+        scale,
+        shift,
+        pulled,
+    } = run.pace
+    else {
+        return Ok(());
+    };
     let presentation = &stream.presentation;
     let times = presentation.decode_times().skip(range.start as usize);
     let mut begin = None;
@@ -125,7 +131,12 @@ fn source_pace(
         }
         previous = Some(dts);
         let offset = i64::from(presentation.samples.composition_offset(index));
-        let composition = offset * i64::from(scale) + shift + (own - dts);
+        let earlier = if index >= range.end - pulled.samples {
+            pulled.ticks
+        } else {
+            0
+        };
+        let composition = offset * i64::from(scale) + shift + (own - dts) - earlier;
         tables.composition.push(1, composition);
     }
     if let Some(previous) = previous {

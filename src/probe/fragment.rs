@@ -4,14 +4,14 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 
-use super::rate::{FrameRate, usual_duration};
+use super::rate::FrameRate;
 use crate::{
     error::MediaError,
     isobmff::{FourCc, TrackDescription},
     media::{Chapter, CodecParameters, StreamKind},
     source::SourceState,
     time::{OutOfRange, Time, Timescale},
-    timeline::Presentation,
+    timeline::{Presentation, usual_duration},
 };
 
 /// Frames of start-up that encoders put before the first picture without saying so: three cover

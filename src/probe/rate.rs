@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{isobmff::RunLength, time::Timescale};
+use crate::{isobmff::RunLength, time::Timescale, timeline::usual_duration};
 
 /// Pictures per second, as the decode durations tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,21 +70,6 @@ impl fmt::Display for FrameRate {
         }
         Ok(())
     }
-}
-
-/// The duration that most samples have.
-pub(crate) fn usual_duration(durations: &RunLength<u32>) -> Option<u32> {
-    let mut counts: Vec<(u32, u64)> = Vec::new();
-    for &(count, duration) in durations.runs() {
-        if let Some((_, so_far)) = counts.iter_mut().find(|(known, _)| *known == duration) {
-            *so_far += u64::from(count);
-        } else if counts.len() < 32 {
-            // A handful of candidates finds the usual one of anything that has one.
-            counts.push((duration, u64::from(count)));
-        }
-    }
-    let most = counts.into_iter().max_by_key(|&(_, count)| count);
-    most.map(|(duration, _)| duration)
 }
 
 #[cfg(test)]

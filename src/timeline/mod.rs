@@ -16,7 +16,10 @@ use std::ops::Range;
 
 pub use presentation::{Presentation, Span};
 
-use crate::time::{OutOfRange, Rounding, Time, Timescale};
+use crate::{
+    isobmff::RunLength,
+    time::{OutOfRange, Rounding, Time, Timescale},
+};
 
 /// Every tick value that enters the timeline is at most this far from zero (2^58: 2 years at the
 /// finest timescale, 95,000 years at 96 kHz).
@@ -110,7 +113,18 @@ pub enum Pace {
         scale: u32,
         /// Added to every composition offset, in output ticks.
         shift: i64,
+        /// Samples at the end that are shown earlier than that.
+        pulled: Pulled,
     },
+}
+
+/// Samples at the end of a run that are shown earlier than in the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pulled {
+    /// How many.
+    pub samples: u32,
+    /// How much earlier, in output ticks.
+    pub ticks: i64,
 }
 
 /// One row of an output edit list, in ticks of the track.
@@ -213,4 +227,19 @@ fn edit_list(spans: &[(Range<i64>, i64)]) -> Vec<TrackEdit> {
         at = range.end;
     }
     edits
+}
+
+/// The duration that most samples have.
+pub(crate) fn usual_duration(durations: &RunLength<u32>) -> Option<u32> {
+    let mut counts: Vec<(u32, u64)> = Vec::new();
+    for &(count, duration) in durations.runs() {
+        if let Some((_, so_far)) = counts.iter_mut().find(|(known, _)| *known == duration) {
+            *so_far += u64::from(count);
+        } else if counts.len() < 32 {
+            // A handful of candidates finds the usual one of anything that has one.
+            counts.push((duration, u64::from(count)));
+        }
+    }
+    let most = counts.into_iter().max_by_key(|&(_, count)| count);
+    most.map(|(duration, _)| duration)
 }

@@ -1,6 +1,6 @@
 //! Subtitles and data: they follow their fragment, are cut at the next, and stretch nothing.
 
-use super::{Outcome, Pace, Payload, Placed, Run, TrackTimeline, edit_list, scale, ticks};
+use super::{Outcome, Pace, Payload, Placed, Pulled, Run, TrackTimeline, edit_list, scale, ticks};
 use crate::time::{OutOfRange, Timescale};
 
 /// Plans one stream of cues or data over all fragments. With `blank`, an empty sample fills the
@@ -79,7 +79,11 @@ pub fn plan(
                 payload: Payload::Samples { placed, first, end },
                 dts: dts - origin,
                 end: ends_at - origin,
-                pace: Pace::Source { scale, shift: 0 },
+                pace: Pace::Source {
+                    scale,
+                    shift: 0,
+                    pulled: Pulled::default(),
+                },
             });
         };
         if clipped > 0 && end - first > 1 {

@@ -2,25 +2,34 @@
 
 use std::ops::Range;
 
-use super::{Outcome, Pace, Payload, Placed, Presentation, Run, TrackTimeline, edit_list, scale};
+use super::{
+    Outcome, Pace, Payload, Placed, Presentation, Pulled, Run, TrackTimeline, edit_list, scale,
+    usual_duration,
+};
 use crate::time::{OutOfRange, Timescale};
 
-/// What is kept of one fragment's pictures.
+/// Pictures that may close up at a cut: a few, as reordering leaves over.
+const MOST_PULLED: usize = 4;
+
+/// What is kept of one fragment's pictures. Times are output ticks on the source's own clocks.
 struct Kept {
     placed: usize,
     /// Output ticks per source tick.
     scale: i64,
     first: u32,
     end: u32,
-    /// Source decode time of the first kept sample and the decode time after the last, in output
-    /// ticks.
+    /// Source decode time of the first kept sample, and the decode time after the last.
     decodes: Range<i64>,
-    /// Earliest composition time of the kept samples, in output ticks of source media time.
+    /// Source decode time of the first sample, in decode order, that is shown.
+    first_shown: i64,
+    /// Earliest composition time of the kept samples.
     media_start: i64,
-    /// Smallest composition offset of the kept samples, in output ticks.
+    /// Smallest composition offset of the kept samples.
     least_offset: i64,
-    /// What is shown: output ticks and source media time in output ticks.
+    /// What is shown: output ticks and source media time. Not empty.
     shown: Vec<(Range<i64>, i64)>,
+    /// Pictures at the end that are shown earlier than in the source.
+    pulled: Pulled,
     /// Whether leading pictures are hidden, or trailing ones are.
     hides_head: bool,
     hides_tail: bool,
@@ -28,16 +37,21 @@ struct Kept {
 }
 
 impl Kept {
-    /// Decode delay: from the first decode time to the earliest picture.
-    fn lead(&self) -> i64 {
-        self.media_start - self.decodes.start
-    }
-
-    /// When the earliest kept picture would be shown, were it not hidden.
-    fn earliest(&self) -> i64 {
+    /// When it begins to be shown, and the media time of that.
+    fn head(&self) -> (i64, i64) {
         self.shown
             .first()
-            .map_or(0, |(range, media)| range.start - (media - self.media_start))
+            .map_or((0, 0), |(range, media)| (range.start, *media))
+    }
+
+    /// Decode delay: from decoding the first sample that is shown to showing the first picture.
+    fn lead(&self) -> i64 {
+        self.head().1 - self.first_shown
+    }
+
+    /// Decode time of samples before the first that is shown.
+    fn before(&self) -> i64 {
+        self.first_shown - self.decodes.start
     }
 
     fn count(&self) -> i64 {
@@ -94,11 +108,15 @@ fn keep(
         .transpose()?
         .unwrap_or(i64::MAX);
     let mut shown = Vec::new();
+    // Where the fragment's own edit list ends what is shown, in media time.
+    let mut own_end = i64::MAX;
     for span in &stream.spans {
         let start = fragment.to_output(span.start, timescale)?;
         let end = super::bounded(start + super::bounded(span.duration)? * scale)?;
         if start < cut {
-            shown.push((start..end.min(cut), super::bounded(span.media * scale)?));
+            let media = super::bounded(span.media * scale)?;
+            own_end = media + (end - start);
+            shown.push((start..end.min(cut), media));
         }
     }
     let (Some((_, head)), Some((last, tail))) = (shown.first().cloned(), shown.last().cloned())
@@ -112,19 +130,30 @@ fn keep(
         tail + (cut - last.start)
     };
     let shown_end = tail + (last.end - last.start);
-    let (mut first, mut end) = (0, stream.samples.len());
+    let (mut first, mut end, mut pulled) = (0, stream.samples.len(), Pulled::default());
     if stream.rises() {
         (first, end) = samples_shown(stream, scale, head, shown_end, cut_media);
+        pulled = pull(stream, scale, first..end, own_end, cut_media);
+        end += pulled.samples;
     }
     if first >= end {
         return Ok(None);
     }
-    let times: Vec<(i64, i64)> = stream
-        .decode_times()
-        .zip(stream.composition_times())
-        .skip(first as usize)
-        .take((end - first) as usize)
-        .map(|(dts, pts)| (dts * scale, pts * scale))
+    let times: Vec<(i64, i64)> = (first..end)
+        .zip(
+            stream
+                .decode_times()
+                .zip(stream.composition_times())
+                .skip(first as usize),
+        )
+        .map(|(index, (dts, pts))| {
+            let earlier = if index >= end - pulled.samples {
+                pulled.ticks
+            } else {
+                0
+            };
+            (dts * scale, pts * scale - earlier)
+        })
         .collect();
     let last_duration = stream.samples.durations.iter().nth(end as usize - 1);
     let (Some(begin), Some(last_dts)) = (times.first(), times.last()) else {
@@ -132,25 +161,64 @@ fn keep(
     };
     let media_start = times.iter().map(|&(_, pts)| pts).min().unwrap_or(head);
     // Only the fragment's own edit list hides; a shortfall at the cut is held, not hidden.
-    let own_end = if cut_media <= shown_end {
+    let hidden_from = if cut_media <= own_end {
         i64::MAX
     } else {
-        shown_end
+        own_end
     };
-    let hidden = |&&(_, pts): &&(i64, i64)| pts < head || pts >= own_end;
+    let is_hidden = |pts: i64| pts < head || pts >= hidden_from;
+    let first_shown = times.iter().find(|&&(_, pts)| !is_hidden(pts));
     Ok(Some(Kept {
         placed,
         scale,
         first,
         end,
         decodes: begin.0..last_dts.0 + i64::from(last_duration.unwrap_or(1)) * scale,
+        first_shown: first_shown.unwrap_or(begin).0,
         media_start,
         least_offset: times.iter().map(|(dts, pts)| pts - dts).min().unwrap_or(0),
         hides_head: media_start < head,
-        hides_tail: times.iter().any(|&(_, pts)| pts >= own_end),
-        hidden: times.iter().filter(hidden).count() as u64,
+        hides_tail: times.iter().any(|&(_, pts)| pts >= hidden_from),
+        hidden: times.iter().filter(|&&(_, pts)| is_hidden(pts)).count() as u64,
         shown,
+        pulled,
     }))
+}
+
+/// A stream-copied cut often lacks the pictures before its last ones, so that these hang over the
+/// next fragment's start although there is room before it. They close up, each a usual duration
+/// behind the one before, rather than being lost.
+fn pull(stream: &Presentation, scale: i64, kept: Range<u32>, own_end: i64, cut: i64) -> Pulled {
+    let usual = usual_duration(&stream.samples.durations).unwrap_or(0);
+    let nominal = i64::from(usual) * scale;
+    let mut last_shown = i64::MIN;
+    let mut hanging: Vec<(i64, i64)> = Vec::new();
+    let times = stream.decode_times().zip(stream.composition_times());
+    for (index, (dts, pts)) in (0..).zip(times) {
+        if index < kept.start {
+            continue;
+        }
+        if index < kept.end {
+            last_shown = last_shown.max(pts * scale);
+        } else if pts * scale < own_end {
+            hanging.push((dts * scale, pts * scale));
+        }
+        if hanging.len() > MOST_PULLED {
+            return Pulled::default();
+        }
+    }
+    let Some(earliest) = hanging.iter().map(|&(_, pts)| pts).min() else {
+        return Pulled::default();
+    };
+    let ticks = earliest - last_shown.saturating_add(nominal);
+    let fits = |&(dts, pts): &(i64, i64)| dts <= pts - ticks && pts - ticks < cut;
+    if kept.is_empty() || ticks <= 0 || !hanging.iter().all(fits) {
+        return Pulled::default();
+    }
+    Pulled {
+        samples: hanging.len() as u32,
+        ticks,
+    }
 }
 
 /// The samples to write: from the last sync sample at or before the first shown picture, to the
@@ -182,8 +250,9 @@ fn samples_shown(
 /// Lays the kept samples on one decode timeline.
 ///
 /// The whole track has one decode delay, the largest any fragment needs, so that fragments with
-/// other delays meet without a step. A fragment that hides pictures gets decode time of its own
-/// behind its predecessor, and an edit of its own.
+/// other delays meet without a step. It counts from the first sample in decode order that is shown,
+/// which is where FFmpeg (libavformat/mov.c, `mov_fix_index`) anchors every edit. A fragment that
+/// hides pictures gets decode time of its own behind its predecessor, and an edit of its own.
 fn lay(kept: &[Kept]) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
     let delay = kept
         .iter()
@@ -192,29 +261,27 @@ fn lay(kept: &[Kept]) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
         .unwrap_or(0);
     let mut runs: Vec<Run> = Vec::with_capacity(kept.len());
     let mut spans: Vec<(Range<i64>, i64)> = Vec::new();
-    // Media time minus output time of the previous fragment.
+    // Media time minus output time where the previous fragment ends.
     let mut offset = 0;
-    for (index, this) in kept.iter().enumerate() {
-        let dts = match (
-            runs.last_mut(),
-            index.checked_sub(1).map(|before| &kept[before]),
-        ) {
+    let mut previous: Option<&Kept> = None;
+    for this in kept {
+        let (start, head) = this.head();
+        let dts = match (runs.last_mut(), previous) {
             (Some(run), Some(before)) => {
-                let level = this.earliest() + offset - delay;
+                let level = start + offset - delay - this.before();
                 let room = level - run.dts >= before.count();
-                if !this.hides_head && !before.hides_tail && room {
+                let dts = if !this.hides_head && !before.hides_tail && room {
                     level
                 } else {
                     let behind = run.dts + (before.decodes.end - before.decodes.start);
-                    let shown = this.shown.first().map_or(0, |(range, _)| range.start);
-                    behind.max(shown + offset - delay)
-                }
+                    // What is hidden must not lie where the previous picture is still held.
+                    behind.max(level + (head - this.media_start))
+                };
+                run.end = dts;
+                dts
             }
             _ => 0,
         };
-        if let Some(run) = runs.last_mut() {
-            run.end = dts;
-        }
         runs.push(Run {
             payload: Payload::Samples {
                 placed: this.placed,
@@ -226,19 +293,21 @@ fn lay(kept: &[Kept]) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
             pace: Pace::Source {
                 scale: u32::try_from(this.scale).unwrap_or(1),
                 shift: delay - this.lead(),
+                pulled: this.pulled,
             },
         });
         // The picture before a fragment is held until the fragment begins.
-        if let (Some((held, _)), Some((next, _))) = (spans.last_mut(), this.shown.first()) {
-            held.end = next.start.max(held.start);
+        if let Some((held, _)) = spans.last_mut() {
+            held.end = start.max(held.start);
         }
-        let media = |source: i64| dts + delay + (source - this.media_start);
+        let media = |source: i64| dts + this.before() + delay + (source - head);
         spans.extend(
             this.shown
                 .iter()
                 .map(|(range, source)| (range.clone(), media(*source))),
         );
         offset = spans.last().map_or(0, |(range, media)| media - range.start);
+        previous = Some(this);
     }
     (runs, spans)
 }
