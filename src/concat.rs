@@ -149,7 +149,11 @@ impl Concat {
             if let Some(start) = *start
                 && start.is_negative()
             {
-                return Err(Error::NegativeStart { fragment, start });
+                return Err(Error::NegativeStart {
+                    fragment,
+                    name: self.sources[fragment].name(),
+                    start,
+                });
             }
         }
         Ok(())
@@ -191,7 +195,8 @@ impl Probed {
     /// # Errors
     /// Every difference of every fragment.
     pub fn check(&self) -> Result<Matching, Vec<Mismatch>> {
-        compat::check(&self.fragments, &self.concat.options)
+        let order: Vec<usize> = (0..self.fragments.len()).collect();
+        compat::check(&self.fragments, &order, &self.concat.options)
     }
 
     /// Plans the join: from here on size, duration and every seam are known.
@@ -202,7 +207,8 @@ impl Probed {
     #[tracing::instrument(name = "plan", skip_all)]
     pub async fn plan(self) -> Result<Planned, Error> {
         let Self { concat, fragments } = self;
-        let checked = compat::check(&fragments, &concat.options);
+        let order = placement_order(&fragments, &concat)?;
+        let checked = compat::check(&fragments, &order, &concat.options);
         let matching = checked.map_err(|mismatches| Error::Incompatible { mismatches })?;
         let mut silences = vec![Silence::Unknown; matching.tracks.len()];
         let make = |silences: &[Silence]| {
@@ -243,6 +249,16 @@ impl Probed {
             report,
         })
     }
+}
+
+/// The fragments by start, as the output has them, whatever their order in the list.
+fn placement_order(fragments: &[Fragment], concat: &Concat) -> Result<Vec<usize>, Error> {
+    let placement = plan::place_fragments(fragments, &concat.starts, &concat.options)?;
+    Ok(placement
+        .places
+        .iter()
+        .map(|place| place.fragment)
+        .collect())
 }
 
 /// Has libav encode silence for the tracks whose plan asks for it. Returns whether any silence is

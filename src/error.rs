@@ -18,10 +18,12 @@ pub enum Error {
     #[error("there are no fragments")]
     NoFragments,
     /// A start is negative.
-    #[error("fragment {fragment}: its start of {start} s is before 0")]
+    #[error("fragment {fragment} ({name}): its start of {start} s is before 0")]
     NegativeStart {
         /// Index in the caller's list.
         fragment: usize,
+        /// Its source.
+        name: String,
         /// The start.
         start: Time,
     },
@@ -111,10 +113,13 @@ impl Error {
     /// Whether a policy or a limit refused what could otherwise be done.
     #[must_use]
     pub fn is_policy(&self) -> bool {
-        matches!(
-            self,
-            Self::Seams(_) | Self::Limit { .. } | Self::NegativeStart { .. }
-        )
+        matches!(self, Self::Seams(_) | Self::Limit { .. })
+    }
+
+    /// Whether the list of fragments itself is wrong.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::NoFragments | Self::NegativeStart { .. })
     }
 
     /// Whether a fragment's content is at fault.

@@ -33,6 +33,7 @@ pub mod sink;
 
 pub mod report;
 mod verify;
+pub mod warning;
 
 #[expect(unsafe_code, reason = "the one FFI boundary")]
 mod av;

@@ -86,7 +86,7 @@ pub struct Seam {
 }
 
 /// A seam that a policy refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize),
@@ -95,6 +95,8 @@ pub struct Seam {
 pub struct RefusedSeam {
     /// Indexes of the earlier and the later fragment in the caller's list.
     pub fragments: (usize, usize),
+    /// Their sources.
+    pub sources: (String, String),
     /// Gap or overlap.
     pub kind: SeamKind,
     /// Where the earlier one ends.
@@ -107,15 +109,17 @@ impl std::fmt::Display for RefusedSeam {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (earlier, later) = self.fragments;
         let size = self.start.minus(self.end).unwrap_or_default().abs();
-        let meeting = match self.kind {
-            SeamKind::Gap => format!("fragments {earlier} and {later} leave a gap of {size} s"),
-            _ => format!("fragments {earlier} and {later} overlap by {size} s"),
-        };
+        match self.kind {
+            SeamKind::Gap => write!(f, "fragments {earlier} and {later} leave a gap of {size} s"),
+            _ => write!(f, "fragments {earlier} and {later} overlap by {size} s"),
+        }?;
+        let (earlier_source, later_source) = &self.sources;
         let (end, start) = (self.end, self.start);
         write!(
             f,
-            "{meeting}: fragment {earlier} ends at {end} s, fragment {later} starts at {start} s"
-        )
+            ": fragment {earlier} ({earlier_source}) ends at {end} s, "
+        )?;
+        write!(f, "fragment {later} ({later_source}) starts at {start} s")
     }
 }
 
@@ -163,6 +167,7 @@ pub fn place(requested: &[Requested], options: &Options) -> Result<Placement, Ou
             if refuses {
                 placement.refused.push(RefusedSeam {
                     fragments: seam.fragments,
+                    sources: Default::default(),
                     kind: seam.kind,
                     end: before.end,
                     start,
@@ -293,7 +298,7 @@ mod tests {
         assert_eq!(refused.len(), 3);
         assert_eq!(
             refused[0].to_string(),
-            "fragments 0 and 1 overlap by 1 s: fragment 0 ends at 2 s, fragment 1 starts at 1 s"
+            "fragments 0 and 1 overlap by 1 s: fragment 0 () ends at 2 s, fragment 1 () starts at 1 s"
         );
     }
 

@@ -12,6 +12,7 @@ use crate::{
     probe::Fragment,
     time::Time,
     timeline::{Payload, Placed, TrackTimeline, audio, audio::AudioRules, sparse, ticks, video},
+    warning::{Warning, WarningKind},
 };
 
 /// What a pause between cues is written as: an empty `tx3g` text, an empty WebVTT box.
@@ -43,7 +44,7 @@ pub struct Plan {
     /// Where the output ends.
     pub duration: Time,
     /// What is worth knowing.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// One track of a planned join.
@@ -84,15 +85,7 @@ pub fn plan(
     silences: &[Silence],
     options: &Options,
 ) -> Result<Plan, Error> {
-    let requested: Vec<Requested> = fragments
-        .iter()
-        .zip(starts)
-        .map(|(fragment, &start)| Requested {
-            start,
-            length: fragment.length,
-        })
-        .collect();
-    let placement = place(&requested, options)?;
+    let placement = place_fragments(fragments, starts, options)?;
     if !placement.refused.is_empty() {
         return Err(Error::Seams(placement.refused));
     }
@@ -110,10 +103,11 @@ pub fn plan(
     for (matched, silence) in matching.tracks.iter().zip(silences) {
         let track = plan_track(fragments, &placement, matched, silence, duration, options)?;
         if track.timeline.runs.is_empty() {
-            warnings.push(format!(
+            let message = format!(
                 "a {} track is left out: nothing of it is shown",
                 matched.kind
-            ));
+            );
+            warnings.push(Warning::new(WarningKind::TrackLeftOut, message));
             continue;
         }
         let shown = track
@@ -122,11 +116,18 @@ pub fn plan(
             .iter()
             .filter(|edit| edit.media_time.is_some());
         if matched.kind == StreamKind::Video && shown.count() > 1 {
-            warnings.push(
+            warnings.push(Warning::new(
+                WarningKind::HiddenPictures,
                 "hidden pictures are kept hidden by an edit list: some players show the next \
-                 picture when seeking within 0.1 s before such a seam"
-                    .to_owned(),
+                 picture when seeking within 0.1 s before such a seam",
+            ));
+        }
+        if track.silence == Silence::Unavailable {
+            let message = format!(
+                "there is no silence for {}: holes in the sound are held open by the frame before",
+                matched.reference_stream(fragments).parameters.codec
             );
+            warnings.push(Warning::new(WarningKind::NoSilence, message));
         }
         tracks.push(track);
     }
@@ -137,6 +138,34 @@ pub fn plan(
         duration,
         warnings,
     })
+}
+
+/// Places the fragments by their starts and lengths.
+///
+/// # Errors
+/// [`Error::Timeline`] if a time cannot be expressed.
+pub fn place_fragments(
+    fragments: &[Fragment],
+    starts: &[Option<Time>],
+    options: &Options,
+) -> Result<Placement, Error> {
+    let requested: Vec<Requested> = fragments
+        .iter()
+        .zip(starts)
+        .map(|(fragment, &start)| Requested {
+            start,
+            length: fragment.length,
+        })
+        .collect();
+    let mut placement = place(&requested, options)?;
+    for refused in &mut placement.refused {
+        let (earlier, later) = refused.fragments;
+        refused.sources = (
+            fragments[earlier].name.clone(),
+            fragments[later].name.clone(),
+        );
+    }
+    Ok(placement)
 }
 
 fn plan_track(

@@ -8,6 +8,7 @@ use crate::{
     plan::{Plan, PlannedTrack},
     probe::Fragment,
     time::{OutOfRange, Time},
+    warning::Warning,
 };
 
 /// Facts of a join.
@@ -35,7 +36,7 @@ pub struct Report {
     /// Bytes made: header, silence, parameter sets, padding.
     pub bytes_generated: u64,
     /// What is worth knowing.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// One fragment in the output.
@@ -218,7 +219,7 @@ fn fragment_reports(
     let places = plan.placement.places.iter().enumerate();
     let report = |(placed, place): (usize, &crate::placement::Place)| {
         let fragment = &fragments[place.fragment];
-        let end = place.cut.unwrap_or(place.end);
+        let end = place.cut.map_or(place.end, |cut| cut.min(place.end));
         let seam = plan.placement.seams.get(placed);
         let cut_short = seam.is_some_and(|seam| seam.action == SeamAction::Trimmed);
         let lacks = missing.iter().filter(|one| one.fragment == place.fragment);

@@ -53,7 +53,7 @@ impl Failure {
             Self::Join(error) if error.is_incompatible() => 3,
             Self::Join(error) if error.is_media() => 4,
             Self::Join(error) if error.is_policy() => 5,
-            Self::Join(Error::NoFragments) => 2,
+            Self::Join(error) if error.is_usage() => 2,
             Self::Join(_) => 1,
         }
     }
@@ -77,6 +77,7 @@ impl Failure {
     fn kind(&self) -> &'static str {
         match (self, self.exit_code()) {
             (Self::Own { kind, .. }, _) => kind,
+            (_, 2) => "usage",
             (_, 3) => "incompatible",
             (_, 4) => "media",
             (_, 5) => "policy",

@@ -246,6 +246,7 @@ fn report(
         let sets = ParameterSets::of(first_entry(reference)).is_some();
         mismatches.push(Mismatch {
             fragment,
+            source: String::new(),
             stream: Some(index),
             kind: track.kind,
             rule: if sets {

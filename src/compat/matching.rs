@@ -7,6 +7,7 @@ use crate::{
     options::{OnMissing, Options},
     probe::{Fragment, Stream},
     time::{Timescale, common_timescale},
+    warning::{Warning, WarningKind},
 };
 
 /// A track of the output and the streams that make it.
@@ -65,6 +66,7 @@ const TIME_CODE: FourCc = FourCc(*b"tmcd");
 /// missing; subtitles and data are carried where they are.
 pub(super) fn match_streams(
     fragments: &[Fragment],
+    order: &[usize],
     options: &Options,
     mismatches: &mut Vec<Mismatch>,
 ) -> Matching {
@@ -76,12 +78,13 @@ pub(super) fn match_streams(
         StreamKind::Subtitle,
         StreamKind::Data,
     ] {
-        let of_kind = match_kind(fragments, kind, &mut warnings);
-        count_mismatches(fragments, kind, &of_kind, options, mismatches);
+        let of_kind = match_kind(fragments, order, kind, &mut warnings);
+        count_mismatches(order, kind, &of_kind, options, mismatches);
         tracks.extend(of_kind);
     }
     // The order of the first fragment, then what only later ones have.
-    tracks.sort_by_key(|track| track.reference);
+    let rank = |fragment: usize| order.iter().position(|&index| index == fragment);
+    tracks.sort_by_cached_key(|track| (rank(track.reference.0), track.reference.1));
     let missing = tracks
         .iter()
         .enumerate()
@@ -108,15 +111,17 @@ pub(super) fn match_streams(
 
 fn match_kind(
     fragments: &[Fragment],
+    order: &[usize],
     kind: StreamKind,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Vec<MatchedTrack> {
     let mut tracks: Vec<MatchedTrack> = Vec::new();
-    for (index, fragment) in fragments.iter().enumerate() {
+    for (position, &index) in order.iter().enumerate() {
+        let fragment = &fragments[index];
         let mut free: Vec<usize> = (0..fragment.streams.len())
             .filter(|&stream| fragment.streams[stream].kind == kind)
             .collect();
-        if index > 0 && kind == StreamKind::Data {
+        if position > 0 && kind == StreamKind::Data {
             free.retain(|&stream| fragment.streams[stream].description.handler != TIME_CODE);
         }
         // By language first, then by position; cues and data only join their own kind of sample.
@@ -141,10 +146,11 @@ fn match_kind(
                     let (theirs, ours) =
                         (fragment.streams[stream].language(), reference.language());
                     if theirs != ours && theirs != "und" && ours != "und" {
-                        warnings.push(format!(
+                        let message = format!(
                             "fragment {index}, stream {stream} ({kind}): its language {theirs} is \
                              joined to {ours}"
-                        ));
+                        );
+                        warnings.push(Warning::new(WarningKind::LanguageJoined, message));
                     }
                 }
             }
@@ -166,7 +172,7 @@ fn match_kind(
 
 /// Where the number of video or audio streams differs and may not.
 fn count_mismatches(
-    fragments: &[Fragment],
+    order: &[usize],
     kind: StreamKind,
     tracks: &[MatchedTrack],
     options: &Options,
@@ -182,12 +188,16 @@ fn count_mismatches(
             .filter(|t| t.members[fragment].is_some())
             .count()
     };
-    let expected = count(0);
-    for fragment in 1..fragments.len() {
+    let Some((&first, others)) = order.split_first() else {
+        return;
+    };
+    let expected = count(first);
+    for &fragment in others {
         let found = count(fragment);
         if found != expected {
             mismatches.push(Mismatch {
                 fragment,
+                source: String::new(),
                 stream: None,
                 kind,
                 rule: Rule::StreamCount,
@@ -227,6 +237,7 @@ pub(super) fn choose_timescale(
                 .filter(|(_, _, stream)| differs(stream));
             mismatches.extend(found.map(|(fragment, stream, other)| Mismatch {
                 fragment,
+                source: String::new(),
                 stream: Some(stream),
                 kind: track.kind,
                 rule: Rule::Timescale,

@@ -7,7 +7,7 @@ mod rules;
 
 use std::fmt;
 
-use crate::{media::StreamKind, options::Options, probe::Fragment};
+use crate::{media::StreamKind, options::Options, probe::Fragment, warning::Warning};
 
 pub use entries::{Entries, EntryUse};
 pub use matching::{MatchedTrack, Missing};
@@ -108,6 +108,8 @@ impl fmt::Display for Rule {
 pub struct Mismatch {
     /// Index of the fragment that differs.
     pub fragment: usize,
+    /// Its source.
+    pub source: String,
     /// Index of its stream; `None` where it has none to name.
     pub stream: Option<usize>,
     /// What the stream carries.
@@ -122,7 +124,7 @@ pub struct Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "fragment {}", self.fragment)?;
+        write!(f, "fragment {} ({})", self.fragment, self.source)?;
         if let Some(stream) = self.stream {
             write!(f, ", stream {stream}")?;
         }
@@ -148,16 +150,20 @@ pub struct Matching {
     /// Streams that fragments lack and that are to be filled.
     pub missing: Vec<Missing>,
     /// What is left out, and other things worth knowing.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
-/// Compares every fragment with the first.
+/// Compares every fragment with the first of `order`, which has each fragment's index once.
 ///
 /// # Errors
 /// Every difference of every fragment.
-pub fn check(fragments: &[Fragment], options: &Options) -> Result<Matching, Vec<Mismatch>> {
+pub fn check(
+    fragments: &[Fragment],
+    order: &[usize],
+    options: &Options,
+) -> Result<Matching, Vec<Mismatch>> {
     let mut mismatches = Vec::new();
-    let mut matching = matching::match_streams(fragments, options, &mut mismatches);
+    let mut matching = matching::match_streams(fragments, order, options, &mut mismatches);
     for track in &mut matching.tracks {
         rules::compare(fragments, track, &mut mismatches);
         entries::reconcile(fragments, track, options, &mut mismatches);
@@ -165,6 +171,11 @@ pub fn check(fragments: &[Fragment], options: &Options) -> Result<Matching, Vec<
     }
     if mismatches.is_empty() {
         return Ok(matching);
+    }
+    for mismatch in &mut mismatches {
+        mismatch
+            .source
+            .clone_from(&fragments[mismatch.fragment].name);
     }
     mismatches.sort_by_key(|m| (m.fragment, m.stream, m.rule));
     mismatches.dedup();

@@ -26,6 +26,7 @@ pub(super) fn compare(
         let mut differ = |rule, expected: &str, found: &str| {
             mismatches.push(Mismatch {
                 fragment,
+                source: String::new(),
                 stream: Some(index),
                 kind: track.kind,
                 rule,
@@ -56,6 +57,8 @@ pub(super) fn compare(
 fn facts(stream: &Stream) -> Vec<(Rule, String)> {
     let parameters = &stream.parameters;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    // A decoder guesses colours that are not said: by size, and not as another file says them.
+    let color = |value: &Option<String>| value.clone().unwrap_or_else(|| "unspecified".to_owned());
     let mut facts = vec![
         (Rule::Codec, parameters.codec.clone()),
         (Rule::Profile, text(&parameters.profile)),
@@ -80,10 +83,10 @@ fn facts(stream: &Stream) -> Vec<(Rule, String)> {
                 (Rule::SampleAspect, format!("{across}:{down}")),
                 (Rule::PixelFormat, text(&video.pixel_format)),
                 (Rule::FieldOrder, text(&video.field_order)),
-                (Rule::ColorRange, text(&video.color_range)),
-                (Rule::ColorPrimaries, text(&video.color_primaries)),
-                (Rule::ColorTransfer, text(&video.color_transfer)),
-                (Rule::ColorSpace, text(&video.color_space)),
+                (Rule::ColorRange, color(&video.color_range)),
+                (Rule::ColorPrimaries, color(&video.color_primaries)),
+                (Rule::ColorTransfer, color(&video.color_transfer)),
+                (Rule::ColorSpace, color(&video.color_space)),
                 (Rule::DisplayMatrix, matrix(&stream.description.matrix)),
                 (
                     Rule::Hdr,

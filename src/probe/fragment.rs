@@ -10,7 +10,7 @@ use crate::{
     isobmff::{FourCc, TrackDescription},
     media::{Chapter, CodecParameters, StreamKind},
     source::SourceState,
-    time::{OutOfRange, Time, Timescale},
+    time::{OutOfRange, Rounding, Time, Timescale},
     timeline::{Presentation, usual_duration},
 };
 
@@ -210,13 +210,22 @@ impl Fragment {
     }
 }
 
-/// Fragmented files often have no edit list to say that the sound begins with priming. Where the
-/// sound of such a file begins at most a few frames before the first picture, that is what these
-/// frames are.
+/// Fragmented files and pieces of a segmenter often do not say that the sound begins with priming.
+/// Where the sound begins a few frames before the first picture, that is what these frames are: up
+/// to three without any edit list; with one that hides nothing of the sound, exactly one.
 fn hide_unsaid_priming(streams: &mut [Stream]) -> Result<(), OutOfRange> {
-    if streams.iter().any(|stream| stream.edited) {
+    let hides = |stream: &Stream| {
+        let first = stream.presentation.spans.first();
+        first.is_some_and(|span| span.media > stream.presentation.media_start)
+    };
+    if streams
+        .iter()
+        .any(|stream| stream.kind == StreamKind::Audio && hides(stream))
+    {
         return Ok(());
     }
+    let edited = streams.iter().any(|stream| stream.edited);
+    let most_frames = if edited { 1 } else { UNSAID_PRIMING_FRAMES };
     let mut first_picture: Option<Time> = None;
     for stream in streams
         .iter()
@@ -238,20 +247,27 @@ fn hide_unsaid_priming(streams: &mut [Stream]) -> Result<(), OutOfRange> {
             continue;
         }
         let timescale = stream.presentation.timescale;
-        let before = stream
-            .presentation
-            .decode_times()
-            .take_while(|&at| Time::from_ticks(at, timescale) < first_picture)
-            .take(UNSAID_PRIMING_FRAMES as usize + 1)
-            .count();
-        let frame = stream.frame_ticks(timescale);
         let Some((start, _)) = stream.presentation.presented()? else {
             continue;
         };
+        let lead = first_picture
+            .minus(start)?
+            .to_ticks(timescale, Rounding::Nearest)?
+            .0;
+        let frame = i64::from(stream.frame_ticks(timescale));
+        // Two milliseconds of rounding, as movie timescales of 1/1000 s make it.
+        let slack = i64::from(timescale.get() / 500);
+        let frames = stream
+            .presentation
+            .decode_times()
+            .map(|at| at - stream.presentation.media_start)
+            .take_while(|&at| at < lead - slack)
+            .take(most_frames as usize + 1)
+            .count();
         // A tenth of a second at most, so that no sound anybody meant is hidden.
-        let lead = first_picture.minus(start)?;
-        let most = Time::from_ticks(1, NonZeroU32::MIN.saturating_add(9));
-        if before > 0 && before <= UNSAID_PRIMING_FRAMES as usize && lead <= most && frame > 1 {
+        let short = lead > slack && lead <= i64::from(timescale.get() / 10);
+        let exact = !edited || (lead - frame).abs() <= slack;
+        if short && exact && frames <= most_frames as usize && frame > 1 {
             stream.presentation.hide_before(first_picture)?;
         }
     }

@@ -31,7 +31,7 @@ pub enum SinkError {
         path: String,
     },
     /// The target is one of the fragments.
-    #[error("{path} is fragment {fragment} itself ({name})")]
+    #[error("{path} is an input itself: fragment {fragment} ({name})")]
     OutputIsInput {
         /// The target.
         path: String,

@@ -11,9 +11,10 @@ use super::{
 };
 use crate::time::{OutOfRange, Timescale};
 
-/// Hidden frames that the first fragment may keep before its first audible one, so that decoders
-/// start up as they do on the fragment alone: 0.1 s covers every codec's priming.
-const PREROLL_DIVISOR: u32 = 10;
+/// Seconds of hidden frames that the first fragment keeps before its first audible one, so that
+/// decoders start up as they do on the fragment alone. Priming needs 0.1 s at most; what noise
+/// substitution and adaptive predictors remember fades within a second.
+const PREROLL_SECONDS: u32 = 1;
 
 /// How the frame times of the output follow the grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -278,7 +279,7 @@ impl Grid {
         // Frames shorter than a millisecond are PCM, which needs no start-up.
         let coded = self.rules.frame > self.rules.timescale.get() / 1_000;
         let preroll = if coded {
-            i64::from(self.rules.timescale.get() / PREROLL_DIVISOR)
+            i64::from(self.rules.timescale.get()) * i64::from(PREROLL_SECONDS)
         } else {
             0
         };

@@ -128,21 +128,15 @@ fn pieces(dir: &Path, clip: &Path, options: &[&str]) -> Vec<(PathBuf, f64)> {
             .copied()
             .chain([pattern.to_str().unwrap()]),
     );
-    let streams = [("v:0", 15_360.0), ("a:0", 48_000.0)];
+    let scale = 15_360.0;
     (0..3)
         .map(|k| {
             let piece = dir.join(format!("piece{k}.mp4"));
-            let first = |(stream, scale): (&str, f64)| {
-                let hash = &packets(&piece, stream)[0].hash;
-                let clip = packets(clip, stream);
-                clip.iter().find(|packet| packet.hash == *hash).unwrap().pts as f64 / scale
-            };
-            let start = streams
-                .map(first)
-                .into_iter()
-                .fold(f64::MAX, f64::min)
-                .max(0.0);
-            (piece, start)
+            // Each piece begins with a key frame's picture: its time in the clip is the start.
+            let hash = &packets(&piece, "v:0")[0].hash;
+            let clip = packets(clip, "v:0");
+            let same = clip.iter().find(|packet| packet.hash == *hash).unwrap();
+            (piece, same.pts as f64 / scale)
         })
         .collect()
 }

@@ -66,10 +66,13 @@ fn no_click_at_any_seam() {
     for mode in ["continuous", "exact"] {
         let joined = thirty(mode);
         let sources = NAMES.map(|name| Sound::by_count(&fixture(name)));
-        for sound in [
-            Sound::by_count(&joined.path),
-            Sound::by_timestamps(&joined.path),
-        ] {
+        let mut sounds = vec![Sound::by_count(&joined.path)];
+        // In exact mode the timestamps step by up to half a frame at each seam: a resampler that
+        // obeys them cuts there, which is what that mode is asked for.
+        if mode == "continuous" {
+            sounds.push(Sound::by_timestamps(&joined.path));
+        }
+        for sound in sounds {
             for seam in 1..30 {
                 let own = largest_step(&sources[(seam - 1) % 3], 1.9, 0.15).max(largest_step(
                     &sources[seam % 3],

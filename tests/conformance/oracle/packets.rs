@@ -33,6 +33,10 @@ pub(crate) fn ffprobe(path: &Path, args: &[&str]) -> Value {
 
 /// The packets of the stream `selector` (`v:0`, `a:1`), in file order.
 pub(crate) fn packets(path: &Path, selector: &str) -> Vec<Packet> {
+    packets_with(&[], path, selector)
+}
+
+fn packets_with(options: &[&str], path: &Path, selector: &str) -> Vec<Packet> {
     let shown = "packet=pts,dts,duration,flags,data_hash";
     let args = [
         "-select_streams",
@@ -42,7 +46,7 @@ pub(crate) fn packets(path: &Path, selector: &str) -> Vec<Packet> {
         "-show_entries",
         shown,
     ];
-    let found = ffprobe(path, &args);
+    let found = ffprobe(path, &[options, &args].concat());
     let text = |packet: &Value, key: &str| packet[key].as_str().unwrap_or_default().to_owned();
     let packet = |packet: &Value| Packet {
         pts: packet["pts"].as_i64().unwrap(),
@@ -59,9 +63,10 @@ pub(crate) fn packets(path: &Path, selector: &str) -> Vec<Packet> {
         .collect()
 }
 
-/// PAYLOAD: the hash of every packet of a stream.
+/// PAYLOAD: the hash of every packet of a stream, as it lies in the file. The edit list is left
+/// out: behind an edit, FFmpeg hands out the next pictures once more, to be discarded.
 pub(crate) fn payload(path: &Path, selector: &str) -> Vec<String> {
-    packets(path, selector)
+    packets_with(&["-ignore_editlist", "1"], path, selector)
         .into_iter()
         .map(|packet| packet.hash)
         .collect()

@@ -1,0 +1,47 @@
+//! What is worth knowing about a join that went well. Pure.
+
+use std::fmt;
+
+/// Something a caller may want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Warning {
+    /// What kind of thing it is.
+    pub kind: WarningKind,
+    /// What it is, in a sentence.
+    pub message: String,
+}
+
+/// Kinds of warnings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+pub enum WarningKind {
+    /// An edit list hides pictures inside the output.
+    HiddenPictures,
+    /// Streams of two languages are joined.
+    LanguageJoined,
+    /// A hole in the sound could not be filled with silence.
+    NoSilence,
+    /// A track of the fragments is not in the output.
+    TrackLeftOut,
+}
+
+impl Warning {
+    pub(crate) fn new(kind: WarningKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
