@@ -117,6 +117,7 @@ impl<'a> Builder<'a> {
             minor_version: head.minor_version,
             compatible_brands: progressive_brands(&head.compatible_brands),
             timescale,
+            creation_time: head.creation_time,
             tracks,
             user_data: head.user_data.clone(),
             meta: head.meta.clone(),

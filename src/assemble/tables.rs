@@ -8,7 +8,7 @@ use crate::{
     },
     plan::{Plan, PlannedTrack},
     probe::{Fragment, Stream},
-    timeline::{Pace, Payload, Run},
+    timeline::{Pace, Payload, Presentation, Run},
 };
 
 /// Durations, composition offsets, sync samples, dependencies and groups of a planned track.
@@ -115,34 +115,59 @@ fn source_pace(
         scale,
         shift,
         pulled,
+        squeezed,
     } = run.pace
     else {
         return Ok(());
     };
     let presentation = &stream.presentation;
+    let ranks = squeezed_ranks(presentation, range.start, squeezed.samples);
     let times = presentation.decode_times().skip(range.start as usize);
     let mut begin = None;
     let mut previous: Option<i64> = None;
     for (index, at) in range.clone().zip(times) {
-        let own = run.dts + (at - *begin.get_or_insert(at)) * i64::from(scale);
+        let offset = i64::from(presentation.samples.composition_offset(index));
+        let nth = index - range.start;
+        let (own, composition) = match ranks.get(nth as usize) {
+            Some(&rank) => {
+                let own = run.dts + i64::from(nth);
+                (own, squeezed.delay + i64::from(rank) - i64::from(nth))
+            }
+            None => {
+                let since = (at - *begin.get_or_insert(at)) * i64::from(scale);
+                let earlier = if index >= range.end - pulled.samples {
+                    pulled.ticks
+                } else {
+                    0
+                };
+                let own = run.dts + i64::from(squeezed.samples) + since;
+                (own, offset * i64::from(scale) + shift - earlier)
+            }
+        };
         let dts = own.min(run.end - i64::from(range.end - index));
         if let Some(previous) = previous {
             tables.durations.push(1, duration(dts - previous)?);
         }
         previous = Some(dts);
-        let offset = i64::from(presentation.samples.composition_offset(index));
-        let earlier = if index >= range.end - pulled.samples {
-            pulled.ticks
-        } else {
-            0
-        };
-        let composition = offset * i64::from(scale) + shift + (own - dts) - earlier;
-        tables.composition.push(1, composition);
+        tables.composition.push(1, composition + (own - dts));
     }
     if let Some(previous) = previous {
         tables.durations.push(1, duration(run.end - previous)?);
     }
     Ok(())
+}
+
+/// For each squeezed sample in decode order, its place in composition order.
+fn squeezed_ranks(presentation: &Presentation, first: u32, samples: u32) -> Vec<u32> {
+    let times = presentation.composition_times().skip(first as usize);
+    let times: Vec<i64> = times.take(samples as usize).collect();
+    let mut order: Vec<u32> = (0..samples).collect();
+    order.sort_by_key(|&index| times.get(index as usize));
+    let mut ranks = vec![0; order.len()];
+    for (rank, &index) in (0..).zip(&order) {
+        ranks[index as usize] = rank;
+    }
+    ranks
 }
 
 /// Carries over which samples are sync samples and what depends on them.

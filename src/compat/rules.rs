@@ -18,7 +18,7 @@ pub(super) fn compare(
     let reference = track.reference_stream(fragments);
     let expected = facts(reference);
     // Fragments of one encoder have one description: its facts are looked at once.
-    let mut last: Option<(&Arc<TrackDescription>, Vec<(Rule, String)>)> = None;
+    let mut last: Option<(&Arc<TrackDescription>, Facts)> = None;
     for (fragment, index, stream) in track.streams(fragments) {
         if (fragment, index) == track.reference {
             continue;
@@ -53,8 +53,11 @@ pub(super) fn compare(
     }
 }
 
+/// What must be equal and its value.
+type Facts = Vec<(Rule, String)>;
+
 /// Everything that must be equal, as text, in a fixed order; empty where unknown.
-fn facts(stream: &Stream) -> Vec<(Rule, String)> {
+fn facts(stream: &Stream) -> Facts {
     let parameters = &stream.parameters;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     // A decoder guesses colours that are not said: by size, and not as another file says them.

@@ -47,6 +47,8 @@ pub struct Movie {
     pub compatible_brands: Vec<FourCc>,
     /// Ticks per second of edit durations (`mvhd`).
     pub timescale: Timescale,
+    /// When the file was made, in seconds since 1904 (`mvhd`); 0 where unknown.
+    pub creation_time: u64,
     /// Whether samples are described by movie fragments (`moof`).
     pub fragmented: bool,
     /// Tracks in file order.

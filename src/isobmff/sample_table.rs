@@ -32,6 +32,17 @@ impl<T: Copy + PartialEq> RunLength<T> {
         self.runs.push((count, value));
     }
 
+    /// Takes the last value off.
+    pub fn pop(&mut self) -> Option<T> {
+        let (count, value) = self.runs.last_mut()?;
+        let value = *value;
+        *count -= 1;
+        if *count == 0 {
+            self.runs.pop();
+        }
+        Some(value)
+    }
+
     /// The runs: how often, what.
     #[must_use]
     pub fn runs(&self) -> &[(u32, T)] {
@@ -129,6 +140,21 @@ pub struct SampleTable {
 }
 
 impl SampleTable {
+    /// A table without samples.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            sizes: SampleSizes::Fixed { size: 0, count: 0 },
+            durations: RunLength::new(),
+            composition: None,
+            sync: None,
+            chunks: Vec::new(),
+            dependencies: None,
+            groups: Vec::new(),
+            first_decode_time: 0,
+        }
+    }
+
     /// How many samples there are.
     #[must_use]
     pub fn len(&self) -> u32 {

@@ -48,6 +48,8 @@ pub struct Head {
     pub minor_version: u32,
     /// Compatible brands.
     pub compatible_brands: Vec<FourCc>,
+    /// When the file was made, in seconds since 1904; 0 where unknown.
+    pub creation_time: u64,
     /// Boxes inside `moov/udta`.
     pub user_data: Vec<Bytes>,
     /// `moov/meta`.

@@ -140,6 +140,7 @@ async fn probe_source(
         minor_version,
         compatible_brands,
         timescale,
+        creation_time,
         fragmented: _,
         tracks,
         user_data,
@@ -188,6 +189,7 @@ async fn probe_source(
         major_brand,
         minor_version,
         compatible_brands,
+        creation_time,
         user_data,
         meta,
     };
@@ -313,6 +315,7 @@ fn one_sample_file(track: &Track, sample: &Bytes, count: u32) -> Result<Bytes, M
         minor_version: 0,
         compatible_brands: vec![FourCc(*b"qt  ")],
         timescale: description.timescale,
+        creation_time: 0,
         tracks: vec![OutputTrack {
             id: 1,
             entries: description

@@ -115,7 +115,19 @@ pub enum Pace {
         shift: i64,
         /// Samples at the end that are shown earlier than that.
         pulled: Pulled,
+        /// Hidden samples at the beginning that follow each other by one tick.
+        squeezed: Squeezed,
     },
+}
+
+/// Hidden samples at the beginning of a run, a tick apart: they are decoded and never shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Squeezed {
+    /// How many.
+    pub samples: u32,
+    /// From the first one's decoding to the composition of the earliest of them, in ticks: what
+    /// their own reordering needs.
+    pub delay: i64,
 }
 
 /// Samples at the end of a run that are shown earlier than in the source.
@@ -171,7 +183,7 @@ pub struct Placed<'a> {
 
 impl Placed<'_> {
     /// An instant of the fragment's own timeline in ticks of the output track.
-    fn to_output(&self, own: Time, timescale: Timescale) -> Result<i64, OutOfRange> {
+    fn to_output(self, own: Time, timescale: Timescale) -> Result<i64, OutOfRange> {
         ticks(self.start.plus(own.minus(self.zero)?)?, timescale)
     }
 }

@@ -1,6 +1,8 @@
 //! Subtitles and data: they follow their fragment, are cut at the next, and stretch nothing.
 
-use super::{Outcome, Pace, Payload, Placed, Pulled, Run, TrackTimeline, edit_list, scale, ticks};
+use super::{
+    Outcome, Pace, Payload, Placed, Pulled, Run, Squeezed, TrackTimeline, edit_list, scale, ticks,
+};
 use crate::time::{OutOfRange, Timescale};
 
 /// Plans one stream of cues or data over all fragments. With `blank`, an empty sample fills the
@@ -83,6 +85,7 @@ pub fn plan(
                     scale,
                     shift: 0,
                     pulled: Pulled::default(),
+                    squeezed: Squeezed::default(),
                 },
             });
         };

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    Outcome, Pace, Payload, Placed, Presentation, Pulled, Run, TrackTimeline, edit_list, scale,
-    usual_duration,
+    Outcome, Pace, Payload, Placed, Presentation, Pulled, Run, Squeezed, TrackTimeline, edit_list,
+    scale, usual_duration,
 };
 use crate::time::{OutOfRange, Timescale};
 
@@ -30,6 +30,8 @@ struct Kept {
     shown: Vec<(Range<i64>, i64)>,
     /// Pictures at the end that are shown earlier than in the source.
     pulled: Pulled,
+    /// How leading hidden pictures can be put close together; none: they cannot.
+    squeezed: Squeezed,
     /// Whether leading pictures are hidden, or trailing ones are.
     hides_head: bool,
     hides_tail: bool,
@@ -51,7 +53,23 @@ impl Kept {
 
     /// Decode time of samples before the first that is shown.
     fn before(&self) -> i64 {
+        if self.squeezed.samples > 0 {
+            return i64::from(self.squeezed.samples);
+        }
         self.first_shown - self.decodes.start
+    }
+
+    /// Decode time of all kept samples.
+    fn decoding(&self) -> i64 {
+        self.before() + (self.decodes.end - self.first_shown)
+    }
+
+    /// From the first decode time to the earliest composition time of what is hidden, as laid out.
+    fn hidden_delay(&self, delay: i64) -> i64 {
+        if self.squeezed.samples > 0 {
+            return self.squeezed.delay;
+        }
+        self.before() + delay - (self.head().1 - self.media_start)
     }
 
     fn count(&self) -> i64 {
@@ -85,7 +103,7 @@ pub fn plan(fragments: &[Placed<'_>], timescale: Timescale) -> Result<TrackTimel
             None => outcomes[placed].dropped_tail = all,
         }
     }
-    let (runs, spans) = lay(&kept);
+    let (runs, spans) = lay(kept);
     Ok(TrackTimeline {
         timescale,
         runs,
@@ -167,7 +185,11 @@ fn keep(
         own_end
     };
     let is_hidden = |pts: i64| pts < head || pts >= hidden_from;
-    let first_shown = times.iter().find(|&&(_, pts)| !is_hidden(pts));
+    let first_shown_at = times
+        .iter()
+        .position(|&(_, pts)| !is_hidden(pts))
+        .unwrap_or(0);
+    let first_shown = times.get(first_shown_at);
     Ok(Some(Kept {
         placed,
         scale,
@@ -182,6 +204,11 @@ fn keep(
         hidden: times.iter().filter(|&&(_, pts)| is_hidden(pts)).count() as u64,
         shown,
         pulled,
+        squeezed: squeeze(
+            &times,
+            first_shown_at,
+            scale * i64::from(usual_duration(&stream.samples.durations).unwrap_or(0)),
+        ),
     }))
 }
 
@@ -221,6 +248,31 @@ fn pull(stream: &Presentation, scale: i64, kept: Range<u32>, own_end: i64, cut: 
     }
 }
 
+/// How the pictures before the first shown one can be put a tick apart. FFmpeg and what builds on
+/// it seek by decode time alone, and take a hidden key frame for the fragment's beginning: the less
+/// time hidden pictures take, the fewer seeks before a seam land behind it.
+fn squeeze(times: &[(i64, i64)], first_shown: usize, usual: i64) -> Squeezed {
+    let hidden = &times[..first_shown];
+    let mut ranks: Vec<usize> = (0..hidden.len()).collect();
+    ranks.sort_by_key(|&index| hidden[index].1);
+    let late = ranks
+        .iter()
+        .enumerate()
+        .map(|(rank, &index)| index.saturating_sub(rank))
+        .max();
+    let delay = late.map_or(0, |late| i64::try_from(late).unwrap_or(i64::MAX));
+    // Compositions must stay before those of hidden pictures that are decoded later.
+    let later = times[first_shown..].iter().map(|&(_, pts)| pts).min();
+    let latest = hidden.iter().map(|&(_, pts)| pts).max();
+    if hidden.is_empty() || delay >= usual || latest > later {
+        return Squeezed::default();
+    }
+    Squeezed {
+        samples: u32::try_from(hidden.len()).unwrap_or(0),
+        delay,
+    }
+}
+
 /// The samples to write: from the last sync sample at or before the first shown picture, to the
 /// longest prefix in decode order whose pictures all come before the cut, and no further than the
 /// last picture the fragment shows.
@@ -253,7 +305,13 @@ fn samples_shown(
 /// other delays meet without a step. It counts from the first sample in decode order that is shown,
 /// which is where FFmpeg (libavformat/mov.c, `mov_fix_index`) anchors every edit. A fragment that
 /// hides pictures gets decode time of its own behind its predecessor, and an edit of its own.
-fn lay(kept: &[Kept]) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
+fn lay(mut kept: Vec<Kept>) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
+    // Nothing is sought before the first fragment, and what hides nothing needs no squeezing.
+    for (index, this) in kept.iter_mut().enumerate() {
+        if index == 0 || !this.hides_head {
+            this.squeezed = Squeezed::default();
+        }
+    }
     let delay = kept
         .iter()
         .map(|k| k.lead().max(k.lead() - k.least_offset))
@@ -264,7 +322,7 @@ fn lay(kept: &[Kept]) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
     // Media time minus output time where the previous fragment ends.
     let mut offset = 0;
     let mut previous: Option<&Kept> = None;
-    for this in kept {
+    for this in &kept {
         let (start, head) = this.head();
         let dts = match (runs.last_mut(), previous) {
             (Some(run), Some(before)) => {
@@ -273,9 +331,9 @@ fn lay(kept: &[Kept]) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
                 let dts = if !this.hides_head && !before.hides_tail && room {
                     level
                 } else {
-                    let behind = run.dts + (before.decodes.end - before.decodes.start);
+                    let behind = run.dts + before.decoding();
                     // What is hidden must not lie where the previous picture is still held.
-                    behind.max(level + (head - this.media_start))
+                    behind.max(start + offset - this.hidden_delay(delay))
                 };
                 run.end = dts;
                 dts
@@ -289,11 +347,12 @@ fn lay(kept: &[Kept]) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
                 end: this.end,
             },
             dts,
-            end: dts + (this.decodes.end - this.decodes.start),
+            end: dts + this.decoding(),
             pace: Pace::Source {
                 scale: u32::try_from(this.scale).unwrap_or(1),
                 shift: delay - this.lead(),
                 pulled: this.pulled,
+                squeezed: this.squeezed,
             },
         });
         // The picture before a fragment is held until the fragment begins.

@@ -34,12 +34,22 @@ fn assert_joins(name: &'static str) {
         let stream = format!("a:{index}");
         let once = payload(&source, &stream);
         let found = payload(&joined.path, &stream);
-        let mut left = once.iter().chain(&once);
-        assert!(
-            found.iter().all(|hash| left.any(|other| other == hash)),
-            "{stream}: other packets"
-        );
-        kept += found.len() as u64;
+        // Where the sound ends before the picture, silence keeps the count.
+        let silent = joined.list("tracks")[videos + index]["silentPackets"]
+            .as_u64()
+            .unwrap();
+        let mut left = once.iter().chain(&once).peekable();
+        let mut others = 0;
+        for hash in &found {
+            let mut ahead = left.clone();
+            if ahead.any(|other| other == hash) {
+                left = ahead;
+            } else {
+                others += 1;
+            }
+        }
+        assert_eq!(others, silent, "{stream}: other packets");
+        kept += found.len() as u64 - silent;
         had += 2 * once.len() as u64;
     }
     if !name.ends_with(".mov") {

@@ -287,31 +287,36 @@ impl FragmentSamples {
         }
     }
 
-    /// Puts the fragments' samples behind those of `moov`.
-    pub(super) fn append_to(
-        mut self,
-        track: u32,
-        table: &mut SampleTable,
-    ) -> Result<(), ReadError> {
-        if self.sizes.is_empty() {
-            return Ok(());
+    /// Starts behind the samples that `moov` has of its own.
+    pub(super) fn starting_behind(mut self, table: &SampleTable) -> Self {
+        if table.is_empty() {
+            return self;
         }
-        if !table.is_empty() {
-            return Err(ReadError::Inconsistent {
-                track,
-                what: "the number of samples in 'moov' beside movie fragments",
-                found: u64::from(table.len()),
-                expected: 0,
-            });
+        self.sizes = (0..table.len()).map(|index| table.size(index)).collect();
+        self.durations = table.durations.clone();
+        self.last_duration = self.durations.pop();
+        self.any_composition = table.composition.is_some();
+        self.composition = table.composition.clone().unwrap_or_default();
+        self.sync = match &table.sync {
+            Some(sync) => sync.clone(),
+            None => (0..table.len()).collect(),
+        };
+        self.chunks = table.chunks.clone();
+        self.groups = table.groups.clone();
+        self.first_decode_time = Some(0);
+        self.next = table.duration();
+        self
+    }
+
+    /// All samples of the track as one table; `moov`'s own, where no fragment has any.
+    pub(super) fn into_table(mut self, own: SampleTable) -> SampleTable {
+        if self.sizes.len() == own.len() as usize {
+            return own;
         }
         if let Some(last) = self.last_duration {
             self.durations.push(1, last);
         }
-        if self.any_composition {
-            self.composition.resize(self.sizes.len(), 0);
-            table.composition = Some(self.composition);
-        }
-        table.sync = (self.sync.len() < self.sizes.len()).then_some(self.sync);
+        self.composition.resize(self.sizes.len(), 0);
         self.chunks
             .retain(|chunk| (chunk.first as usize) < self.sizes.len());
         self.chunks.dedup_by(|next, chunk| {
@@ -322,11 +327,15 @@ impl FragmentSamples {
             }
             empty
         });
-        table.durations = self.durations;
-        table.chunks = self.chunks;
-        table.groups = self.groups;
-        table.first_decode_time = self.first_decode_time.unwrap_or(0);
-        table.sizes = SampleSizes::Each(self.sizes);
-        Ok(())
+        SampleTable {
+            composition: self.any_composition.then_some(self.composition),
+            sync: (self.sync.len() < self.sizes.len()).then_some(self.sync),
+            durations: self.durations,
+            chunks: self.chunks,
+            dependencies: None,
+            groups: self.groups,
+            first_decode_time: self.first_decode_time.unwrap_or(0),
+            sizes: SampleSizes::Each(self.sizes),
+        }
     }
 }

@@ -8,6 +8,7 @@ mod fragments;
 mod movie;
 mod sniff;
 mod tables;
+mod track;
 
 use std::ops::Range;
 

@@ -1,17 +1,17 @@
-//! `moov`: the movie and its tracks (ISO/IEC 14496-12 § 8.2 to § 8.5, § 8.6.6, § 8.7.2).
+//! `moov`: the movie, its tracks and its fragments' defaults (ISO/IEC 14496-12 § 8.2, § 8.8).
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
 use super::{
     ReadError, ReadLimits,
     fragments::{Defaults, FragmentSamples},
-    tables::sample_table,
+    track::track,
 };
 use crate::{
     isobmff::{
-        Edit, FourCc, Movie, SampleEntry, Track, TrackDescription,
+        FourCc, Movie, SampleTable, Track,
         boxes::{BoxError, Boxed, Fields, boxes},
     },
     media::Chapter,
@@ -20,12 +20,6 @@ use crate::{
 
 const MOOV: FourCc = FourCc(*b"moov");
 const TRAK: FourCc = FourCc(*b"trak");
-const MDIA: FourCc = FourCc(*b"mdia");
-const MINF: FourCc = FourCc(*b"minf");
-const STBL: FourCc = FourCc(*b"stbl");
-
-/// The larger rows of an edit list are 20 bytes; more rows than this are a limit of their own.
-const MOST_EDITS: u64 = 1_000_000;
 
 /// Brands of a file.
 #[derive(Debug, Clone)]
@@ -69,7 +63,7 @@ pub(super) struct Builder {
 
 impl Builder {
     pub(super) fn parse(payload: &[u8], limits: &ReadLimits) -> Result<Self, ReadError> {
-        let mut timescale = None;
+        let mut movie_header = None;
         let mut tracks = Vec::new();
         let (mut user_data, mut meta, mut chapters) = (Vec::new(), None, Vec::new());
         let mut defaults: Option<Vec<(u32, Defaults)>> = None;
@@ -77,7 +71,7 @@ impl Builder {
         for found in boxes(MOOV, payload) {
             let found = found?;
             match &found.kind.0 {
-                b"mvhd" => timescale = Some(movie_timescale(&found)?),
+                b"mvhd" => movie_header = Some(movie_header_of(&found)?),
                 b"trak" => {
                     let track = track(&found, limits)?;
                     samples += u64::from(track.samples.len());
@@ -120,7 +114,7 @@ impl Builder {
                 _ => {}
             }
         }
-        let timescale = timescale.ok_or(ReadError::Missing {
+        let (creation_time, timescale) = movie_header.ok_or(ReadError::Missing {
             track: 0,
             kind: FourCc(*b"mvhd"),
         })?;
@@ -128,7 +122,8 @@ impl Builder {
             .iter()
             .map(|track: &Track| {
                 let own = defaults.iter().flatten().find(|(id, _)| *id == track.id);
-                FragmentSamples::new(own.map(|(_, defaults)| *defaults).unwrap_or_default())
+                let defaults = own.map(|(_, defaults)| *defaults).unwrap_or_default();
+                FragmentSamples::new(defaults).starting_behind(&track.samples)
             })
             .collect();
         Ok(Self {
@@ -137,6 +132,7 @@ impl Builder {
                 minor_version: 0,
                 compatible_brands: Vec::new(),
                 timescale,
+                creation_time,
                 fragmented: defaults.is_some(),
                 tracks,
                 user_data,
@@ -186,7 +182,8 @@ impl Builder {
         movie.compatible_brands = file_type.compatible;
         for (track, fragments) in movie.tracks.iter_mut().zip(self.fragments) {
             if movie.fragmented {
-                fragments.append_to(track.id, &mut track.samples)?;
+                let own = std::mem::replace(&mut track.samples, SampleTable::empty());
+                track.samples = fragments.into_table(own);
             }
             let last_entry = track.samples.chunks.iter().map(|chunk| chunk.entry).max();
             let entries = track.description.entries.len() as u64;
@@ -235,278 +232,23 @@ pub(super) fn limit(what: &'static str, found: u64, limit: u64) -> Result<(), Re
     Ok(())
 }
 
-fn movie_timescale(found: &Boxed<'_>) -> Result<Timescale, ReadError> {
+/// Creation time and timescale of `mvhd`.
+fn movie_header_of(found: &Boxed<'_>) -> Result<(u64, Timescale), ReadError> {
     let mut fields = Fields::new(found.kind, found.payload);
-    let (version, _) = fields.version()?;
-    fields.take(if version == 1 { 16 } else { 8 })?;
-    timescale(0, fields.u32()?)
+    let wide = fields.version()?.0 == 1;
+    let creation_time = fields.wide(wide)?;
+    fields.wide(wide)?;
+    Ok((creation_time, timescale(0, fields.u32()?)?))
 }
 
-fn timescale(track: u32, value: u32) -> Result<Timescale, ReadError> {
+/// A timescale, which must not be 0.
+pub(super) fn timescale(track: u32, value: u32) -> Result<Timescale, ReadError> {
     NonZeroU32::new(value).ok_or(ReadError::Inconsistent {
         track,
         what: "a timescale",
         found: 0,
         expected: 1,
     })
-}
-
-/// What is gathered while a track's boxes are walked.
-#[derive(Default)]
-struct Parts<'a> {
-    references: Vec<(FourCc, Vec<u32>)>,
-    edits: Vec<Edit>,
-    handler: Option<Boxed<'a>>,
-    media: Option<(u32, u16)>,
-    extended_language: Option<String>,
-    media_header: Option<Bytes>,
-    user_data: Vec<Bytes>,
-    meta: Option<Bytes>,
-    tables: Option<Boxed<'a>>,
-}
-
-fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, ReadError> {
-    let header = boxes(TRAK, found.payload)
-        .find(|one| one.as_ref().is_ok_and(|one| one.kind.0 == *b"tkhd"))
-        .ok_or(ReadError::Missing {
-            track: 0,
-            kind: FourCc(*b"tkhd"),
-        })??;
-    let mut description = TrackDescription {
-        handler: FourCc(*b"    "),
-        handler_box: Bytes::new(),
-        timescale: Timescale::MIN,
-        language: String::new(),
-        language_code: 0,
-        extended_language: None,
-        flags: 0,
-        layer: 0,
-        alternate_group: 0,
-        volume: 0,
-        matrix: [0; 9],
-        width: 0,
-        height: 0,
-        media_header: None,
-        entries: Vec::new(),
-        user_data: Vec::new(),
-        meta: None,
-    };
-    let id = track_header(&header, &mut description)?;
-    let mut parts = Parts::default();
-    for child in boxes(TRAK, found.payload) {
-        let child = child?;
-        match &child.kind.0 {
-            b"edts" => parts.edits = edit_list(id, &child)?,
-            b"tref" => {
-                for reference in boxes(child.kind, child.payload) {
-                    let reference = reference?;
-                    let ids = reference
-                        .payload
-                        .chunks_exact(4)
-                        .map(crate::isobmff::boxes::word);
-                    parts.references.push((reference.kind, ids.collect()));
-                }
-            }
-            b"udta" => {
-                for carried in boxes(child.kind, child.payload) {
-                    parts.user_data.push(Bytes::copy_from_slice(carried?.whole));
-                }
-            }
-            b"meta" => parts.meta = Some(Bytes::copy_from_slice(child.whole)),
-            b"mdia" => media(id, &child, &mut parts)?,
-            _ => {}
-        }
-    }
-    let missing = |kind: &[u8; 4]| ReadError::Missing {
-        track: id,
-        kind: FourCc(*kind),
-    };
-    let (ticks, language) = parts.media.ok_or_else(|| missing(b"mdhd"))?;
-    let handler = parts.handler.ok_or_else(|| missing(b"hdlr"))?;
-    let tables = parts.tables.ok_or_else(|| missing(b"stbl"))?;
-    let mut fields = Fields::new(handler.kind, handler.payload);
-    fields.take(8)?;
-    description.handler = fields.fourcc()?;
-    description.handler_box = Bytes::copy_from_slice(handler.whole);
-    description.timescale = timescale(id, ticks)?;
-    description.language_code = language;
-    description.language = letters(language);
-    description.extended_language = parts.extended_language;
-    description.media_header = parts.media_header;
-    description.user_data = parts.user_data;
-    description.meta = parts.meta;
-    description.entries = sample_entries(id, &tables)?;
-    let samples = sample_table(id, &tables, limits)?;
-    Ok(Track {
-        id,
-        description: Arc::new(description),
-        edits: parts.edits,
-        references: parts.references,
-        samples,
-    })
-}
-
-fn track_header(found: &Boxed<'_>, description: &mut TrackDescription) -> Result<u32, ReadError> {
-    let mut fields = Fields::new(found.kind, found.payload);
-    let (version, flags) = fields.version()?;
-    description.flags = flags;
-    fields.take(if version == 1 { 16 } else { 8 })?;
-    let id = fields.u32()?;
-    fields.take(if version == 1 { 12 } else { 8 })?;
-    fields.take(8)?;
-    description.layer = fields.u16()? as i16;
-    description.alternate_group = fields.u16()? as i16;
-    description.volume = fields.u16()? as i16;
-    fields.take(2)?;
-    for value in &mut description.matrix {
-        *value = fields.i32()?;
-    }
-    description.width = fields.u32()?;
-    description.height = fields.u32()?;
-    Ok(id)
-}
-
-fn edit_list(track: u32, found: &Boxed<'_>) -> Result<Vec<Edit>, ReadError> {
-    let mut edits = Vec::new();
-    for child in boxes(found.kind, found.payload) {
-        let child = child?;
-        if child.kind.0 != *b"elst" {
-            continue;
-        }
-        let mut fields = Fields::new(child.kind, child.payload);
-        let (version, _) = fields.version()?;
-        let wide = version == 1;
-        let count = fields.u32()?;
-        limit("the number of edits", u64::from(count), MOST_EDITS)?;
-        let rows = fields.table(count, if wide { 20 } else { 12 })?;
-        for row in rows.chunks_exact(if wide { 20 } else { 12 }) {
-            let mut fields = Fields::new(child.kind, row);
-            let segment_duration = fields.wide(wide)?;
-            let media_time = if wide {
-                fields.u64()? as i64
-            } else {
-                i64::from(fields.i32()?)
-            };
-            let rate_16_16 = fields.u32()?;
-            if rate_16_16 != 0x0001_0000 {
-                return Err(ReadError::EditRate { track, rate_16_16 });
-            }
-            edits.push(Edit {
-                segment_duration,
-                media_time: (media_time >= 0).then_some(media_time),
-            });
-        }
-    }
-    Ok(edits)
-}
-
-fn media<'a>(track: u32, found: &Boxed<'a>, parts: &mut Parts<'a>) -> Result<(), ReadError> {
-    for child in boxes(MDIA, found.payload) {
-        let child = child?;
-        match &child.kind.0 {
-            b"mdhd" => {
-                let mut fields = Fields::new(child.kind, child.payload);
-                let (version, _) = fields.version()?;
-                fields.take(if version == 1 { 16 } else { 8 })?;
-                let ticks = fields.u32()?;
-                fields.take(if version == 1 { 8 } else { 4 })?;
-                parts.media = Some((ticks, fields.u16()?));
-            }
-            b"hdlr" => parts.handler = Some(child),
-            b"elng" => {
-                let text = child.payload.get(4..).unwrap_or_default();
-                let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-                parts.extended_language = Some(String::from_utf8_lossy(text).into_owned());
-            }
-            b"minf" => media_information(track, &child, parts)?,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn media_information<'a>(
-    track: u32,
-    found: &Boxed<'a>,
-    parts: &mut Parts<'a>,
-) -> Result<(), ReadError> {
-    for child in boxes(MINF, found.payload) {
-        let child = child?;
-        match &child.kind.0 {
-            b"vmhd" | b"smhd" | b"nmhd" | b"sthd" | b"hmhd" | b"gmhd" => {
-                parts.media_header = Some(Bytes::copy_from_slice(child.whole));
-            }
-            b"dinf" => {
-                for references in boxes(child.kind, child.payload) {
-                    data_references(track, &references?)?;
-                }
-            }
-            b"stbl" => parts.tables = Some(child),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Only media in the same file is read: every reference must say so (flag 1).
-fn data_references(track: u32, found: &Boxed<'_>) -> Result<(), ReadError> {
-    if found.kind.0 != *b"dref" {
-        return Ok(());
-    }
-    let mut fields = Fields::new(found.kind, found.payload);
-    fields.version()?;
-    fields.u32()?;
-    for reference in boxes(found.kind, fields.rest()) {
-        let reference = reference?;
-        let (_, flags) = Fields::new(reference.kind, reference.payload).version()?;
-        if flags & 1 == 0 {
-            return Err(ReadError::ExternalData { track });
-        }
-    }
-    Ok(())
-}
-
-/// The rows of `stsd`, byte for byte.
-fn sample_entries(track: u32, tables: &Boxed<'_>) -> Result<Vec<SampleEntry>, ReadError> {
-    let kind = FourCc(*b"stsd");
-    let found = boxes(STBL, tables.payload)
-        .find(|one| one.as_ref().is_ok_and(|one| one.kind == kind))
-        .ok_or(ReadError::Missing { track, kind })??;
-    let mut fields = Fields::new(kind, found.payload);
-    fields.version()?;
-    let count = fields.u32()?;
-    let mut entries = Vec::new();
-    for entry in boxes(kind, fields.rest()).take(count as usize) {
-        let entry = entry?;
-        if matches!(
-            &entry.kind.0,
-            b"encv" | b"enca" | b"enct" | b"encs" | b"encm" | b"drmi" | b"drms"
-        ) {
-            return Err(ReadError::Encrypted {
-                track,
-                kind: entry.kind,
-            });
-        }
-        entries.push(SampleEntry {
-            format: entry.kind,
-            bytes: Bytes::copy_from_slice(entry.whole),
-        });
-    }
-    if entries.is_empty() {
-        return Err(ReadError::Missing { track, kind });
-    }
-    Ok(entries)
-}
-
-/// Fifteen bits of ISO 639-2/T letters; a Macintosh code or an unset field is `und`.
-fn letters(code: u16) -> String {
-    let letter = |shift: u16| {
-        let value = (code >> shift & 0x1F) as u8;
-        (1..=26).contains(&value).then(|| char::from(value + 0x60))
-    };
-    let all: Option<String> = [10, 5, 0].into_iter().map(letter).collect();
-    all.filter(|_| code >= 0x400 && code & 0x8000 == 0)
-        .unwrap_or_else(|| "und".to_owned())
 }
 
 /// Chapters of `chpl`: starts in units of 100 ns, titles behind a length byte.

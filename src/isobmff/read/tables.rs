@@ -16,16 +16,7 @@ pub(super) fn sample_table(
     found: &Boxed<'_>,
     limits: &ReadLimits,
 ) -> Result<SampleTable, ReadError> {
-    let mut table = SampleTable {
-        sizes: SampleSizes::Fixed { size: 0, count: 0 },
-        durations: RunLength::new(),
-        composition: None,
-        sync: None,
-        chunks: Vec::new(),
-        dependencies: None,
-        groups: Vec::new(),
-        first_decode_time: 0,
-    };
+    let mut table = SampleTable::empty();
     let mut in_chunks = Vec::new();
     let mut offsets: Option<Boxed<'_>> = None;
     let mut composition = None;

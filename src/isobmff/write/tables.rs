@@ -1,0 +1,145 @@
+//! `stbl`: where the samples lie and how long they last.
+
+use bytes::Bytes;
+
+use super::{
+    OutputTrack, Tables, TooLarge, fits,
+    writer::{OffsetTable, Writer},
+};
+use crate::isobmff::{RunLength, SampleGroup, sample_table::SampleSizes};
+
+impl Writer {
+    pub(super) fn sample_tables(
+        &mut self,
+        track: &OutputTrack,
+        wide: bool,
+        offsets: &mut Vec<OffsetTable>,
+    ) -> Result<(), TooLarge> {
+        let tables = &track.tables;
+        self.full(b"stsd", 0, 0, |out| {
+            out.u32(track.entries.len() as u32);
+            for entry in &track.entries {
+                out.0.extend_from_slice(entry);
+            }
+        });
+        self.full(b"stts", 0, 0, |out| {
+            out.u32(tables.durations.runs().len() as u32);
+            for &(count, duration) in tables.durations.runs() {
+                out.u32(count);
+                out.u32(duration);
+            }
+        });
+        self.composition_offsets(&tables.composition)?;
+        if let Some(sync) = &tables.sync {
+            self.full(b"stss", 0, 0, |out| {
+                out.u32(sync.len() as u32);
+                sync.iter().for_each(|&index| out.u32(index + 1));
+            });
+        }
+        if let Some(dependencies) = &tables.dependencies {
+            self.full(b"sdtp", 0, 0, |out| out.0.extend_from_slice(dependencies));
+        }
+        self.chunk_tables(tables, wide, offsets);
+        for group in &tables.groups {
+            self.sample_group(group);
+        }
+        Ok(())
+    }
+
+    fn composition_offsets(&mut self, composition: &RunLength<i64>) -> Result<(), TooLarge> {
+        let runs = composition.runs();
+        if runs.iter().all(|&(_, offset)| offset == 0) {
+            return Ok(());
+        }
+        let negative = runs.iter().any(|&(_, offset)| offset < 0);
+        let largest = if negative {
+            i128::from(i32::MAX)
+        } else {
+            i128::from(u32::MAX)
+        };
+        for &(_, offset) in runs {
+            fits("a composition offset", i128::from(offset).abs(), largest)?;
+        }
+        self.full(b"ctts", u8::from(negative), 0, |out| {
+            out.u32(runs.len() as u32);
+            for &(count, offset) in runs {
+                out.u32(count);
+                out.u32(offset as u32);
+            }
+        });
+        Ok(())
+    }
+
+    fn chunk_tables(&mut self, tables: &Tables, wide: bool, offsets: &mut Vec<OffsetTable>) {
+        self.full(b"stsc", 0, 0, |out| {
+            let count_at = out.0.len();
+            out.u32(0);
+            let (mut rows, mut last) = (0_u32, None);
+            for (number, chunk) in (1_u32..).zip(&tables.chunks) {
+                if last != Some((chunk.samples, chunk.entry)) {
+                    last = Some((chunk.samples, chunk.entry));
+                    rows += 1;
+                    out.u32(number);
+                    out.u32(chunk.samples);
+                    out.u32(u32::from(chunk.entry) + 1);
+                }
+            }
+            out.0[count_at..count_at + 4].copy_from_slice(&rows.to_be_bytes());
+        });
+        self.full(b"stsz", 0, 0, |out| match &tables.sizes {
+            SampleSizes::Fixed { size, count } if *size > 0 => {
+                out.u32(*size);
+                out.u32(*count);
+            }
+            SampleSizes::Fixed { count, .. } => {
+                out.u32(0);
+                out.u32(*count);
+                out.zeros(*count as usize * 4);
+            }
+            SampleSizes::Each(sizes) => {
+                out.u32(0);
+                out.u32(sizes.len() as u32);
+                sizes.iter().for_each(|&size| out.u32(size));
+            }
+        });
+        let name = if wide { b"co64" } else { b"stco" };
+        self.full(name, 0, 0, |out| {
+            out.u32(tables.chunks.len() as u32);
+            offsets.push(OffsetTable {
+                at: out.0.len(),
+                count: tables.chunks.len(),
+                wide,
+            });
+            for chunk in &tables.chunks {
+                out.time(wide, chunk.offset);
+            }
+        });
+    }
+
+    fn sample_group(&mut self, group: &SampleGroup) {
+        let length = group.descriptions.first().map_or(0, Bytes::len);
+        let same = group.descriptions.iter().all(|one| one.len() == length);
+        self.full(b"sgpd", 1, 0, |out| {
+            out.fourcc(group.kind.0);
+            out.u32(if same { length as u32 } else { 0 });
+            out.u32(group.descriptions.len() as u32);
+            for description in &group.descriptions {
+                if !same {
+                    out.u32(description.len() as u32);
+                }
+                out.0.extend_from_slice(description);
+            }
+        });
+        self.full(b"sbgp", u8::from(group.parameter.is_some()), 0, |out| {
+            out.fourcc(group.kind.0);
+            if let Some(parameter) = group.parameter {
+                out.u32(parameter);
+            }
+            out.u32(group.assignment.runs().len() as u32);
+            for &(count, index) in group.assignment.runs() {
+                out.u32(count);
+                out.u32(index);
+            }
+        });
+    }
+}
