@@ -55,10 +55,10 @@ pub(super) async fn join(
     if to_stdout {
         // Standard output is the file: the report goes to standard error, where it is wanted.
         if json {
-            let _ = writeln!(std::io::stderr(), "{:#}", json!(report));
+            let _ = serde_json::to_writer_pretty(std::io::stderr().lock(), &report);
         }
     } else if json {
-        print_json(&json!(report));
+        print_json(&report);
     } else if !quiet {
         say(&human::report(&report, Some(&join.output)));
     }
@@ -124,7 +124,7 @@ pub(super) async fn plan(plan: Plan, json: bool, cancel: CancellationToken) -> R
         .await?;
     let report: &Report = planned.report();
     if json {
-        print_json(&json!(report));
+        print_json(&report);
     } else {
         say(&human::timeline(report));
         say(&human::report(report, None));

@@ -135,6 +135,9 @@ pub(super) fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-pub(super) fn print_json(value: &Value) {
-    say(&format!("{value:#}"));
+/// A value as JSON on standard output, written as it is made.
+pub(super) fn print_json(value: &impl serde::Serialize) {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let _ = serde_json::to_writer_pretty(&mut out, value);
+    let _ = writeln!(out);
 }

@@ -27,8 +27,8 @@ pub struct Fragment {
     pub name: String,
     /// Length and validator of its source.
     pub state: SourceState,
-    /// Brands and metadata of the file.
-    pub head: Head,
+    /// Brands and metadata of the file, shared by fragments that have them in common.
+    pub head: Arc<Head>,
     /// What it holds, chapter tracks apart.
     pub streams: Vec<Stream>,
     /// Its chapters.
@@ -40,7 +40,7 @@ pub struct Fragment {
 }
 
 /// What belongs to a file and not to a track.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Head {
     /// Major brand.
     pub major_brand: FourCc,
@@ -184,7 +184,7 @@ impl Fragment {
         index: usize,
         name: String,
         state: SourceState,
-        head: Head,
+        head: Arc<Head>,
         mut streams: Vec<Stream>,
         chapters: Vec<Chapter>,
     ) -> Result<Self, MediaError> {

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 
-pub use fragment::{CodedFrame, Fragment, Stream};
+pub use fragment::{CodedFrame, Fragment, Head, Stream};
 pub use rate::FrameRate;
 
 use crate::{
@@ -41,6 +41,7 @@ const CHAPTER_WINDOW: u64 = 1 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     descriptions: Mutex<HashSet<Arc<TrackDescription>>>,
+    heads: Mutex<HashSet<Arc<Head>>>,
     parameters: Mutex<HashMap<Arc<TrackDescription>, Looked>>,
 }
 
@@ -53,15 +54,7 @@ struct Looked {
 
 impl Session {
     fn intern(&self, description: &Arc<TrackDescription>) -> Arc<TrackDescription> {
-        let mut all = self
-            .descriptions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = all.get(description) {
-            return Arc::clone(known);
-        }
-        all.insert(Arc::clone(description));
-        Arc::clone(description)
+        intern(&self.descriptions, Arc::clone(description))
     }
 
     fn known(&self, description: &Arc<TrackDescription>) -> Option<Looked> {
@@ -79,6 +72,16 @@ impl Session {
             .unwrap_or_else(PoisonError::into_inner);
         all.insert(Arc::clone(description), looked.clone());
     }
+}
+
+/// The equal value that is known already, or this one, known from now on.
+fn intern<T: Eq + std::hash::Hash>(known: &Mutex<HashSet<Arc<T>>>, value: Arc<T>) -> Arc<T> {
+    let mut all = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = all.get(&value) {
+        return Arc::clone(known);
+    }
+    all.insert(Arc::clone(&value));
+    value
 }
 
 /// A failure to probe, before it is given the fragment's name.
@@ -185,14 +188,19 @@ async fn probe_source(
             track.references,
         ));
     }
-    let head = fragment::Head {
-        major_brand,
-        minor_version,
-        compatible_brands,
-        creation_time,
-        user_data,
-        meta,
-    };
+    // Kept as long as the join: no room for growth.
+    streams.shrink_to_fit();
+    let head = intern(
+        &session.heads,
+        Arc::new(Head {
+            major_brand,
+            minor_version,
+            compatible_brands,
+            creation_time,
+            user_data,
+            meta,
+        }),
+    );
     Ok(Fragment::new(
         index,
         source.name(),
