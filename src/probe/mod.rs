@@ -43,6 +43,9 @@ pub(crate) struct Session {
     descriptions: Mutex<HashSet<Arc<TrackDescription>>>,
     heads: Mutex<HashSet<Arc<Head>>>,
     parameters: Mutex<HashMap<Arc<TrackDescription>, Looked>>,
+    /// One look at a time: fragments probed together mostly have one encoder, and then one of them
+    /// has a first sample read for all.
+    looking: tokio::sync::Mutex<()>,
 }
 
 /// What a look at a sample entry and a first sample told.
@@ -165,9 +168,15 @@ async fn probe_source(
         let looked = match session.known(&description) {
             Some(looked) => looked,
             None => {
-                let looked = look(source, &state, streams.len(), &track).await?;
-                session.learn(&description, &looked);
-                looked
+                let _turn = session.looking.lock().await;
+                match session.known(&description) {
+                    Some(looked) => looked,
+                    None => {
+                        let looked = look(source, &state, streams.len(), &track).await?;
+                        session.learn(&description, &looked);
+                        looked
+                    }
+                }
             }
         };
         let edited = !track.edits.is_empty();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::oracle::assert_sound;
 use crate::oracle::movie::Movie;
 use crate::oracle::packets::{ffprobe, payload, payloads};
-use crate::oracle::pictures::{assert_seeks, frames, frames_of};
+use crate::oracle::pictures::{assert_seeks, frames, frames_and_complaints, frames_of};
 use crate::support::{Join, Joined, clip, fixture, join, tool};
 
 /// Asserts that the joined fragments of 2 s show their own pictures, played and sought.
@@ -101,7 +101,10 @@ fn h264_sets_differ_with_an_entry_each() {
     assert_eq!(movie.video().trak.mdia.minf.stbl.stsd.codecs.len(), 2);
     assert!(entries[..60] == [1; 60] && entries[60..120] == [2; 60] && entries[120..] == [1; 60]);
     let sources = names.map(fixture);
-    assert_eq!(frames(&joined.path), frames_of(&sources));
+    let (shown, complaints) = frames_and_complaints(&joined.path);
+    assert_eq!(shown, frames_of(&sources));
+    let of_decoder = complaints.lines().find(|line| !line.starts_with("[NULL @"));
+    assert_eq!(of_decoder, None, "the decoder complained");
 }
 
 /// Equal sets stay where they were.
