@@ -50,7 +50,7 @@ field() {
 echo "  duration $(field v format=duration joined.mp4) s (11 wanted)," \
     "$(field v stream=nb_read_packets joined.mp4) pictures (300 wanted)"
 echo "  the pictures of the third clip start at $(ffprobe -v error -select_streams v -of csv=p=0 \
-    -show_entries packet=pts_time,flags -read_intervals 7.5%+2 joined.mp4 |
+    -show_entries packet=pts_time,flags -read_intervals 7.5%9 joined.mp4 |
     awk -F , '/K/ && $1 > 7 { print $1; exit }') s (8 wanted)"
 echo "  decoding it: $("${quiet[@]}" -i joined.mp4 -f null - 2>&1 | wc -l) errors"
 

@@ -366,7 +366,7 @@ impl Planned {
             layout,
             Arc::clone(&self.sources),
             path,
-            overwrite,
+            (overwrite, self.concat.options.durability),
             self.concat.progress.clone(),
             self.concat.cancel.clone(),
         )

@@ -1,7 +1,7 @@
 //! What a caller can choose, with the defaults.
 
 use crate::time::Time;
-pub use crate::timeline::audio::AudioSeams;
+pub use crate::{sink::Durability, timeline::audio::AudioSeams};
 
 /// What to do where a fragment starts later than the one before it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -98,6 +98,8 @@ pub struct Options {
     pub audio_seams: AudioSeams,
     /// Where differing parameter sets go.
     pub parameter_sets: ParameterSets,
+    /// Whether a file is on the disk when it gets its name.
+    pub durability: Durability,
     /// Bounds.
     pub limits: Limits,
 }
@@ -111,6 +113,7 @@ impl Default for Options {
             on_missing: OnMissing::default(),
             audio_seams: AudioSeams::default(),
             parameter_sets: ParameterSets::default(),
+            durability: Durability::default(),
             limits: Limits::default(),
         }
     }

@@ -16,6 +16,9 @@ pub enum AvError {
         /// What the code means.
         reason: String,
     },
+    /// libav finds no stream.
+    #[error("no stream is found")]
+    NoStreams,
     /// There is no way to encode silence for a codec.
     #[error("silence cannot be encoded as {codec}: {reason}")]
     NoSilence {

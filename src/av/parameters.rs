@@ -58,7 +58,11 @@ pub(crate) fn codec_parameters(file: Bytes) -> Result<Vec<CodecParameters>, AvEr
         }
         found
     });
-    Ok(streams.collect())
+    let all: Vec<CodecParameters> = streams.collect();
+    if all.is_empty() {
+        return Err(AvError::NoStreams);
+    }
+    Ok(all)
 }
 
 fn read(raw: &AVCodecParameters) -> CodecParameters {

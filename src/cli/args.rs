@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use media_concat::{
-    options::{AudioSeams, Limits, OnGap, OnMissing, OnOverlap, Options, ParameterSets},
+    options::{
+        AudioSeams, Durability, Limits, OnGap, OnMissing, OnOverlap, Options, ParameterSets,
+    },
     time::Time,
 };
 
@@ -121,6 +123,10 @@ pub(crate) struct JoinOptions {
     /// Where differing H.264 and HEVC parameter sets go.
     #[arg(long, value_enum, default_value_t, value_name = "PLACE")]
     parameter_sets: Sets,
+    /// Do not wait for the disk before OUT gets its name: faster, and a power cut soon after may
+    /// leave it empty.
+    #[arg(long)]
+    no_sync: bool,
     /// Refuse outputs larger than this.
     #[arg(long, value_name = "BYTES")]
     max_size: Option<u64>,
@@ -201,6 +207,11 @@ impl JoinOptions {
             parameter_sets: match self.parameter_sets {
                 Sets::InBand => ParameterSets::InBand,
                 Sets::Entries => ParameterSets::Entries,
+            },
+            durability: if self.no_sync {
+                Durability::Cached
+            } else {
+                Durability::Synced
             },
             limits: Limits {
                 output_bytes: self.max_size.unwrap_or(defaults.output_bytes),

@@ -28,6 +28,17 @@ pub enum Overwrite {
     Replace,
 }
 
+/// Whether the output is on the disk when it gets its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// It and its name are: a power cut leaves all of it or nothing. The default.
+    #[default]
+    Synced,
+    /// It is in the system's cache, as most tools leave it: faster, and a power cut soon after may
+    /// leave an empty file.
+    Cached,
+}
+
 /// Where the bytes of an output came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Written {
@@ -39,7 +50,7 @@ pub struct Written {
     pub bytes_generated: u64,
 }
 
-/// Writes a layout to `path`. The file appears whole, durable, under its name, or not at all; a
+/// Writes a layout to `path`. The file appears whole under its name, or not at all; a
 /// pipe or a device is written straight. Dropping the future or cancelling `cancel` stops it
 /// within moments and leaves nothing.
 ///
@@ -49,10 +60,11 @@ pub async fn write_file(
     layout: Arc<Layout>,
     sources: Arc<[OpenSource]>,
     path: &Path,
-    overwrite: Overwrite,
+    publication: (Overwrite, Durability),
     progress: ProgressSink,
     cancel: CancellationToken,
 ) -> Result<Written, SinkError> {
+    let (overwrite, durability) = publication;
     let block = sharing_block_size(path, &sources).await;
     // Dropping this future cancels the work it leaves on the blocking thread.
     let stop = cancel.child_token();
@@ -62,6 +74,7 @@ pub async fn write_file(
         sources,
         path: path.to_owned(),
         overwrite,
+        durability,
         progress,
         cancel: stop,
         runtime: Handle::current(),
@@ -84,6 +97,7 @@ struct Job {
     sources: Arc<[OpenSource]>,
     path: PathBuf,
     overwrite: Overwrite,
+    durability: Durability,
     progress: ProgressSink,
     cancel: CancellationToken,
     runtime: Handle,
@@ -112,7 +126,7 @@ impl Job {
             return Err(SinkError::Cancelled);
         }
         staged
-            .publish(existing.as_ref())
+            .publish(existing.as_ref(), self.durability)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => self.exists(),
                 _ => self.failed("publishing", error),

@@ -10,6 +10,6 @@ mod stream;
 mod tests;
 
 pub use error::SinkError;
-pub use file::{Overwrite, Written, write_file};
+pub use file::{Durability, Overwrite, Written, write_file};
 pub use sharing::sharing_block_size;
 pub use stream::stream;

@@ -13,6 +13,8 @@ use std::{
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
 use tempfile::{Builder, TempPath};
 
+use super::Durability;
+
 /// A file beside its target, to be published under the target's name.
 ///
 /// Where the filesystem can (`O_TMPFILE`), it has no name at all, so that not even a killed
@@ -53,13 +55,19 @@ impl Staged {
         })
     }
 
-    /// Makes the file durable and gives it its name. `replaces` is what it may replace; without,
-    /// an existing target is [`io::ErrorKind::AlreadyExists`].
-    pub(super) fn publish(self, replaces: Option<&Metadata>) -> io::Result<()> {
+    /// Makes the file durable, if it is to be, and gives it its name. `replaces` is what it may
+    /// replace; without, an existing target is [`io::ErrorKind::AlreadyExists`].
+    pub(super) fn publish(
+        self,
+        replaces: Option<&Metadata>,
+        durability: Durability,
+    ) -> io::Result<()> {
         if let Some(old) = replaces {
             self.file.set_permissions(old.permissions())?;
         }
-        self.file.sync_all()?;
+        if durability == Durability::Synced {
+            self.file.sync_all()?;
+        }
         let folder = folder(&self.target).to_owned();
         match (self.named, replaces) {
             (None, None) => link(&self.file, &self.target)?,
@@ -82,7 +90,10 @@ impl Staged {
                 hidden.persist(&self.target).map_err(|error| error.error)?;
             }
         }
-        File::open(folder)?.sync_all()
+        match durability {
+            Durability::Synced => File::open(folder)?.sync_all(),
+            Durability::Cached => Ok(()),
+        }
     }
 }
 

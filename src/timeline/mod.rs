@@ -10,6 +10,8 @@
 pub mod audio;
 mod presentation;
 pub mod sparse;
+#[cfg(test)]
+mod tests;
 pub mod video;
 
 use std::ops::Range;

@@ -1,0 +1,54 @@
+//! The commands that the README shows, run as they stand.
+#![cfg(feature = "cli")]
+
+use std::{path::Path, process::Command};
+
+/// The lines of the README's shell block.
+fn commands() -> Vec<String> {
+    let readme = include_str!("../README.md");
+    let block = readme.split("```sh\n").nth(1).expect("a shell block");
+    let block = block.split("```").next().expect("its end");
+    block.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_of_the_readme_succeeds() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a0.mp4", "a1.mp4", "a2.mp4"] {
+        let made = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fixtures/generated")
+            .join(name);
+        assert!(made.exists(), "{name} is missing: run `make fixtures`");
+        std::os::unix::fs::symlink(made, folder.path().join(name)).unwrap();
+    }
+    let tool = Path::new(env!("CARGO_BIN_EXE_media-concat"));
+    let path = format!(
+        "{}:{}",
+        tool.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let all = commands();
+    assert!(all.len() > 5, "{all:?}");
+    for command in all {
+        let run = Command::new("sh")
+            .args(["-c", &command])
+            .current_dir(folder.path())
+            .env("PATH", &path)
+            .output()
+            .unwrap();
+        let complaints = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{command}: {complaints}");
+    }
+    for name in [
+        "joined.mp4",
+        "gap.mp4",
+        "follow.mp4",
+        "list.mp4",
+        "piped.mp4",
+    ] {
+        assert!(
+            folder.path().join(name).metadata().unwrap().len() > 50_000,
+            "{name}"
+        );
+    }
+}
