@@ -8,13 +8,17 @@ use super::FourCc;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunLength<T> {
     runs: Vec<(u32, T)>,
+    len: u64,
 }
 
 impl<T: Copy + PartialEq> RunLength<T> {
     /// No values.
     #[must_use]
     pub const fn new() -> Self {
-        Self { runs: Vec::new() }
+        Self {
+            runs: Vec::new(),
+            len: 0,
+        }
     }
 
     /// Appends `count` times `value`, extending the last run where it is the same.
@@ -22,6 +26,7 @@ impl<T: Copy + PartialEq> RunLength<T> {
         if count == 0 {
             return;
         }
+        self.len += u64::from(count);
         if let Some((last, same)) = self.runs.last_mut()
             && *same == value
             && let Some(sum) = last.checked_add(count)
@@ -37,6 +42,7 @@ impl<T: Copy + PartialEq> RunLength<T> {
         let (count, value) = self.runs.last_mut()?;
         let value = *value;
         *count -= 1;
+        self.len -= 1;
         if *count == 0 {
             self.runs.pop();
         }
@@ -59,7 +65,7 @@ impl<T: Copy + PartialEq> RunLength<T> {
     /// How many values there are.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.runs.iter().map(|&(count, _)| u64::from(count)).sum()
+        self.len
     }
 
     /// Whether there is none.

@@ -127,12 +127,10 @@ mod tests {
             a in -(1_i64 << 40)..1_i64 << 40, b in -(1_i64 << 40)..1_i64 << 40,
             from in 1_u32..200_000, to in 1_u32..200_000,
         ) {
-            let at = |t| {
-                let rescaled = Ticks(t).rescale(timebase(from), timebase(to), Rounding::Nearest);
-                rescaled.expect("in range")
-            };
-            let (low, high) = (a.min(b), a.max(b));
-            prop_assert!(at(low) <= at(high));
+            let (from, to) = (timebase(from), timebase(to));
+            let at = |t| Ticks(t).rescale(from, to, Rounding::Nearest).expect("in range");
+            let (earlier, later) = (a.min(b), a.max(b));
+            prop_assert!(at(earlier) <= at(later));
         }
     }
 }

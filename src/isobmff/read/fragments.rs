@@ -1,6 +1,6 @@
 //! `moof`: samples in movie fragments (ISO/IEC 14496-12 § 8.8).
 
-use super::{ReadError, tables::sample_groups};
+use super::{ReadError, movie::limit, tables::sample_groups};
 use crate::isobmff::{
     Chunk, FourCc, RunLength, SampleGroup, SampleSizes, SampleTable,
     boxes::{BoxError, Boxed, Fields, boxes},
@@ -9,8 +9,8 @@ use crate::isobmff::{
 const TRAF: FourCc = FourCc(*b"traf");
 /// `sample_is_non_sync_sample` among the sample flags.
 const NON_SYNC: u32 = 0x0001_0000;
-/// Group descriptions of a fragment's own are numbered from here.
-const LOCAL_DESCRIPTIONS: u32 = 0x1_0000;
+/// Group descriptions of a fragment's own are numbered from here, those of `moov` from 1.
+const FIRST_LOCAL_DESCRIPTION: u32 = 0x1_0001;
 
 /// What samples are like where nothing else is said.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,6 +37,13 @@ impl Defaults {
     }
 }
 
+/// How many samples a `trun` has.
+fn run_length(found: &Boxed<'_>) -> Result<u64, BoxError> {
+    let mut fields = Fields::new(found.kind, found.payload);
+    fields.version()?;
+    fields.u32().map(u64::from)
+}
+
 /// The samples of one track's fragments so far.
 #[derive(Debug)]
 pub(super) struct FragmentSamples {
@@ -51,7 +58,9 @@ pub(super) struct FragmentSamples {
     sync: Vec<u32>,
     chunks: Vec<Chunk>,
     groups: Vec<SampleGroup>,
-    first_decode_time: Option<u64>,
+    /// Groupings that `moov` describes, for all fragments.
+    shared: Vec<SampleGroup>,
+    first_decode_time: u64,
     /// Decode time behind the last sample.
     next: u64,
 }
@@ -68,7 +77,8 @@ impl FragmentSamples {
             sync: Vec::new(),
             chunks: Vec::new(),
             groups: Vec::new(),
-            first_decode_time: None,
+            shared: Vec::new(),
+            first_decode_time: 0,
             next: 0,
         }
     }
@@ -94,13 +104,15 @@ impl FragmentSamples {
     }
 
     /// Adds the samples of a `traf`. `moof` is where its movie fragment begins, `follows` where the
-    /// data of the track fragment before it ends. Returns where its own data ends.
+    /// data of the track fragment before it ends; the track may have `most` samples. Returns where
+    /// its own data ends.
     pub(super) fn add(
         &mut self,
         track: u32,
         found: &Boxed<'_>,
         moof: u64,
         follows: u64,
+        most: u64,
     ) -> Result<u64, ReadError> {
         let mut defaults = self.defaults;
         let mut base = follows;
@@ -135,7 +147,11 @@ impl FragmentSamples {
                     let (version, _) = fields.version()?;
                     self.decode_time(track, fields.wide(version == 1)?)?;
                 }
-                b"trun" => at = self.run(track, &mut fields, &defaults, base, at)?,
+                b"trun" => {
+                    let samples = run_length(&child)?.saturating_add(self.len());
+                    limit("the number of samples", samples, most)?;
+                    at = self.run(track, &mut fields, &defaults, base, at)?;
+                }
                 b"saiz" | b"saio" | b"senc" => {
                     return Err(ReadError::Encrypted {
                         track,
@@ -151,12 +167,10 @@ impl FragmentSamples {
 
     /// A fragment's first decode time: the last sample before it lasts until then.
     fn decode_time(&mut self, track: u32, time: u64) -> Result<(), ReadError> {
-        if self.first_decode_time.is_none() {
-            self.first_decode_time = Some(time);
+        if self.sizes.is_empty() {
+            self.first_decode_time = time;
             self.next = time;
-            return Ok(());
-        }
-        if let Some(last) = self.last_duration {
+        } else if let Some(last) = self.last_duration {
             let begins = self.next - u64::from(last);
             let lasts = time
                 .checked_sub(begins)
@@ -204,8 +218,8 @@ impl FragmentSamples {
         };
         let widths = [0x100, 0x200, 0x400, 0x800].map(|flag| flags & flag != 0);
         let width = widths.iter().filter(|&&there| there).count() * 4;
-        // A run without any field per sample is bounded by its file: every sample has bytes there.
-        if width == 0 && (defaults.size == 0 || count > 1 << 28) {
+        // Without any field per sample, a run is bounded by the bytes that its samples have.
+        if width == 0 && defaults.size == 0 && count > 0 {
             return Err(ReadError::Inconsistent {
                 track,
                 what: "the number of samples without a size in a run ('trun')",
@@ -255,40 +269,58 @@ impl FragmentSamples {
         self.next = self.next.saturating_add(u64::from(duration));
     }
 
-    /// Adds a fragment's assignments; its own descriptions are numbered behind those before.
+    /// Adds the groupings of a fragment whose samples begin with `first`. Its own descriptions
+    /// come behind those before, where they are not among them.
     fn groups(&mut self, first: u32, found: Vec<SampleGroup>) {
         for group in found {
             let same = |known: &SampleGroup| {
                 known.kind == group.kind && known.parameter == group.parameter
             };
+            let shared = self.shared.iter().find(|known| known.kind == group.kind);
+            let shared = shared.map_or(&[][..], |known| &known.descriptions);
             let at = self.groups.iter().position(same).unwrap_or_else(|| {
                 self.groups.push(SampleGroup {
-                    descriptions: Vec::new(),
+                    kind: group.kind,
+                    parameter: group.parameter,
+                    descriptions: shared.to_vec(),
                     assignment: RunLength::new(),
-                    ..group.clone()
                 });
                 self.groups.len() - 1
             });
             let known = &mut self.groups[at];
-            let behind = u32::try_from(known.descriptions.len()).unwrap_or(u32::MAX);
-            known
-                .descriptions
-                .extend(group.descriptions.iter().cloned());
+            let number = |at: usize| u32::try_from(at + 1).unwrap_or(0);
+            let mut local = Vec::with_capacity(group.descriptions.len());
+            for description in group.descriptions {
+                let at = known
+                    .descriptions
+                    .iter()
+                    .position(|one| *one == description);
+                local.push(number(at.unwrap_or(known.descriptions.len())));
+                if at.is_none() {
+                    known.descriptions.push(description);
+                }
+            }
             let unassigned = u64::from(first).saturating_sub(known.assignment.len());
             known
                 .assignment
                 .push(u32::try_from(unassigned).unwrap_or(0), 0);
+            let mut room = u32::try_from(self.sizes.len()).unwrap_or(u32::MAX) - first;
             for &(count, index) in group.assignment.runs() {
-                let local = index.checked_sub(LOCAL_DESCRIPTIONS);
-                known
-                    .assignment
-                    .push(count, local.map_or(0, |index| behind.saturating_add(index)));
+                let count = count.min(room);
+                room -= count;
+                let index = match index.checked_sub(FIRST_LOCAL_DESCRIPTION) {
+                    Some(at) => local.get(at as usize).copied().unwrap_or(0),
+                    None if index as usize <= shared.len() => index,
+                    None => 0,
+                };
+                known.assignment.push(count, index);
             }
         }
     }
 
     /// Starts behind the samples that `moov` has of its own.
     pub(super) fn starting_behind(mut self, table: &SampleTable) -> Self {
+        self.shared.clone_from(&table.groups);
         if table.is_empty() {
             return self;
         }
@@ -303,7 +335,6 @@ impl FragmentSamples {
         };
         self.chunks = table.chunks.clone();
         self.groups = table.groups.clone();
-        self.first_decode_time = Some(0);
         self.next = table.duration();
         self
     }
@@ -334,7 +365,7 @@ impl FragmentSamples {
             chunks: self.chunks,
             dependencies: None,
             groups: self.groups,
-            first_decode_time: self.first_decode_time.unwrap_or(0),
+            first_decode_time: self.first_decode_time,
             sizes: SampleSizes::Each(self.sizes),
         }
     }

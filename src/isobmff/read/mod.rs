@@ -32,7 +32,7 @@ pub struct ReadLimits {
     pub index_bytes: u64,
     /// Tracks: 64.
     pub tracks: usize,
-    /// Samples of all tracks: 2^31.
+    /// Samples of all tracks: 2^31, and never more than two for each byte of the file.
     pub samples: u64,
     /// Boxes at the top level: 10,000,000.
     pub boxes: u64,
@@ -81,9 +81,12 @@ impl IndexReader {
     /// A reader of a file of `len` bytes.
     #[must_use]
     pub fn new(len: u64, limits: ReadLimits) -> Self {
+        // A sample without bytes takes half a byte of the index at least (`stz2`), any other has
+        // bytes: what counts more only asks for memory.
+        let samples = limits.samples.min(len.saturating_mul(2));
         Self {
             len,
-            limits,
+            limits: ReadLimits { samples, ..limits },
             at: 0,
             held: BytesMut::new(),
             held_at: 0,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     isobmff::{
-        FourCc, Movie, SampleTable, Track,
+        FourCc, Movie, RunLength, SampleGroup, SampleTable, Track,
         boxes::{BoxError, Boxed, Fields, boxes},
     },
     media::Chapter,
@@ -122,8 +122,12 @@ impl Builder {
             .iter()
             .map(|track: &Track| {
                 let own = defaults.iter().flatten().find(|(id, _)| *id == track.id);
-                let defaults = own.map(|(_, defaults)| *defaults).unwrap_or_default();
-                FragmentSamples::new(defaults).starting_behind(&track.samples)
+                let own = own.map(|(_, defaults)| *defaults).unwrap_or_default();
+                let samples = FragmentSamples::new(own);
+                if defaults.is_none() {
+                    return samples;
+                }
+                samples.starting_behind(&track.samples)
             })
             .collect();
         Ok(Self {
@@ -168,11 +172,13 @@ impl Builder {
                     kind: TRAK,
                 });
             };
+            let samples: u64 = self.fragments.iter().map(FragmentSamples::len).sum();
             let fragments = &mut self.fragments[position];
-            data_end = fragments.add(id, &found, at, if index == 0 { at } else { data_end })?;
+            let most = limits.samples.saturating_sub(samples - fragments.len());
+            let follows = if index == 0 { at } else { data_end };
+            data_end = fragments.add(id, &found, at, follows, most)?;
         }
-        let samples = self.fragments.iter().map(FragmentSamples::len).sum();
-        limit("the number of samples", samples, limits.samples)
+        Ok(())
     }
 
     pub(super) fn finish(self, file_type: FileType, len: u64) -> Result<Movie, ReadError> {
@@ -185,6 +191,7 @@ impl Builder {
                 let own = std::mem::replace(&mut track.samples, SampleTable::empty());
                 track.samples = fragments.into_table(own);
             }
+            only_used(&mut track.samples.groups);
             let last_entry = track.samples.chunks.iter().map(|chunk| chunk.entry).max();
             let entries = track.description.entries.len() as u64;
             if let Some(last) = last_entry
@@ -201,6 +208,20 @@ impl Builder {
         }
         Ok(movie)
     }
+}
+
+/// Leaves groupings with a description of some sample; what is assigned without one is unassigned.
+fn only_used(groups: &mut Vec<SampleGroup>) {
+    for group in groups.iter_mut() {
+        let described = group.descriptions.len();
+        let mut assignment = RunLength::new();
+        for &(count, index) in group.assignment.runs() {
+            let known = index as usize <= described;
+            assignment.push(count, if known { index } else { 0 });
+        }
+        group.assignment = assignment;
+    }
+    groups.retain(|group| group.assignment.runs().iter().any(|&(_, index)| index > 0));
 }
 
 /// Refuses a track with samples beyond the end of the file.

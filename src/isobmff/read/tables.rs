@@ -61,6 +61,9 @@ pub(super) fn sample_table(
         }
     }
     let count = table.len();
+    if let Some(sync) = &mut table.sync {
+        sync.truncate(sync.partition_point(|&index| index < count));
+    }
     if let Some(found) = composition {
         table.composition = Some(composition_offsets(&found, count)?);
     }
@@ -200,7 +203,7 @@ fn chunks(
     Ok(chunks)
 }
 
-/// Descriptions and assignments of `sgpd` and `sbgp` boxes side by side.
+/// Descriptions and assignments of `sgpd` and `sbgp` boxes side by side; a grouping may lack either.
 pub(super) fn sample_groups(parent: FourCc, payload: &[u8]) -> Result<Vec<SampleGroup>, BoxError> {
     let mut groups: Vec<SampleGroup> = Vec::new();
     for child in boxes(parent, payload) {
@@ -233,28 +236,47 @@ pub(super) fn sample_groups(parent: FourCc, payload: &[u8]) -> Result<Vec<Sample
         if child.kind.0 != *b"sgpd" {
             continue;
         }
-        let mut fields = Fields::new(child.kind, child.payload);
-        let (version, _) = fields.version()?;
-        let kind = fields.fourcc()?;
-        let length = if version >= 1 { fields.u32()? } else { 0 };
-        if version >= 2 {
-            fields.u32()?;
-        }
-        let count = fields.u32()?;
-        let mut descriptions = Vec::new();
-        // Version 0 gives no lengths: one description of unknown form is all that can be told.
-        for _ in 0..count {
-            let length = match (version, length) {
-                (0, _) => fields.rest().len() / count as usize,
-                (_, 0) => fields.u32()? as usize,
-                (_, length) => length as usize,
-            };
-            descriptions.push(Bytes::copy_from_slice(fields.take(length)?));
+        let (kind, descriptions) = group_descriptions(&child)?;
+        if groups.iter().all(|group| group.kind != kind) {
+            groups.push(SampleGroup {
+                kind,
+                parameter: None,
+                descriptions: Vec::new(),
+                assignment: RunLength::new(),
+            });
         }
         for group in groups.iter_mut().filter(|group| group.kind == kind) {
             group.descriptions.clone_from(&descriptions);
         }
     }
-    groups.retain(|group| !group.descriptions.is_empty());
     Ok(groups)
+}
+
+/// `sgpd`: the kind of grouping it describes, and the descriptions.
+fn group_descriptions(found: &Boxed<'_>) -> Result<(FourCc, Vec<Bytes>), BoxError> {
+    let mut fields = Fields::new(found.kind, found.payload);
+    let (version, _) = fields.version()?;
+    let kind = fields.fourcc()?;
+    let length = if version >= 1 { fields.u32()? } else { 0 };
+    if version >= 2 {
+        fields.u32()?;
+    }
+    let count = fields.u32()?;
+    // Version 0 gives no lengths: all are taken to be as long as each other.
+    let each = match version {
+        0 => fields.rest().len().checked_div(count as usize).unwrap_or(0),
+        _ => length as usize,
+    };
+    let mut descriptions = Vec::new();
+    if version > 0 || each > 0 {
+        for _ in 0..count {
+            let length = if each > 0 {
+                each
+            } else {
+                fields.u32()? as usize
+            };
+            descriptions.push(Bytes::copy_from_slice(fields.take(length)?));
+        }
+    }
+    Ok((kind, descriptions))
 }

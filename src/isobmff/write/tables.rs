@@ -118,7 +118,8 @@ impl Writer {
 
     fn sample_group(&mut self, group: &SampleGroup) {
         let length = group.descriptions.first().map_or(0, Bytes::len);
-        let same = group.descriptions.iter().all(|one| one.len() == length);
+        // A common length of 0 would mean that each has a length of its own.
+        let same = length > 0 && group.descriptions.iter().all(|one| one.len() == length);
         self.full(b"sgpd", 1, 0, |out| {
             out.fourcc(group.kind.0);
             out.u32(if same { length as u32 } else { 0 });
