@@ -144,7 +144,8 @@ fn source_pace(
                 (own, offset * i64::from(scale) + shift - earlier)
             }
         };
-        let dts = own.min(run.end - i64::from(range.end - index));
+        let after = previous.map_or(own, |previous| own.max(previous + 1));
+        let dts = after.min(run.end - i64::from(range.end - index));
         if let Some(previous) = previous {
             tables.durations.push(1, duration(dts - previous)?);
         }

@@ -59,9 +59,10 @@ impl Kept {
         self.first_shown - self.decodes.start
     }
 
-    /// Decode time of all kept samples.
+    /// Decode time of all kept samples: a tick for each at least, whatever the source says.
     fn decoding(&self) -> i64 {
-        self.before() + (self.decodes.end - self.first_shown)
+        let own = self.before() + (self.decodes.end - self.first_shown);
+        own.max(self.count())
     }
 
     /// From the first decode time to the earliest composition time of what is hidden, as laid out.
@@ -185,18 +186,17 @@ fn keep(
         own_end
     };
     let is_hidden = |pts: i64| pts < head || pts >= hidden_from;
-    let first_shown_at = times
-        .iter()
-        .position(|&(_, pts)| !is_hidden(pts))
-        .unwrap_or(0);
-    let first_shown = times.get(first_shown_at);
+    // What the cut leaves may all be hidden: then nothing of the fragment is to be seen.
+    let Some(first_shown_at) = times.iter().position(|&(_, pts)| !is_hidden(pts)) else {
+        return Ok(None);
+    };
     Ok(Some(Kept {
         placed,
         scale,
         first,
         end,
         decodes: begin.0..last_dts.0 + i64::from(last_duration.unwrap_or(1)) * scale,
-        first_shown: first_shown.unwrap_or(begin).0,
+        first_shown: times[first_shown_at].0,
         media_start,
         least_offset: times.iter().map(|(dts, pts)| pts - dts).min().unwrap_or(0),
         hides_head: media_start < head,

@@ -63,7 +63,7 @@ fn in_band_sets_come_before_untouched_samples() {
     let out = std::fs::read(&joined.path).unwrap();
     let mut samples = movie.video().samples.iter();
     for name in ["a0.mp4", "b_sets.mp4"] {
-        let source = crate::oracle::movie::Movie::open(&fixture(name));
+        let source = Movie::open(&fixture(name));
         let bytes = std::fs::read(fixture(name)).unwrap();
         for wanted in &source.video().samples {
             let found = samples.next().unwrap();
