@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::oracle::assert_sound;
 use crate::oracle::movie::Movie;
-use crate::oracle::packets::{packets, payload};
+use crate::oracle::packets::{audio_slips, packets, payload};
 use crate::oracle::pictures::frames;
 use crate::oracle::tone::Sound;
 use crate::support::{Join, Joined, assert_near, ffmpeg, fixture, join};
@@ -34,10 +34,12 @@ fn assert_presents(found: &Path, wanted: &Path, what: &str) {
         (what, "length of the sound"),
     );
     let shared = left.0.len().min(right.0.len()) - 1024;
-    assert!(
-        left.0[..shared] == right.0[..shared],
-        "{what}: the sound differs"
-    );
+    let pairs = left.0[..shared].iter().zip(&right.0[..shared]);
+    let error = pairs
+        .map(|(left, right)| (left - right).abs())
+        .fold(0.0, f32::max);
+    // Noise substitution depends on how many packets the decoder has seen.
+    assert!(error < 1e-3, "{what}: the sound differs by {error}");
 }
 
 /// A join of one fragment at 0 presents what the fragment presents.
@@ -151,6 +153,10 @@ fn pieces_of_a_clip_present_the_clip() {
             "-segment_format_options",
             "movflags=frag_keyframe+empty_moov",
         ],
+        &[
+            "-segment_format_options",
+            "movflags=frag_keyframe+delay_moov",
+        ],
     ] {
         let dir = tempfile::tempdir().unwrap();
         let pieces = pieces(dir.path(), &clip, options);
@@ -175,7 +181,7 @@ fn pieces_of_a_clip_present_the_clip() {
             found.len().abs_diff(wanted.len()) <= pieces.len(),
             "{options:?}"
         );
-        let slips = crate::oracle::packets::audio_slips(&joined.path, &[(&clip, 0)], 1024);
+        let slips = audio_slips(&joined.path, &[(&clip, 0)], 1024);
         assert!(
             slips.iter().all(|(count, _)| count.abs() <= 600),
             "{options:?}: {slips:?}"

@@ -140,6 +140,8 @@ impl Movie {
     pub(crate) fn shown(&self, track: &Track) -> Vec<Shown> {
         let mut shown = Vec::new();
         let mut at = 0.0;
+        let mut order: Vec<_> = (0..track.samples.len()).collect();
+        order.sort_by_key(|index| track.samples[*index].pts);
         for edit in track.edits() {
             let length = edit.duration as f64 / self.timescale() as f64;
             let Some(media) = edit.media else {
@@ -147,9 +149,15 @@ impl Movie {
                 continue;
             };
             let scale = track.timescale as f64;
-            for (index, sample) in track.samples.iter().enumerate() {
+            for (&index, next) in order
+                .iter()
+                .zip(order.iter().skip(1).map(Some).chain([None]))
+            {
+                let sample = &track.samples[index];
+                // A sample is shown until the next in order of presentation.
+                let end = next.map_or(sample.pts + sample.duration, |n| track.samples[*n].pts);
                 let inside = (sample.pts - media) as f64 / scale;
-                let end = inside + sample.duration as f64 / scale;
+                let end = (end - media) as f64 / scale;
                 // A tick of either clock is what rounding may cost.
                 if end > 1.5 / scale && inside < length - 1e-3 {
                     let visible = end.min(length) - inside.max(0.0);
@@ -165,6 +173,14 @@ impl Movie {
         shown.sort_by(|a, b| a.at.total_cmp(&b.at));
         shown
     }
+}
+
+/// The bytes of every video sample of a file, by its sample tables.
+pub(crate) fn video_bytes(path: &Path) -> Vec<Vec<u8>> {
+    let bytes = std::fs::read(path).unwrap();
+    let movie = Movie::open(path);
+    let part = |sample: &Sample| bytes[sample.offset as usize..][..sample.size as usize].to_vec();
+    movie.video().samples.iter().map(part).collect()
 }
 
 /// A sample as an edit shows it; times in seconds.

@@ -31,12 +31,13 @@ pub(crate) fn ffprobe(path: &Path, args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The packets of the stream `selector` (`v:0`, `a:1`), in file order.
+/// The packets of the stream `selector` (`v:0`, `a:1`) as edit lists time them, in file order.
 pub(crate) fn packets(path: &Path, selector: &str) -> Vec<Packet> {
-    packets_with(&[], path, selector)
+    packets_with(path, selector, &[])
 }
 
-fn packets_with(options: &[&str], path: &Path, selector: &str) -> Vec<Packet> {
+/// The packets of a stream; `options` are the demuxer's.
+fn packets_with(path: &Path, selector: &str, options: &[&str]) -> Vec<Packet> {
     let shown = "packet=pts,dts,duration,flags,data_hash";
     let args = [
         "-select_streams",
@@ -46,7 +47,7 @@ fn packets_with(options: &[&str], path: &Path, selector: &str) -> Vec<Packet> {
         "-show_entries",
         shown,
     ];
-    let found = ffprobe(path, &[options, &args].concat());
+    let found = ffprobe(path, &[&args[..], options].concat());
     let text = |packet: &Value, key: &str| packet[key].as_str().unwrap_or_default().to_owned();
     let packet = |packet: &Value| Packet {
         pts: packet["pts"].as_i64().unwrap(),
@@ -63,13 +64,11 @@ fn packets_with(options: &[&str], path: &Path, selector: &str) -> Vec<Packet> {
         .collect()
 }
 
-/// PAYLOAD: the hash of every packet of a stream, as it lies in the file. The edit list is left
-/// out: behind an edit, FFmpeg hands out the next pictures once more, to be discarded.
+/// PAYLOAD: the hash of every packet that a stream holds, each once. FFmpeg repeats packets where
+/// one edit's hidden pictures lie before another's end, so edit lists are left out.
 pub(crate) fn payload(path: &Path, selector: &str) -> Vec<String> {
-    packets_with(&["-ignore_editlist", "1"], path, selector)
-        .into_iter()
-        .map(|packet| packet.hash)
-        .collect()
+    let packets = packets_with(path, selector, &["-ignore_editlist", "1"]);
+    packets.into_iter().map(|packet| packet.hash).collect()
 }
 
 /// The payload of several files, one after the other.

@@ -5,19 +5,16 @@ use std::path::Path;
 
 use crate::support::{ffmpeg, ffmpeg_complaining};
 
+/// Pictures are numbered, not timed, lest FFmpeg round two onto one instant and complain; where
+/// they lie is what the sample tables and the demuxer are asked.
+const COUNTED: &str = "setpts=N";
+
 /// FRAMES: the hash of every picture that is shown, in order, and the decoder's complaints.
 pub(crate) fn frames_and_complaints(path: &Path) -> (Vec<String>, String) {
     let head = ["-i".as_ref(), path.as_os_str()];
-    let tail = [
-        "-map",
-        "0:v:0",
-        "-fps_mode",
-        "passthrough",
-        "-f",
-        "framemd5",
-        "-",
-    ];
-    let (text, complaints) = ffmpeg_complaining(head.into_iter().chain(tail.map(OsStr::new)));
+    let tail = ["-map", "0:v:0", "-vf", COUNTED, "-fps_mode", "passthrough"].map(OsStr::new);
+    let last = ["-enc_time_base", "-1", "-f", "framemd5", "-"].map(OsStr::new);
+    let (text, complaints) = ffmpeg_complaining(head.into_iter().chain(tail).chain(last));
     let text = String::from_utf8(text).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let hashes = lines
@@ -47,8 +44,18 @@ pub(crate) fn frames_of<P: AsRef<Path>>(paths: &[P]) -> Vec<String> {
 #[track_caller]
 pub(crate) fn assert_decodes(path: &Path) {
     let head = ["-i".as_ref(), path.as_os_str()];
-    let tail = ["-map", "0:v?", "-map", "0:a?", "-f", "null", "-"];
-    ffmpeg(head.into_iter().chain(tail.map(OsStr::new)));
+    let tail = [
+        "-map",
+        "0:v?",
+        "-map",
+        "0:a?",
+        "-vf",
+        COUNTED,
+        "-fps_mode",
+        "passthrough",
+    ];
+    let last = ["-enc_time_base", "-1", "-f", "null", "-"].map(OsStr::new);
+    ffmpeg(head.into_iter().chain(tail.map(OsStr::new)).chain(last));
 }
 
 /// The hash of the first picture at or after `seconds`, found by seeking.
