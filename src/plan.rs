@@ -122,6 +122,11 @@ pub fn plan(
                  picture when seeking within 0.1 s before such a seam",
             ));
         }
+        if matched.kind == StreamKind::Audio && !even_frames(fragments, matched) {
+            let message = "the sound's frames are of mixed lengths: each keeps its own time, and \
+                           the count of samples is not kept across gaps";
+            warnings.push(Warning::new(WarningKind::MixedFrames, message));
+        }
         if track.silence == Silence::Unavailable {
             let message = format!(
                 "there is no silence for {}: holes in the sound are held open by the frame before",
@@ -199,6 +204,10 @@ fn plan_track(
     let mut silence = silence.clone();
     let timeline = match matched.kind {
         StreamKind::Video => video::plan(&placed, matched.timescale)?,
+        // Frames of mixed lengths cannot fill a grid: each keeps its own time, holes stay open.
+        StreamKind::Audio if !even_frames(fragments, matched) => {
+            sparse::plan(&placed, matched.timescale, false)?
+        }
         StreamKind::Audio => {
             if let Some(pcm) = pcm_silence(fragments, matched) {
                 silence = Silence::Frame(pcm);
@@ -238,6 +247,12 @@ fn last_to_the_end(timeline: &mut TrackTimeline, duration: Time) -> Result<(), E
         edit.duration += end - shown;
     }
     Ok(())
+}
+
+fn even_frames(fragments: &[Fragment], matched: &MatchedTrack) -> bool {
+    matched
+        .streams(fragments)
+        .all(|(_, _, stream)| stream.has_even_frames())
 }
 
 /// One PCM sample of silence; `None` where the track is not PCM.

@@ -25,6 +25,8 @@ pub enum WarningKind {
     HiddenPictures,
     /// Streams of two languages are joined.
     LanguageJoined,
+    /// The sound's frames have no common length.
+    MixedFrames,
     /// A hole in the sound could not be filled with silence.
     NoSilence,
     /// A track of the fragments is not in the output.

@@ -1,7 +1,7 @@
 //! ISO base media files (MP4, MOV, M4A, 3GP): boxes ⇄ sample tables. Pure: bytes in, values out.
 //!
 //! [`read::IndexReader`] says which byte ranges of a file it needs and turns them into a [`Movie`];
-//! [`write`] turns planned tracks back into a header. What is not understood is kept byte for byte.
+//! [`mod@write`] turns planned tracks back into a header. What is not understood is kept byte for byte.
 
 use std::sync::Arc;
 

@@ -139,6 +139,19 @@ impl Stream {
         })
     }
 
+    /// Whether its coded frames are equally long, but for one in ten: cut ones, and those before a
+    /// pause. Opus and Vorbis may mix lengths.
+    #[must_use]
+    pub fn has_even_frames(&self) -> bool {
+        let durations = &self.presentation.samples.durations;
+        let usual = usual_duration(durations).unwrap_or(0);
+        let runs = durations.runs().iter();
+        let others = runs.filter(|&&(_, duration)| duration.abs_diff(usual) > 1);
+        let others: u64 = others.map(|&(count, _)| u64::from(count)).sum();
+        // The first and the last frame are often shortened.
+        others.saturating_sub(2) * 10 <= durations.len()
+    }
+
     /// PCM samples per channel in one coded frame, as the sample table has it.
     #[must_use]
     pub fn pcm_samples_per_frame(&self) -> u32 {

@@ -1,7 +1,8 @@
 //! Fragments with sound and without.
 
 use crate::oracle::assert_sound;
-use crate::oracle::packets::assert_timing;
+use crate::oracle::packets::{assert_timing, packets};
+use crate::oracle::pictures::assert_decodes;
 use crate::oracle::tone::{Sound, assert_onsets};
 use crate::support::{Join, assert_near};
 
@@ -75,4 +76,27 @@ fn late_sound_stays_late_at_the_start() {
     assert_sound(&joined);
     let sound = Sound::by_timestamps(&joined.path);
     assert_near(sound.onset(440.0, 0.0, 0.6).unwrap(), 0.25, 0.022, "onset");
+}
+
+/// Vorbis mixes frames of two lengths: each keeps its own time, and the report says so.
+#[test]
+fn frames_of_mixed_lengths_keep_their_own_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let words = "-f lavfi -i aevalsrc='if(lt(mod(t,0.25),0.02),random(0),sin(440*2*PI*t)*0.3)':s=48000:d=2 \
+                 -c:a libvorbis";
+    let source = crate::support::clip(dir.path(), "mixed.mp4", words);
+    let source = source.to_str().unwrap();
+    let joined = Join::of(&[format!("{source}@0"), format!("{source}@3")]).run();
+    assert_decodes(&joined.path);
+    let kinds: Vec<_> = joined
+        .list("warnings")
+        .iter()
+        .map(|w| w["kind"].clone())
+        .collect();
+    assert!(kinds.contains(&"mixed_frames".into()), "{kinds:?}");
+    let found = packets(&joined.path, "a:0");
+    assert!(
+        found.iter().any(|packet| packet.pts == 3 * 48_000),
+        "nothing begins at 3 s"
+    );
 }
