@@ -287,7 +287,7 @@ async fn silence(
         }
         let encoded = tokio::task::spawn_blocking(move || av::silent_frame(&parameters)).await;
         silences[at] = match encoded {
-            Ok(Ok(frame)) => Silence::Frame(frame),
+            Ok(Ok(frame)) => Silence::Frame(frame.bytes),
             _ => Silence::Unavailable,
         };
         learned = true;

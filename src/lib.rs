@@ -38,7 +38,7 @@ pub mod warning;
 #[expect(unsafe_code, reason = "the one FFI boundary")]
 mod av;
 
-pub use av::AvError;
+pub use av::{AvError, NoSilence};
 pub use compat::Mismatch;
 pub use concat::{Concat, Planned, Probed};
 pub use error::{Error, MediaError};

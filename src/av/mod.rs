@@ -1,23 +1,44 @@
-//! The one room in which libav lives: every `unsafe` block and every libav type of the crate.
+//! The FFI boundary: what libav is asked for, with nothing of it in a signature.
 //!
-//! All calls block and are made from blocking threads. FFmpeg behaviour is cited for version 5.1.
+//! Two questions only: what a sample entry means ([`codec_parameters`]) and what silence looks like
+//! to a decoder that is already configured ([`silent_frame`]). Both block for a few milliseconds,
+//! touch no file and no network, and may run on any thread, several at a time: no libav object
+//! outlives a call or is seen by two threads.
 
+mod codec;
+mod codecpar;
 mod error;
-mod parameters;
+mod frame;
+mod io;
+mod names;
 mod silence;
+
 #[cfg(test)]
-mod tests;
+mod fixture;
 
-use std::sync::Once;
+use std::{ffi::c_int, sync::Once};
 
-use ffmpeg_next::log;
+use ffmpeg_next::ffi;
 
-pub use error::AvError;
-pub(crate) use parameters::codec_parameters;
+pub(crate) use codecpar::codec_parameters;
+pub use error::{AvError, NoSilence};
 pub(crate) use silence::silent_frame;
 
-/// Keeps libav from printing: what went wrong is in the errors.
-fn quiet() {
+/// Keeps libav from writing to the standard error of whatever program this library is part of: what
+/// it has to say comes back as return codes.
+fn silence_log() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| log::set_level(log::Level::Quiet));
+    ONCE.call_once(|| {
+        // SAFETY: it stores one integer atomically and takes no pointer.
+        unsafe { ffi::av_log_set_level(ffi::AV_LOG_QUIET) }
+    });
+}
+
+/// A return code of libav: negative is a failure, anything else is the call's value.
+fn check(call: &'static str, code: c_int) -> Result<c_int, AvError> {
+    if code < 0 {
+        Err(AvError::Failed { call, code })
+    } else {
+        Ok(code)
+    }
 }

@@ -1,172 +1,235 @@
-//! Coded silence, to be put between frames of an existing stream.
+//! Coded silence for a stream that already has its decoder configuration.
+
+use std::ffi::CStr;
 
 use bytes::Bytes;
-use ffmpeg_next::{
-    ChannelLayout, Dictionary, Packet,
-    codec::{Context, encoder},
-    format::{Sample, sample::Type},
-    util::frame::Audio,
-};
 
-use super::{AvError, quiet};
+use super::{
+    AvError,
+    codec::{Decoder, Encoder, Setting},
+    error::NoSilence,
+    silence_log,
+};
 use crate::media::{AudioParameters, CodecParameters};
 
-/// Frames that an encoder is given before one is taken: its start-up is over by then.
-const SETTLED: usize = 6;
+/// Packets that an encoder gives before its state has settled on silence.
+const SETTLING: usize = 4;
+/// Frames of silence that an encoder is given at most, several times what any keeps back.
+const MOST_FRAMES: usize = 32;
+/// Copies in a row that must decode to the same length of silence.
+const COPIES: usize = 4;
+/// Copies that are decoded at most: the longest pre-skip in use, 80 ms, in the shortest frames of
+/// Opus, and then some.
+const MOST_COPIES: usize = 48;
+/// What counts as silent, of full scale: -60 dB. Digital silence coded by these encoders comes out
+/// below that by far.
+const SILENT: f64 = 1e-3;
 
-/// One coded frame of silence that a decoder set up for `parameters` takes between its own frames.
-/// It is the encoder's steady state, so it can be repeated.
+/// One coded frame of silence, to be repeated as often as a gap needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SilentFrame {
+    /// The packet's payload.
+    pub(crate) bytes: Bytes,
+    /// Samples per channel that it decodes to, at the stream's effective rate.
+    pub(crate) pcm_samples: u32,
+}
+
+/// How to code silence for a stream.
+struct Recipe {
+    encoder: &'static CStr,
+    /// Samples per channel of each frame given to the encoder; 0 leaves it to the encoder.
+    frame_size: u32,
+    /// Packets that are thrown away first.
+    skip: usize,
+    settings: Vec<Setting>,
+}
+
+impl Recipe {
+    fn new(encoder: &'static CStr, sample_rate: u32, layout: String, bit_rate: u32) -> Self {
+        Self {
+            encoder,
+            frame_size: 0,
+            skip: SETTLING,
+            settings: vec![
+                (c"ar", sample_rate.to_string()),
+                (c"time_base", format!("1/{sample_rate}")),
+                (c"ch_layout", layout),
+                (c"b", bit_rate.to_string()),
+                // No encoder's name in the packets.
+                (c"flags", "+bitexact".to_owned()),
+                (c"threads", "1".to_owned()),
+            ],
+        }
+    }
+
+    fn with(mut self, name: &'static CStr, value: String) -> Self {
+        self.settings.push((name, value));
+        self
+    }
+}
+
+/// A coded frame of silence that fits between the packets of a stream with exactly `parameters`: a
+/// decoder with the stream's own `extradata` reads it as silence, which is tried out before the
+/// frame is returned. It depends on no packet before it, so any number of copies may follow each
+/// other. Blocks.
 ///
 /// # Errors
-/// [`AvError::NoSilence`] where no encoder makes such frames, or the libav call that failed.
-pub(crate) fn silent_frame(parameters: &CodecParameters) -> Result<Bytes, AvError> {
-    quiet();
-    let refuse = |reason| AvError::NoSilence {
+/// [`AvError::NoSilence`] where the codec or this form of it is not supported, PCM among them;
+/// [`AvError::Missing`] where libav was built without the encoder.
+pub(crate) fn silent_frame(parameters: &CodecParameters) -> Result<SilentFrame, AvError> {
+    silence_log();
+    let refused = |reason| AvError::NoSilence {
         codec: parameters.codec.clone(),
         reason,
     };
-    let audio = parameters
-        .audio
-        .as_ref()
-        .ok_or_else(|| refuse("it is no audio codec"))?;
-    let (name, options) = match parameters.codec.as_str() {
-        "aac" => ("aac", vec![]),
-        "alac" => ("alac", vec![]),
-        "ac3" => ("ac3", vec![]),
-        "eac3" => ("eac3", vec![]),
-        "flac" => ("flac", vec![]),
-        "mp2" => ("mp2", vec![]),
-        // Frames that borrow bits from their predecessors cannot be moved.
-        "mp3" => ("libmp3lame", vec![("reservoir", "0")]),
-        "opus" => ("libopus", vec![]),
-        _ => return Err(refuse("no encoder is known")),
-    };
-    let found = encoder::find_by_name(name).ok_or_else(|| refuse("this libav has no encoder"))?;
-    let (rate, layout, frame) =
-        core(parameters, audio).ok_or_else(|| refuse("its frames have an unusual length"))?;
-    let capabilities = found
-        .audio()
-        .map_err(AvError::call("avcodec_find_encoder_by_name"))?;
-    let format = capabilities
-        .formats()
-        .into_iter()
-        .flatten()
-        .find(|format| wanted(*format, parameters, audio))
-        .or_else(|| capabilities.formats()?.next())
-        .ok_or_else(|| refuse("the encoder takes no sample format"))?;
-    let mut context = Context::new_with_codec(found)
-        .encoder()
-        .audio()
-        .map_err(AvError::call("avcodec_alloc_context3"))?;
-    context.set_rate(i32::try_from(rate).unwrap_or(0));
-    context.set_channel_layout(layout);
-    context.set_channels(layout.channels());
-    context.set_format(format);
-    context.set_time_base((1, i32::try_from(rate).unwrap_or(1)));
-    let mut settings = Dictionary::new();
-    for (key, value) in options {
-        settings.set(key, value);
-    }
-    if name == "libopus" {
-        let tenths = u64::from(frame) * 10_000 / u64::from(rate.max(1));
-        settings.set(
-            "frame_duration",
-            &format!("{}.{}", tenths / 10, tenths % 10),
-        );
-    }
-    if name == "flac" || name == "alac" {
-        settings.set("frame_size", &frame.to_string());
-    }
-    let mut encoder = context
-        .open_with(settings)
-        .map_err(AvError::call("avcodec_open2"))?;
-    let encoded = encoder.frame_size();
-    if encoded != 0 && encoded != frame {
-        return Err(refuse("the encoder makes frames of another length"));
-    }
-    let mut silent = Audio::new(format, frame as usize, layout);
-    silent.set_rate(rate);
-    for plane in 0..silent.planes() {
-        let value = if format == Sample::U8(Type::Packed) || format == Sample::U8(Type::Planar) {
-            0x80
-        } else {
-            0
-        };
-        silent.data_mut(plane).fill(value);
-    }
-    let mut packets = 0;
-    let mut packet = Packet::empty();
-    for index in 0..SETTLED * 4 {
-        silent.set_pts(
-            i64::try_from(index)
-                .ok()
-                .map(|index| index * i64::from(frame)),
-        );
-        encoder
-            .send_frame(&silent)
-            .map_err(AvError::call("avcodec_send_frame"))?;
-        while encoder.receive_packet(&mut packet).is_ok() {
-            packets += 1;
-            if packets > SETTLED {
-                let data = packet
-                    .data()
-                    .ok_or_else(|| refuse("the encoder made an empty frame"))?;
-                return Ok(Bytes::copy_from_slice(data));
+    let audio = parameters.audio.as_ref().ok_or(refused(NoSilence::Codec))?;
+    let recipe = recipe(parameters, audio).map_err(refused)?;
+    let bytes = encode(&recipe, audio)?.ok_or(refused(NoSilence::Encoder))?;
+    let pcm_samples = try_out(parameters, audio, &bytes)?.ok_or(refused(NoSilence::Decoder))?;
+    Ok(SilentFrame { bytes, pcm_samples })
+}
+
+fn recipe(parameters: &CodecParameters, audio: &AudioParameters) -> Result<Recipe, NoSilence> {
+    let channels = u32::from(audio.channels);
+    let plain =
+        |encoder, bit_rate| Recipe::new(encoder, audio.sample_rate, layout(audio), bit_rate);
+    Ok(match parameters.codec.as_str() {
+        "aac" => return aac(audio, &parameters.extradata),
+        // The usual rates of each, so that silence is no larger than the sound around it.
+        "ac3" => plain(c"ac3", if channels > 2 { 448_000 } else { 192_000 }),
+        "eac3" => plain(c"eac3", if channels > 2 { 384_000 } else { 128_000 }),
+        "mp2" => plain(c"mp2", if channels > 1 { 128_000 } else { 64_000 }),
+        // A frame that borrows bits from the frames before it could not be repeated.
+        "mp3" => plain(c"libmp3lame", 64_000).with(c"reservoir", "0".to_owned()),
+        "opus" => {
+            let recipe = plain(c"libopus", channels.saturating_mul(48_000));
+            match audio.frame_size {
+                0 => recipe,
+                // 48 samples are a millisecond; the shortest frame is 2.5 of them.
+                samples => {
+                    let tenths = samples.saturating_mul(10) / 48;
+                    let duration = format!("{}.{}", tenths / 10, tenths % 10);
+                    recipe.with(c"frame_duration", duration)
+                }
             }
         }
-    }
-    Err(refuse("the encoder made no frame"))
-}
-
-/// Rate, layout and frame length to encode with: those of the stream, or of the core that spectral
-/// band replication doubles and parametric stereo spreads.
-fn core(
-    parameters: &CodecParameters,
-    audio: &AudioParameters,
-) -> Option<(u32, ChannelLayout, u32)> {
-    let layout = layout(audio.channels)?;
-    let replicated = parameters.codec == "aac"
-        && parameters
-            .profile
-            .as_deref()
-            .is_some_and(|profile| profile.starts_with("HE-AAC"));
-    let frame = match (parameters.codec.as_str(), audio.frame_size) {
-        ("opus", 0) => 960,
-        ("flac" | "alac", 0) => 4096,
-        (_, frame) => frame,
-    };
-    if !replicated {
-        let odd = parameters.codec == "aac" && frame != 1024;
-        return (frame > 0 && !odd).then_some((audio.sample_rate, layout, frame));
-    }
-    let parametric = parameters.profile.as_deref() == Some("HE-AACv2");
-    let layout = if parametric {
-        ChannelLayout::MONO
-    } else {
-        layout
-    };
-    Some((audio.sample_rate / 2, layout, 1024))
-}
-
-/// The usual layout of so many channels, as AAC's channel configurations have them.
-fn layout(channels: u16) -> Option<ChannelLayout> {
-    Some(match channels {
-        1 => ChannelLayout::MONO,
-        2 => ChannelLayout::STEREO,
-        3 => ChannelLayout::SURROUND,
-        4 => ChannelLayout::_4POINT0,
-        5 => ChannelLayout::_5POINT0_BACK,
-        6 => ChannelLayout::_5POINT1_BACK,
-        8 => ChannelLayout::_7POINT1,
-        _ => return None,
+        // Every frame of these two stands alone.
+        "alac" => Recipe {
+            frame_size: audio.frame_size,
+            skip: 0,
+            ..plain(c"alac", 0)
+        },
+        "flac" => Recipe {
+            skip: 0,
+            ..plain(c"flac", 0).with(c"frame_size", audio.frame_size.to_string())
+        },
+        _ => return Err(NoSilence::Codec),
     })
 }
 
-/// Whether an encoder's input format keeps a lossless stream's depth.
-fn wanted(format: Sample, parameters: &CodecParameters, audio: &AudioParameters) -> bool {
-    match (parameters.codec.as_str(), audio.bits_per_sample) {
-        ("flac" | "alac", 17..) => matches!(format, Sample::I32(_)),
-        ("flac" | "alac", _) => matches!(format, Sample::I16(_)),
-        _ => matches!(format, Sample::F32(_) | Sample::I16(_) | Sample::I32(_)),
+/// With spectral band replication a frame has 2048 samples at twice the rate of its core, which is
+/// all that silence needs. Two channels can then have a mono core: with parametric stereo, and even
+/// without, as FFmpeg 5.1 assumes it wherever the configuration does not deny it.
+fn aac(audio: &AudioParameters, config: &[u8]) -> Result<Recipe, NoSilence> {
+    let (sample_rate, layout) = match audio.frame_size {
+        0 | 1024 => (audio.sample_rate, layout(audio)),
+        2048 if audio.channels == 2 && channel_configuration(config) == Some(1) => {
+            (audio.sample_rate / 2, "mono".to_owned())
+        }
+        2048 => (audio.sample_rate / 2, layout(audio)),
+        _ => return Err(NoSilence::Parameters),
+    };
+    let bit_rate = u32::from(audio.channels).saturating_mul(16_000);
+    Ok(Recipe::new(c"aac", sample_rate, layout, bit_rate))
+}
+
+/// `channelConfiguration` of an `AudioSpecificConfig`, ISO/IEC 14496-3 § 1.6.2.1: 1 is mono. The
+/// decoder cannot be asked, since libav's makes the best of a pair of channels in a mono stream.
+fn channel_configuration(config: &[u8]) -> Option<u32> {
+    let bits = |from: usize, count: usize| {
+        (from..from + count).try_fold(0, |value, at| {
+            let byte = config.get(at / 8)?;
+            Some(value << 1 | u32::from(byte >> (7 - at % 8) & 1))
+        })
+    };
+    // An object type of 31 is followed by 6 bits more, a frequency index of 15 by the frequency.
+    let frequency = if bits(0, 5)? == 31 { 11 } else { 5 };
+    let explicit = if bits(frequency, 4)? == 15 { 24 } else { 0 };
+    bits(frequency + 4 + explicit, 4)
+}
+
+/// The stream's channel layout as libav parses it. Where the file names no positions, the usual
+/// ones for the number of channels.
+fn layout(audio: &AudioParameters) -> String {
+    if audio.channel_layout.is_empty() || audio.channel_layout.ends_with(" channels") {
+        format!("{}c", audio.channels)
+    } else {
+        audio.channel_layout.clone()
     }
 }
+
+/// The first packet after the settling ones; `None` if the encoder never gives that many.
+fn encode(recipe: &Recipe, audio: &AudioParameters) -> Result<Option<Bytes>, AvError> {
+    let mut encoder = Encoder::open(recipe.encoder, audio.bits_per_sample, &recipe.settings)?;
+    let frame_size = match recipe.frame_size {
+        0 => encoder.frame_size(),
+        wanted => wanted,
+    };
+    let mut seen = 0;
+    for _ in 0..MOST_FRAMES {
+        for packet in encoder.encode(frame_size)? {
+            if seen == recipe.skip {
+                return Ok(Some(packet));
+            }
+            seen += 1;
+        }
+    }
+    Ok(None)
+}
+
+/// Decodes copies of `packet` with the stream's own configuration: the samples in each, or `None` if
+/// it is not silence or not of the stream's frame size.
+fn try_out(
+    parameters: &CodecParameters,
+    audio: &AudioParameters,
+    packet: &[u8],
+) -> Result<Option<u32>, AvError> {
+    let settings = [
+        (c"ar", audio.sample_rate.to_string()),
+        (c"ch_layout", layout(audio)),
+        (c"threads", "1".to_owned()),
+    ];
+    let mut decoder = Decoder::open(&parameters.codec, &settings, &parameters.extradata)?;
+    let expected = audio.frame_size;
+    // A decoder that is not told of spectral band replication learns of it from the first frame that
+    // has some. A silent frame has none, and is doubled along with the sound around it.
+    let core = (parameters.codec == "aac" && expected == 2048).then_some(1024);
+    // How many copies in a row came out alike, and how long the last was. The first may come out
+    // short or not at all: libav drops what Opus calls pre-skip.
+    let (mut alike, mut last) = (0, 0);
+    for _ in 0..MOST_COPIES {
+        let sounds = match decoder.decode(packet) {
+            Ok(sounds) => sounds,
+            Err(AvError::Failed { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if sounds.iter().any(|sound| sound.peak >= SILENT) {
+            return Ok(None);
+        }
+        let found = sounds.iter().map(|sound| sound.pcm_samples).sum();
+        let fits = found > 0 && (expected == 0 || found == expected || Some(found) == core);
+        alike = match (fits, found == last) {
+            (true, true) => alike + 1,
+            (true, false) => 1,
+            (false, _) => 0,
+        };
+        last = found;
+        if alike == COPIES {
+            return Ok(Some(if expected == 0 { found } else { expected }));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ pub use fragment::{CodedFrame, Fragment, Head, Stream};
 pub use rate::FrameRate;
 
 use crate::{
-    av,
+    av::{self, AvError},
     error::{Error, MediaError},
     isobmff::{
         FourCc, Movie, SampleSizes, Track, TrackDescription, entry,
@@ -293,8 +293,17 @@ async fn look(
     let described = track.description.entries.first().map(|one| one.format);
     let file = one_sample_file(track, &sample, count)?;
     let found = tokio::task::spawn_blocking(move || av::codec_parameters(file)).await;
+    let found = found.map(|found| {
+        // A damaged entry can leave libav without any stream, which it does not call a failure.
+        found.and_then(|mut all| {
+            all.pop().ok_or_else(|| AvError::Missing {
+                what: "description",
+                codec: described.map_or_else(String::new, |format| format.to_string()),
+            })
+        })
+    });
     let parameters = match found {
-        Ok(Ok(mut all)) if !all.is_empty() => all.swap_remove(0),
+        Ok(Ok(parameters)) => parameters,
         Ok(Err(source))
             if matches!(
                 kind_of(&track.description),
