@@ -1,14 +1,16 @@
 //! From a plan to the output's header and [`Layout`]. Pure.
 
 mod chapters;
+mod emission;
 mod tables;
 
 use bytes::Bytes;
+use emission::{Emission, Origin, contiguous, made_emissions, merge, source_emissions};
 
 use crate::{
     error::Error,
     isobmff::{
-        FourCc, SampleTable,
+        FourCc,
         write::{OutputChunk, OutputMovie, OutputTrack, Tables, TooLarge, header},
     },
     layout::{Layout, Piece},
@@ -68,17 +70,6 @@ struct Builder<'a> {
     media: Layout,
     /// Per track, the run to be emitted next.
     next_run: Vec<usize>,
-}
-
-/// Consecutive samples of one track that lie together.
-struct Emission {
-    track: usize,
-    first: u32,
-    count: u32,
-    entry: u16,
-    /// Where they lie in the source; `None`: they are made.
-    at: Option<(u64, u64)>,
-    payload: Payload,
 }
 
 impl<'a> Builder<'a> {
@@ -151,7 +142,7 @@ impl<'a> Builder<'a> {
             let mut index = 0;
             while index < emissions.len() {
                 let group = contiguous(&emissions[index..]);
-                let from = emissions[index].at;
+                let from = emissions[index].source();
                 if let (Some((block, header)), Some((offset, _))) = (align, from)
                     && group.1 >= WORTH_SHARING
                 {
@@ -176,32 +167,27 @@ impl<'a> Builder<'a> {
     /// Per track, what belongs to a fragment: its own runs, and what is made before the next one.
     fn emissions(&mut self, placed: usize) -> Vec<Vec<Emission>> {
         let plan = self.plan;
+        let fragments = self.fragments;
         let mut all = Vec::with_capacity(plan.tracks.len());
-        for (track, planned) in plan.tracks.iter().enumerate() {
+        for ((track, next), planned) in (0_u32..).zip(&mut self.next_run).zip(&plan.tracks) {
             let mut of_track = Vec::new();
-            while let Some(run) = planned.timeline.runs.get(self.next_run[track]) {
+            while let Some(run) = planned.timeline.runs.get(*next) {
                 match run.payload {
                     Payload::Samples { placed: of, .. } if of != placed => break,
                     Payload::Samples { first, end, .. } => {
                         let fragment = plan.placement.places[placed].fragment;
                         let stream = planned.matched.members[fragment];
                         if let Some(stream) = stream {
-                            let stream = &self.fragments[fragment].streams[stream];
+                            let stream = &fragments[fragment].streams[stream];
                             let samples = &stream.presentation.samples;
-                            source_emissions(
-                                track,
-                                samples,
-                                first..end,
-                                run.payload,
-                                &mut of_track,
-                            );
+                            source_emissions(track, samples, first..end, &mut of_track);
                         }
                     }
                     Payload::Silence(_) | Payload::Blank => {
                         made_emissions(track, planned, run.payload, &mut of_track);
                     }
                 }
-                self.next_run[track] += 1;
+                *next += 1;
             }
             all.push(of_track);
         }
@@ -209,12 +195,13 @@ impl<'a> Builder<'a> {
     }
 
     fn emit(&mut self, placed: usize, emission: &Emission) {
-        let planned = &self.plan.tracks[emission.track];
-        let tables = &mut self.movie.tracks[emission.track].tables;
-        let Some((offset, len)) = emission.at else {
-            let frame = match (&emission.payload, &planned.silence, &planned.blank) {
-                (Payload::Silence(_), Silence::Frame(frame), _) => frame.clone(),
-                (Payload::Blank, _, Some(blank)) => blank.clone(),
+        let track = emission.track as usize;
+        let planned = &self.plan.tracks[track];
+        let tables = &mut self.movie.tracks[track].tables;
+        let Some((offset, len)) = emission.source() else {
+            let frame = match (emission.origin, &planned.silence, &planned.blank) {
+                (Origin::Silence, Silence::Frame(frame), _) => frame.clone(),
+                (Origin::Blank, _, Some(blank)) => blank.clone(),
                 _ => Bytes::new(),
             };
             tables.push_sizes(frame.len() as u32, emission.count);
@@ -288,113 +275,11 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// All tracks' emissions in the order of their source offsets, each track's in its own order.
-fn merge(all: Vec<Vec<Emission>>) -> Vec<Emission> {
-    let total = all.iter().map(Vec::len).sum();
-    let mut heads: Vec<_> = all
-        .into_iter()
-        .map(|of| of.into_iter().peekable())
-        .collect();
-    let mut merged = Vec::with_capacity(total);
-    loop {
-        let next = heads
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(index, head)| {
-                let at = head.peek()?.at.map_or(0, |(offset, _)| offset);
-                Some((at, index))
-            })
-            .min();
-        let Some((_, index)) = next else {
-            return merged;
-        };
-        merged.extend(heads[index].next());
-    }
-}
-
-/// How many emissions from the first on lie together in the source, and their bytes.
-fn contiguous(emissions: &[Emission]) -> (usize, u64) {
-    let (mut count, mut bytes, mut end) = (0, 0, None);
-    for emission in emissions {
-        let Some((offset, len)) = emission.at else {
-            break;
-        };
-        if end.is_some_and(|end| end != offset) {
-            break;
-        }
-        end = Some(offset + len);
-        count += 1;
-        bytes += len;
-    }
-    (count.max(1), bytes)
-}
-
 fn chunk(media: &Layout, samples: u32, entry: u16) -> OutputChunk {
     OutputChunk {
         offset: media.size(),
         samples,
         entry,
-    }
-}
-
-/// The chunks of a fragment that hold the samples of a run.
-fn source_emissions(
-    track: usize,
-    samples: &SampleTable,
-    range: std::ops::Range<u32>,
-    payload: Payload,
-    all: &mut Vec<Emission>,
-) {
-    let mut at = samples
-        .chunks
-        .partition_point(|chunk| chunk.first <= range.start)
-        .saturating_sub(1);
-    let mut first = range.start;
-    while first < range.end {
-        let Some(chunk) = samples.chunks.get(at) else {
-            return;
-        };
-        let next = samples
-            .chunks
-            .get(at + 1)
-            .map_or(samples.len(), |next| next.first);
-        let end = range.end.min(next);
-        if end > first {
-            let offset = chunk.offset + samples.bytes_of(chunk.first, first);
-            all.push(Emission {
-                track,
-                first,
-                count: end - first,
-                entry: chunk.entry,
-                at: Some((offset, samples.bytes_of(first, end))),
-                payload,
-            });
-        }
-        first = end.max(first);
-        at += 1;
-    }
-}
-
-/// Silence in chunks of about a second, so that sound stays near its pictures.
-fn made_emissions(track: usize, planned: &PlannedTrack, payload: Payload, all: &mut Vec<Emission>) {
-    let second = planned.timeline.timescale.get();
-    let frame = planned.timeline.runs.iter().find_map(|run| match run.pace {
-        crate::timeline::Pace::Even(frame) => Some(frame),
-        crate::timeline::Pace::Source { .. } => None,
-    });
-    let per_chunk = u64::from(second / frame.unwrap_or(second).max(1)).max(1);
-    let mut left = payload.len();
-    while left > 0 {
-        let count = left.min(per_chunk);
-        all.push(Emission {
-            track,
-            first: 0,
-            count: count as u32,
-            entry: 0,
-            at: None,
-            payload,
-        });
-        left -= count;
     }
 }
 
