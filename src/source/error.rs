@@ -29,7 +29,8 @@ pub enum SourceError {
     /// It changed between being probed and being copied.
     #[error("it changed while it was being joined: {what} was {expected}, now {found}")]
     Changed {
-        /// What gave it away: `length` or `validator`.
+        /// What gave it away: `length`, `file` (another one has its name), or `modification time` (in
+        /// nanoseconds since the epoch).
         what: &'static str,
         /// As probed.
         expected: String,

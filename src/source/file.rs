@@ -12,10 +12,7 @@ use std::{
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture, stream, stream::BoxStream};
 
-use super::{Source, SourceError, SourceState, Validator};
-
-/// The largest piece of a read.
-const PIECE: u64 = 1 << 20;
+use super::{PIECE, Source, SourceError, SourceState, Validator};
 
 /// A regular file. Nothing is opened before it is needed, and no descriptor is kept between calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +89,7 @@ fn read_piece(
     };
     let count = (range.end - range.start).min(PIECE);
     let mut piece = vec![0; usize::try_from(count).unwrap_or(0)];
-    read_fully(&file, &mut piece, range.start)?;
+    read_fully(&file, &mut piece, range)?;
     let rest = range.start + count..range.end;
     if rest.is_empty() {
         unchanged(&file, state)?;
@@ -100,13 +97,19 @@ fn read_piece(
     Ok(((Bytes::from(piece), rest), file))
 }
 
-fn read_fully(file: &File, mut piece: &mut [u8], mut offset: u64) -> Result<(), SourceError> {
+/// Fills `piece` with the first bytes of `range`.
+fn read_fully(
+    file: &File,
+    mut piece: &mut [u8],
+    range: &Range<u64>,
+) -> Result<(), SourceError> {
+    let mut offset = range.start;
     while !piece.is_empty() {
         match file.read_at(piece, offset) {
             Ok(0) => {
                 return Err(SourceError::Truncated {
                     end: offset,
-                    missing: piece.len() as u64,
+                    missing: range.end - offset,
                 });
             }
             Ok(count) => {
@@ -125,25 +128,12 @@ fn read_fully(file: &File, mut piece: &mut [u8], mut offset: u64) -> Result<(), 
     Ok(())
 }
 
-/// Opens a regular file; a pipe is not waited for.
+/// Opens a regular file; a pipe is not waited for, and a device is not touched.
 fn open(path: &Path) -> Result<(File, Metadata), SourceError> {
     let failed = |error| SourceError::Open {
         source: Arc::new(error),
     };
-    let found = std::fs::metadata(path).map_err(failed)?;
-    let kind = found.file_type();
-    if !kind.is_file() {
-        let what = if kind.is_dir() {
-            "a directory"
-        } else if kind.is_fifo() {
-            "a pipe"
-        } else if kind.is_socket() {
-            "a socket"
-        } else {
-            "a device"
-        };
-        return Err(SourceError::NotAFile { what });
-    }
+    regular(&std::fs::metadata(path).map_err(failed)?)?;
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = File::options()
         .read(true)
@@ -151,7 +141,25 @@ fn open(path: &Path) -> Result<(File, Metadata), SourceError> {
         .open(path)
         .map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
+    // What was opened need not be what was looked at.
+    regular(&metadata)?;
     Ok((file, metadata))
+}
+
+fn regular(metadata: &Metadata) -> Result<(), SourceError> {
+    let kind = metadata.file_type();
+    let what = if kind.is_file() {
+        return Ok(());
+    } else if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    };
+    Err(SourceError::NotAFile { what })
 }
 
 fn state_of(metadata: &Metadata) -> SourceState {
@@ -185,20 +193,41 @@ fn same(metadata: &Metadata, state: &SourceState) -> Result<(), SourceError> {
     let found = state_of(metadata);
     let (what, expected, found) = if found.len != state.len {
         ("length", state.len.to_string(), found.len.to_string())
-    } else if found.validator != state.validator {
-        (
-            "identity",
-            format!("{:?}", state.validator),
-            format!("{:?}", found.validator),
-        )
     } else {
-        return Ok(());
+        match (&state.validator, &found.validator) {
+            (expected, found) if expected == found => return Ok(()),
+            (
+                Validator::File {
+                    device,
+                    inode,
+                    modified,
+                },
+                Validator::File {
+                    device: found_device,
+                    inode: found_inode,
+                    modified: found_modified,
+                },
+            ) if (device, inode) == (found_device, found_inode) => (
+                "modification time",
+                modified.to_string(),
+                found_modified.to_string(),
+            ),
+            (expected, found) => ("file", identity(expected), identity(found)),
+        }
     };
     Err(SourceError::Changed {
         what,
         expected,
         found,
     })
+}
+
+fn identity(validator: &Validator) -> String {
+    match validator {
+        Validator::File { device, inode, .. } => format!("inode {inode} of device {device}"),
+        Validator::Tag(tag) => tag.clone(),
+        Validator::Immutable => "immutable".to_owned(),
+    }
 }
 
 /// Runs file work where it may block.
@@ -254,14 +283,12 @@ mod tests {
             error.to_string(),
             "it changed while it was being joined: length was 100, now 90"
         );
-        std::fs::remove_file(&path).expect("removed");
-        std::fs::write(&path, [2; 100]).expect("written");
+        let other = folder.path().join("b");
+        std::fs::write(&other, [2; 100]).expect("written");
+        std::fs::rename(&other, &path).expect("replaced");
         assert!(matches!(
             read_exact(&source, 0..50, &state).await,
-            Err(SourceError::Changed {
-                what: "identity",
-                ..
-            })
+            Err(SourceError::Changed { what: "file", .. })
         ));
     }
 

@@ -1,11 +1,11 @@
 //! Fragments in memory.
 
-use std::ops::Range;
+use std::{iter, ops::Range};
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future, future::BoxFuture, stream, stream::BoxStream};
 
-use super::{Source, SourceError, SourceState, Validator};
+use super::{PIECE, Source, SourceError, SourceState, Validator};
 
 /// Bytes that are there already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +44,44 @@ impl Source for MemorySource {
         _: &SourceState,
     ) -> BoxStream<'_, Result<Bytes, SourceError>> {
         let len = self.bytes.len() as u64;
-        let read = if range.end > len {
-            Err(SourceError::Truncated {
-                end: len,
-                missing: range.end - len,
-            })
-        } else {
-            Ok(self.bytes.slice(range.start as usize..range.end as usize))
-        };
-        stream::iter([read]).boxed()
+        if range.end > len {
+            let missing = range.end - len;
+            return stream::iter([Err(SourceError::Truncated { end: len, missing })]).boxed();
+        }
+        let wanted = range.start.min(range.end) as usize..range.end as usize;
+        let mut rest = self.bytes.slice(wanted);
+        stream::iter(iter::from_fn(move || {
+            let piece = rest.split_to(rest.len().min(PIECE as usize));
+            (!piece.is_empty()).then_some(Ok(piece))
+        }))
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::TryStreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_range_comes_whole_in_bounded_pieces_or_is_an_error() {
+        let content: Vec<u8> = (0..3_000_000_u32).map(|i| (i % 251) as u8).collect();
+        let source = MemorySource::new("m", content.clone());
+        let state = source.state().await.expect("a state");
+        let pieces: Vec<Bytes> = source
+            .read(7..2_900_000, &state)
+            .try_collect()
+            .await
+            .expect("read");
+        assert!(pieces.iter().all(|piece| piece.len() as u64 <= PIECE));
+        assert_eq!(pieces.concat(), content[7..2_900_000]);
+        let none: Vec<Bytes> = source.read(5..5, &state).try_collect().await.expect("read");
+        assert!(none.is_empty());
+        let past: Result<Vec<Bytes>, _> = source.read(0..3_000_001, &state).try_collect().await;
+        assert!(matches!(
+            past,
+            Err(SourceError::Truncated { missing: 1, .. })
+        ));
     }
 }

@@ -17,6 +17,9 @@ pub use file::FileSource;
 pub(crate) use file::{open_unchanged, unchanged};
 pub use memory::MemorySource;
 
+/// The largest piece of a read.
+const PIECE: u64 = 1 << 20;
+
 /// Tells one state of a source's bytes from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Validator {
