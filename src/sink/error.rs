@@ -45,9 +45,9 @@ pub enum SinkError {
     NoSpace {
         /// The target.
         path: String,
-        /// Bytes of the output.
+        /// Bytes of the output that take up room: all that are not shared with fragments.
         needed: u64,
-        /// Bytes that are free.
+        /// Bytes that are free; where it ran full meanwhile, those left then.
         available: u64,
     },
     /// The operating system refused.

@@ -1,22 +1,38 @@
 //! The output as a file.
 
 use std::{
-    fs::{File, Metadata},
+    fs::{File, FileType, Metadata},
     io,
     os::unix::fs::{FileTypeExt, MetadataExt},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::{SinkError, mover::Mover, sharing_block_size, staged::Staged};
+use super::{
+    SinkError,
+    fate::{Fate, StopOnDrop},
+    mover::Mover,
+    output::Output,
+    sharing::{Sharing, devices, unshared},
+    staged::{Staged, folder, resolve},
+};
 use crate::{
     layout::Layout,
     progress::{Progress, ProgressSink, Stage},
-    source::{OpenSource, Validator},
+    source::{OpenSource, SourceError, Validator},
 };
+
+/// As long as nobody has opened a pipe for reading, it is tried again after this.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// What to do with an existing target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,10 +81,10 @@ pub async fn write_file(
     cancel: CancellationToken,
 ) -> Result<Written, SinkError> {
     let (overwrite, durability) = publication;
-    let block = sharing_block_size(path, &sources).await;
-    // Dropping this future cancels the work it leaves on the blocking thread.
-    let stop = cancel.child_token();
-    let guard = stop.clone().drop_guard();
+    let waiting = StopOnDrop {
+        stop: cancel.child_token(),
+        fate: Arc::default(),
+    };
     let job = Job {
         layout,
         sources,
@@ -76,13 +92,18 @@ pub async fn write_file(
         overwrite,
         durability,
         progress,
-        cancel: stop,
+        stop: waiting.stop.clone(),
+        fate: Arc::clone(&waiting.fate),
         runtime: Handle::current(),
-        block,
     };
-    let name = job.path.display().to_string();
-    let done = tokio::task::spawn_blocking(move || job.run()).await;
-    drop(guard.disarm());
+    let name = job.name();
+    let mut work = tokio::task::spawn_blocking(move || job.run());
+    let done = match waiting.stop.run_until_cancelled(&mut work).await {
+        Some(done) => done,
+        // Only the disk is waited for, and nothing will come of it: that can go on alone.
+        None if waiting.fate.abandon() => return Err(SinkError::Cancelled),
+        None => work.await,
+    };
     done.unwrap_or_else(|error| {
         Err(SinkError::Io {
             call: "writing",
@@ -92,41 +113,53 @@ pub async fn write_file(
     })
 }
 
-struct Job {
-    layout: Arc<Layout>,
-    sources: Arc<[OpenSource]>,
+/// What the blocking thread does.
+pub(super) struct Job {
+    pub(super) layout: Arc<Layout>,
+    pub(super) sources: Arc<[OpenSource]>,
     path: PathBuf,
     overwrite: Overwrite,
     durability: Durability,
-    progress: ProgressSink,
-    cancel: CancellationToken,
-    runtime: Handle,
-    block: Option<u32>,
+    pub(super) progress: ProgressSink,
+    pub(super) stop: CancellationToken,
+    fate: Arc<Fate>,
+    pub(super) runtime: Handle,
 }
 
 impl Job {
     fn run(self) -> Result<Written, SinkError> {
+        self.go_on()?;
         // A link is followed: what it points to is replaced, and the link stays.
-        let target = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let target = resolve(&self.path);
         let existing = std::fs::metadata(&target).ok();
         if let Some(found) = &existing {
             self.refuse_input(found)?;
             let kind = found.file_type();
-            if kind.is_fifo() || kind.is_char_device() || kind.is_block_device() {
-                return self.straight(&target);
+            if self.is_straight(kind) {
+                return self.straight(&target, kind);
             }
-            if self.overwrite == Overwrite::Never || !kind.is_file() {
+            if self.overwrite == Overwrite::Never {
                 return Err(self.exists());
             }
+            if !kind.is_file() {
+                let what = io::Error::other("it is not a regular file");
+                return Err(self.failed("replacing", what));
+            }
         }
-        self.room(&target)?;
+        let sharing = Sharing::at(&target, &devices(&self.sources));
+        self.room(&target, sharing)?;
         let staged = Staged::beside(&target).map_err(|error| self.failed("creating", error))?;
-        let written = self.mover(&staged.file, true).run(&self.layout)?;
-        if self.cancel.is_cancelled() {
+        let written = Mover::new(&self, Output::staged(&self, &staged.file), sharing).run()?;
+        self.fate.finishing();
+        self.go_on()?;
+        staged
+            .finish(existing.as_ref(), self.durability)
+            .map_err(|error| self.failed("syncing", error))?;
+        if !self.fate.publish() {
             return Err(SinkError::Cancelled);
         }
         staged
-            .publish(existing.as_ref(), self.durability)
+            .publish(self.overwrite, self.durability)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => self.exists(),
                 _ => self.failed("publishing", error),
@@ -135,34 +168,41 @@ impl Job {
         Ok(written)
     }
 
-    /// Writes in order to what cannot be staged.
-    fn straight(&self, target: &Path) -> Result<Written, SinkError> {
-        let out = File::options()
-            .write(true)
-            .open(target)
-            .map_err(|error| self.failed("opening", error))?;
-        let written = self.mover(&out, false).run(&self.layout)?;
-        self.done();
-        Ok(written)
+    /// Whether a target is a place to write to rather than a thing to replace. A disk is both: it
+    /// takes the permission to replace.
+    fn is_straight(&self, kind: FileType) -> bool {
+        let disk = kind.is_block_device() && self.overwrite == Overwrite::Replace;
+        kind.is_fifo() || kind.is_char_device() || disk
     }
 
-    fn mover<'a>(&'a self, out: &'a File, seekable: bool) -> Mover<'a> {
-        Mover::new(
-            out,
-            seekable,
-            self.path.to_str().unwrap_or("the output"),
-            &self.sources,
-            &self.progress,
-            &self.cancel,
-            self.runtime.clone(),
-            self.layout.size(),
-            self.block.filter(|_| seekable),
-        )
+    /// Writes in order to what cannot be staged.
+    fn straight(&self, target: &Path, kind: FileType) -> Result<Written, SinkError> {
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let out = loop {
+            self.go_on()?;
+            match rustix::fs::open(target, flags, Mode::empty()) {
+                Ok(out) => break File::from(out),
+                // Nobody reads yet: opening would wait for that, and could not be cancelled.
+                Err(Errno::NXIO) if kind.is_fifo() => thread::sleep(PATIENCE),
+                Err(error) => return Err(self.failed("opening", error.into())),
+            }
+        };
+        let written = Mover::new(self, Output::straight(self, &out), None).run()?;
+        self.done();
+        Ok(written)
     }
 
     fn done(&self) {
         let size = self.layout.size();
         self.progress.report(Progress::new(Stage::Done, size, size));
+    }
+
+    /// An error if the caller no longer wants the output.
+    pub(super) fn go_on(&self) -> Result<(), SinkError> {
+        if self.stop.is_cancelled() {
+            return Err(SinkError::Cancelled);
+        }
+        Ok(())
     }
 
     /// Refuses to write over a fragment, under whatever name.
@@ -179,26 +219,23 @@ impl Job {
         match itself {
             None => Ok(()),
             Some(fragment) => Err(SinkError::OutputIsInput {
-                path: self.path.display().to_string(),
+                path: self.name(),
                 fragment,
                 name: self.sources[fragment].source.name(),
             }),
         }
     }
 
-    /// Refuses early what cannot fit; where bytes can be shared, nobody knows before.
-    fn room(&self, target: &Path) -> Result<(), SinkError> {
-        let folder = target
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let Ok(filesystem) = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))) else {
+    /// Refuses early what cannot fit.
+    fn room(&self, target: &Path, sharing: Option<Sharing>) -> Result<(), SinkError> {
+        // A folder that cannot be asked is an error when the file is created.
+        let Some(available) = available(target) else {
             return Ok(());
         };
-        let available = filesystem.f_bavail.saturating_mul(filesystem.f_frsize);
-        let needed = self.layout.size();
-        if self.block.is_none() && needed > available {
+        let needed = unshared(&self.layout, &self.sources, sharing);
+        if needed > available {
             return Err(SinkError::NoSpace {
-                path: self.path.display().to_string(),
+                path: self.name(),
                 needed,
                 available,
             });
@@ -207,16 +244,42 @@ impl Job {
     }
 
     fn exists(&self) -> SinkError {
-        SinkError::Exists {
-            path: self.path.display().to_string(),
-        }
+        SinkError::Exists { path: self.name() }
     }
 
-    fn failed(&self, call: &'static str, error: io::Error) -> SinkError {
+    /// The target, for messages.
+    pub(super) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// The target refused.
+    pub(super) fn failed(&self, call: &'static str, error: io::Error) -> SinkError {
+        if error.kind() == io::ErrorKind::StorageFull {
+            return SinkError::NoSpace {
+                path: self.name(),
+                needed: self.layout.size(),
+                available: available(&resolve(&self.path)).unwrap_or(0),
+            };
+        }
         SinkError::Io {
             call,
-            path: self.path.display().to_string(),
+            path: self.name(),
             source: Arc::new(error),
         }
     }
+
+    /// A fragment could not be read.
+    pub(super) fn unread(&self, fragment: usize, source: SourceError) -> SinkError {
+        SinkError::Source {
+            fragment,
+            name: self.sources[fragment].source.name(),
+            source,
+        }
+    }
+}
+
+/// Bytes that are free where `target` is.
+fn available(target: &Path) -> Option<u64> {
+    let filesystem = rustix::fs::statvfs(folder(target)).ok()?;
+    Some(filesystem.f_bavail.saturating_mul(filesystem.f_frsize))
 }

@@ -1,8 +1,10 @@
 //! Where the output goes: a file that appears whole or not at all, or a stream of bytes.
 
 mod error;
+mod fate;
 mod file;
 mod mover;
+mod output;
 mod sharing;
 mod staged;
 mod stream;

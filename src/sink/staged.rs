@@ -1,7 +1,8 @@
 //! A file that has no name until it is finished.
 
 use std::{
-    fs::{File, Metadata},
+    ffi::OsString,
+    fs::{File, Metadata, Permissions},
     io,
     os::{
         fd::{AsFd, AsRawFd},
@@ -13,7 +14,10 @@ use std::{
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
 use tempfile::{Builder, TempPath};
 
-use super::Durability;
+use super::{Durability, Overwrite};
+
+/// Links followed before a path is taken for a circle (path_resolution(7)).
+const LINKS: usize = 40;
 
 /// A file beside its target, to be published under the target's name.
 ///
@@ -30,21 +34,20 @@ impl Staged {
     /// Stages beside `target`.
     pub(super) fn beside(target: &Path) -> io::Result<Self> {
         let folder = folder(target);
-        let unnamed = open(
-            folder,
-            OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
-            Mode::from_raw_mode(0o666),
-        );
-        if let Ok(unnamed) = unnamed {
+        // Without procfs a nameless file could not be named in the end.
+        let nameless = unnamed(folder)
+            .ok()
+            .filter(|file| std::fs::metadata(own_path(file)).is_ok());
+        if let Some(file) = nameless {
             return Ok(Self {
-                file: File::from(unnamed),
+                file,
                 named: None,
                 target: target.to_owned(),
             });
         }
         let (file, path) = named(target, |builder| {
             builder
-                .permissions(std::fs::Permissions::from_mode(0o666))
+                .permissions(Permissions::from_mode(0o666))
                 .tempfile_in(folder)
         })?
         .into_parts();
@@ -55,66 +58,126 @@ impl Staged {
         })
     }
 
-    /// Makes the file durable, if it is to be, and gives it its name. `replaces` is what it may
-    /// replace; without, an existing target is [`io::ErrorKind::AlreadyExists`].
-    pub(super) fn publish(
-        self,
+    /// Makes the file durable, if it is to be; its mode is that of what it replaces.
+    pub(super) fn finish(
+        &self,
         replaces: Option<&Metadata>,
         durability: Durability,
     ) -> io::Result<()> {
         if let Some(old) = replaces {
             self.file.set_permissions(old.permissions())?;
         }
-        if durability == Durability::Synced {
-            self.file.sync_all()?;
+        match durability {
+            Durability::Synced => self.file.sync_all(),
+            Durability::Cached => Ok(()),
         }
-        let folder = folder(&self.target).to_owned();
-        match (self.named, replaces) {
-            (None, None) => link(&self.file, &self.target)?,
-            (None, Some(_)) => {
-                // A link cannot replace: it gets a hidden name first, and that is renamed.
-                let hidden = named(&self.target, |builder| {
-                    builder.make_in(&folder, |path| link(&self.file, path))
-                })?;
-                hidden
-                    .into_temp_path()
-                    .persist(&self.target)
-                    .map_err(|error| error.error)?;
+    }
+
+    /// Gives the file its name. An existing target that is not to be replaced is
+    /// [`io::ErrorKind::AlreadyExists`].
+    pub(super) fn publish(self, overwrite: Overwrite, durability: Durability) -> io::Result<()> {
+        let folder = folder(&self.target);
+        match (self.named, overwrite) {
+            (None, Overwrite::Never) => link(&self.file, &self.target)?,
+            (None, Overwrite::Replace) => {
+                let linked = link(&self.file, &self.target);
+                match linked {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        replace(&self.file, &self.target)?;
+                    }
+                    linked => linked?,
+                }
             }
-            (Some(hidden), None) => {
+            (Some(hidden), Overwrite::Never) => {
                 hidden
                     .persist_noclobber(&self.target)
                     .map_err(|error| error.error)?;
             }
-            (Some(hidden), Some(_)) => {
+            (Some(hidden), Overwrite::Replace) => {
                 hidden.persist(&self.target).map_err(|error| error.error)?;
             }
         }
         match durability {
-            Durability::Synced => File::open(folder)?.sync_all(),
+            Durability::Synced => sync_folder(folder),
             Durability::Cached => Ok(()),
         }
     }
 }
 
+/// Names an unnamed file like an existing one. A link cannot replace: the file gets a hidden name
+/// first, and that is renamed.
+fn replace(file: &File, target: &Path) -> io::Result<()> {
+    let hidden = named(target, |builder| {
+        builder.make_in(folder(target), |path| link(file, path))
+    })?;
+    hidden
+        .into_temp_path()
+        .persist(target)
+        .map_err(|error| error.error)
+}
+
+/// Makes a new name durable, where a folder may be opened and its filesystem can sync one.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    let opened = match File::open(folder) {
+        // Files can be made in a folder that must not be read.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+        opened => opened?,
+    };
+    match opened.sync_all() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
+}
+
+/// A file without a name in `folder` (open(2) on `O_TMPFILE`).
+pub(super) fn unnamed(folder: &Path) -> io::Result<File> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = open(folder, flags, Mode::from_raw_mode(0o666))?;
+    Ok(File::from(file))
+}
+
 /// Makes something under a hidden name beside `target`.
 fn named<T>(target: &Path, make: impl FnOnce(&mut Builder<'_, '_>) -> T) -> T {
-    let mut prefix = std::ffi::OsString::from(".");
+    let mut prefix = OsString::from(".");
     prefix.push(target.file_name().unwrap_or_default());
     prefix.push(".");
     make(Builder::new().prefix(&prefix).suffix(".part"))
 }
 
-fn folder(target: &Path) -> &Path {
+/// The folder in which `target` is.
+pub(super) fn folder(target: &Path) -> &Path {
     match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
 }
 
-/// Gives an unnamed file a name (open(2) on `O_TMPFILE`).
+/// The path itself, with links followed, also a link to what is not there yet.
+pub(super) fn resolve(path: &Path) -> PathBuf {
+    if let Ok(real) = std::fs::canonicalize(path) {
+        return real;
+    }
+    let mut target = path.to_owned();
+    // What exists without a real path is a pipe behind a descriptor: that is its name.
+    if std::fs::metadata(path).is_ok() {
+        return target;
+    }
+    for _ in 0..LINKS {
+        match std::fs::read_link(&target) {
+            Ok(next) => target = folder(&target).join(next),
+            Err(_) => break,
+        }
+    }
+    target
+}
+
+/// Gives an unnamed file a name.
 fn link(file: &File, path: &Path) -> io::Result<()> {
-    let own = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
-    linkat(CWD, own, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
+    linkat(CWD, own_path(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?;
     Ok(())
+}
+
+/// Another path to an open file.
+fn own_path(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_fd().as_raw_fd()).into()
 }

@@ -98,7 +98,7 @@ fn read_piece(
 }
 
 /// Fills `piece` with the first bytes of `range`.
-fn read_fully(
+pub(crate) fn read_fully(
     file: &File,
     mut piece: &mut [u8],
     range: &Range<u64>,

@@ -14,7 +14,7 @@ use futures::{TryStreamExt, future::BoxFuture, stream::BoxStream};
 
 pub use error::SourceError;
 pub use file::FileSource;
-pub(crate) use file::{open_unchanged, unchanged};
+pub(crate) use file::{open_unchanged, read_fully, unchanged};
 pub use memory::MemorySource;
 
 /// The largest piece of a read.

@@ -1,0 +1,169 @@
+//! The file that is written to: small pieces are gathered, and between two steps somebody looks at
+//! whether to go on.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::{fd::AsFd, unix::fs::FileExt},
+    sync::Arc,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::copy_file_range,
+    io::Errno,
+};
+
+use super::{SinkError, file::Job};
+use crate::progress::{Progress, Stage};
+
+/// Small pieces are gathered up to this size: a system call each would cost more than the copy.
+pub(super) const BUFFER: usize = 1 << 20;
+/// As long as nobody reads from a pipe, the look at whether to go on is repeated after this.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
+
+/// An open output and how far it is.
+pub(super) struct Output<'a> {
+    job: &'a Job,
+    file: &'a File,
+    /// Whether it can be written at any offset; a pipe cannot.
+    seekable: bool,
+    /// Bytes that are written.
+    at: u64,
+    /// Bytes that come behind them.
+    buffer: Vec<u8>,
+}
+
+impl<'a> Output<'a> {
+    /// A regular file, empty yet.
+    pub(super) fn staged(job: &'a Job, file: &'a File) -> Self {
+        Self::new(job, file, true)
+    }
+
+    /// A pipe or a device, opened so that writing does not block.
+    pub(super) fn straight(job: &'a Job, file: &'a File) -> Self {
+        Self::new(job, file, false)
+    }
+
+    fn new(job: &'a Job, file: &'a File, seekable: bool) -> Self {
+        Self {
+            job,
+            file,
+            seekable,
+            at: 0,
+            buffer: Vec::with_capacity(BUFFER),
+        }
+    }
+
+    /// The file, where the kernel can move bytes into it.
+    pub(super) fn seekable(&self) -> Option<&'a File> {
+        self.seekable.then_some(self.file)
+    }
+
+    /// Where in the output the next byte goes.
+    pub(super) fn position(&self) -> u64 {
+        self.at + self.buffer.len() as u64
+    }
+
+    /// Appends bytes.
+    pub(super) fn gather(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+        if bytes.len() >= BUFFER {
+            self.flush()?;
+            return bytes.chunks(BUFFER).try_for_each(|part| {
+                self.write(part)?;
+                self.advance(part.len() as u64)
+            });
+        }
+        self.fill(bytes.len(), |room| {
+            room.copy_from_slice(bytes);
+            Ok(())
+        })
+    }
+
+    /// Appends `len` bytes, at most [`BUFFER`], that `fill` gives.
+    pub(super) fn fill(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        if self.buffer.len() + len > BUFFER {
+            self.flush()?;
+        }
+        let before = self.buffer.len();
+        self.buffer.resize(before + len, 0);
+        fill(&mut self.buffer[before..])
+    }
+
+    /// Writes what was gathered.
+    pub(super) fn flush(&mut self) -> Result<(), SinkError> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.write(&self.buffer)?;
+        let count = self.buffer.len() as u64;
+        self.buffer.clear();
+        self.advance(count)
+    }
+
+    /// Lets the kernel append up to `len` bytes of `source`. `Ok(0)` is that it cannot, for whatever
+    /// reason: reading them tells which.
+    pub(super) fn copy(&mut self, source: &File, from: u64, len: usize) -> Result<u64, SinkError> {
+        let (mut from, mut at) = (from, self.at);
+        match copy_file_range(source, Some(&mut from), self.file, Some(&mut at), len) {
+            Ok(copied) => {
+                self.advance(copied as u64)?;
+                Ok(copied as u64)
+            }
+            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
+                Err(self.job.failed("copying", error.into()))
+            }
+            Err(_) => Ok(0),
+        }
+    }
+
+    /// `count` more bytes are in place: progress, and a look at whether to go on.
+    pub(super) fn advance(&mut self, count: u64) -> Result<(), SinkError> {
+        self.at += count;
+        self.job.go_on()?;
+        // The last byte is reported when the output is in place.
+        let total = self.job.layout.size();
+        let done = self.at.min(total.saturating_sub(1));
+        let progress = Progress::new(Stage::Writing, done, total);
+        self.job.progress.report(progress);
+        Ok(())
+    }
+
+    fn write(&self, mut bytes: &[u8]) -> Result<(), SinkError> {
+        if self.seekable {
+            let written = self.file.write_all_at(bytes, self.at);
+            return written.map_err(|error| self.job.failed("writing", error));
+        }
+        while !bytes.is_empty() {
+            match { self.file }.write(bytes) {
+                Ok(0) => return Err(self.job.failed("writing", io::ErrorKind::WriteZero.into())),
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait()?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.job.failed("writing", error)),
+            }
+            self.job.go_on()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a reader to make room, but not for long.
+    fn wait(&self) -> Result<(), SinkError> {
+        let mut ready = [PollFd::from_borrowed_fd(self.file.as_fd(), PollFlags::OUT)];
+        match poll(&mut ready, Some(&PATIENCE)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(SinkError::Io {
+                call: "writing",
+                path: self.job.name(),
+                source: Arc::new(error.into()),
+            }),
+        }
+    }
+}
