@@ -197,6 +197,11 @@ impl Job {
         self.progress.report(Progress::new(Stage::Done, size, size));
     }
 
+    /// Whether the output is to be on the disk before it gets its name.
+    pub(super) fn durable(&self) -> bool {
+        self.durability == Durability::Synced
+    }
+
     /// An error if the caller no longer wants the output.
     pub(super) fn go_on(&self) -> Result<(), SinkError> {
         if self.stop.is_cancelled() {
