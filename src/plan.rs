@@ -21,6 +21,9 @@ const BLANKS: [(FourCc, &[u8]); 2] = [
     (FourCc(*b"wvtt"), &[0, 0, 0, 8, b'v', b't', b't', b'e']),
 ];
 
+/// Codecs whose frames may differ in length from one to the next.
+const VARYING: [&str; 3] = ["flac", "opus", "vorbis"];
+
 /// Silence for one track.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Silence {
@@ -124,7 +127,7 @@ pub fn plan(
         }
         if matched.kind == StreamKind::Audio && !even_frames(fragments, matched) {
             let message = "the sound's frames are of mixed lengths: each keeps its own time, and \
-                           the count of samples is not kept across gaps";
+                           the count of samples is within half the longest";
             warnings.push(Warning::new(WarningKind::MixedFrames, message));
         }
         if track.silence == Silence::Unavailable {
@@ -204,10 +207,6 @@ fn plan_track(
     let mut silence = silence.clone();
     let timeline = match matched.kind {
         StreamKind::Video => video::plan(&placed, matched.timescale)?,
-        // Frames of mixed lengths cannot fill a grid: each keeps its own time, holes stay open.
-        StreamKind::Audio if !even_frames(fragments, matched) => {
-            sparse::plan(&placed, matched.timescale, false)?
-        }
         StreamKind::Audio => {
             if let Some(pcm) = pcm_silence(fragments, matched) {
                 silence = Silence::Frame(pcm);
@@ -216,6 +215,7 @@ fn plan_track(
                 timescale: matched.timescale,
                 frame: reference.frame_ticks(matched.timescale),
                 seams: options.audio_seams,
+                varying: VARYING.contains(&reference.parameters.codec.as_str()),
                 silence: silence != Silence::Unavailable,
             };
             audio::plan(&placed, rules, duration)?

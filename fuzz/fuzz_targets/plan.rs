@@ -32,6 +32,7 @@ struct Join {
     close: bool,
     shift: bool,
     exact: bool,
+    varying: bool,
     silence: bool,
     frame: u16,
 }
@@ -179,6 +180,7 @@ fuzz_target!(|join: Join| {
         timescale,
         frame,
         seams,
+        varying: join.varying,
         silence: join.silence,
     };
     if let Ok(timeline) = audio::plan(&placed, rules, end) {

@@ -233,11 +233,11 @@ impl SampleTable {
             .is_none_or(|all| all.binary_search(&index).is_ok())
     }
 
-    /// The sum of all durations in media ticks.
+    /// The sum of all durations in media ticks; what does not fit is held at the end of `u64`.
     #[must_use]
     pub fn duration(&self) -> u64 {
         let runs = self.durations.runs().iter();
         runs.map(|&(count, delta)| u64::from(count) * u64::from(delta))
-            .sum()
+            .fold(0, u64::saturating_add)
     }
 }

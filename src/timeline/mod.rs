@@ -4,13 +4,17 @@
 //! plan places the fragments; [`video`], [`audio`] and [`sparse`] turn one stream of all fragments
 //! into [`Run`]s: stretches of samples with the decode time of the first and the end of the last.
 //!
-//! All times here are ticks of one output track, bounded by [`MAX_TICKS`], so that sums of a few
-//! of them cannot overflow; what exceeds the bound is refused when it enters.
+//! All times here are ticks of one output track. None enters that is farther from zero than
+//! [`MAX_TICKS`]: instants pass [`ticks`], and [`scale`] has looked at every extreme of a stream
+//! before its times are multiplied. A sum of up to sixteen such values fits `i64` twice over, and
+//! what adds up over fragments is held to the bound at each; so arithmetic here is plain.
+#![deny(clippy::as_conversions, clippy::float_arithmetic)]
 
 pub mod audio;
 mod presentation;
 pub mod sparse;
 #[cfg(test)]
+#[allow(clippy::as_conversions, reason = "tests count in small numbers")]
 mod tests;
 pub mod video;
 
@@ -204,9 +208,31 @@ fn bounded(value: i64) -> Result<i64, OutOfRange> {
 }
 
 /// Output ticks per source tick: the output's timescale is a multiple of every source's.
-fn scale(output: Timescale, source: Timescale) -> u32 {
-    debug_assert_eq!(output.get() % source.get(), 0, "a common timescale");
-    output.get() / source.get()
+///
+/// # Errors
+/// [`OutOfRange`] if a time of `stream` is beyond [`MAX_TICKS`] in output ticks; if none is, every
+/// time, duration and composition offset of it times the scale is in range.
+fn scale(output: Timescale, stream: &Presentation) -> Result<i64, OutOfRange> {
+    let source = stream.timescale.get();
+    debug_assert_eq!(output.get() % source, 0, "a common timescale");
+    let scale = i64::from(output.get() / source);
+    let first = stream.first_decode_time();
+    let decoded = i64::try_from(stream.samples.duration()).map_err(|_| OutOfRange)?;
+    let decode_end = first.checked_add(decoded).ok_or(OutOfRange)?;
+    let whole = [first, decode_end, stream.media_start, stream.media_end];
+    let spans = stream
+        .spans
+        .iter()
+        .flat_map(|span| [span.media, span.duration]);
+    for time in whole.into_iter().chain(spans) {
+        bounded(time.checked_mul(scale).ok_or(OutOfRange)?)?;
+    }
+    Ok(scale)
+}
+
+/// A sample's index as a position in a sequence.
+fn position(index: u32) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
 }
 
 /// Turns presented stretches into an edit list: empty edits between them, neighbours merged.

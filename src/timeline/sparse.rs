@@ -1,7 +1,8 @@
 //! Subtitles and data: they follow their fragment, are cut at the next, and stretch nothing.
 
 use super::{
-    Outcome, Pace, Payload, Placed, Pulled, Run, Squeezed, TrackTimeline, edit_list, scale, ticks,
+    Outcome, Pace, Payload, Placed, Pulled, Run, Squeezed, TrackTimeline, edit_list, position,
+    scale, ticks,
 };
 use crate::time::{OutOfRange, Timescale};
 
@@ -22,7 +23,7 @@ pub fn plan(
         let Some(stream) = fragment.stream else {
             continue;
         };
-        let scale = scale(timescale, stream.timescale);
+        let scale = scale(timescale, stream)?;
         let begin = ticks(fragment.start, timescale)?;
         let stop = ticks(
             fragment.cut.unwrap_or(fragment.end).min(fragment.end),
@@ -34,7 +35,7 @@ pub fn plan(
             continue;
         };
         let shown = fragment.to_output(span.start, timescale)?;
-        let to_output = |media: i64| shown + (media - span.media) * i64::from(scale);
+        let to_output = |media: i64| shown + (media - span.media) * scale;
         let (mut first, mut end, mut ends_at, mut base) = (None, 0, begin, begin);
         let durations = stream.samples.durations.iter();
         for ((index, at), duration) in (0..).zip(stream.decode_times()).zip(durations) {
@@ -82,7 +83,7 @@ pub fn plan(
                 dts: dts - origin,
                 end: ends_at - origin,
                 pace: Pace::Source {
-                    scale,
+                    scale: u32::try_from(scale).unwrap_or(u32::MAX),
                     shift: 0,
                     pulled: Pulled::default(),
                     squeezed: Squeezed::default(),
@@ -94,9 +95,9 @@ pub fn plan(
                 .samples
                 .durations
                 .iter()
-                .nth(first as usize)
+                .nth(position(first))
                 .unwrap_or(1);
-            let second = base + i64::from(own) * i64::from(scale);
+            let second = base + i64::from(own) * scale;
             push(first, first + 1, starts_at, second);
             push(first + 1, end, second, ends_at);
         } else {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{
     Outcome, Pace, Payload, Placed, Presentation, Pulled, Run, Squeezed, TrackTimeline, edit_list,
-    scale, usual_duration,
+    position, scale, usual_duration,
 };
 use crate::time::{OutOfRange, Timescale};
 
@@ -104,7 +104,7 @@ pub fn plan(fragments: &[Placed<'_>], timescale: Timescale) -> Result<TrackTimel
             None => outcomes[placed].dropped_tail = all,
         }
     }
-    let (runs, spans) = lay(kept);
+    let (runs, spans) = lay(kept)?;
     Ok(TrackTimeline {
         timescale,
         runs,
@@ -120,7 +120,7 @@ fn keep(
     stream: &Presentation,
     timescale: Timescale,
 ) -> Result<Option<Kept>, OutOfRange> {
-    let scale = i64::from(scale(timescale, stream.timescale));
+    let scale = scale(timescale, stream)?;
     let cut = fragment
         .cut
         .map(|cut| super::ticks(cut, timescale))
@@ -131,9 +131,9 @@ fn keep(
     let mut own_end = i64::MAX;
     for span in &stream.spans {
         let start = fragment.to_output(span.start, timescale)?;
-        let end = super::bounded(start + super::bounded(span.duration)? * scale)?;
+        let end = super::bounded(start + span.duration * scale)?;
         if start < cut {
-            let media = super::bounded(span.media * scale)?;
+            let media = span.media * scale;
             own_end = media + (end - start);
             shown.push((start..end.min(cut), media));
         }
@@ -163,7 +163,7 @@ fn keep(
             stream
                 .decode_times()
                 .zip(stream.composition_times())
-                .skip(first as usize),
+                .skip(position(first)),
         )
         .map(|(index, (dts, pts))| {
             let earlier = if index >= end - pulled.samples {
@@ -174,7 +174,7 @@ fn keep(
             (dts * scale, pts * scale - earlier)
         })
         .collect();
-    let last_duration = stream.samples.durations.iter().nth(end as usize - 1);
+    let last_duration = stream.samples.durations.iter().nth(position(end - 1));
     let (Some(begin), Some(last_dts)) = (times.first(), times.last()) else {
         return Ok(None);
     };
@@ -201,7 +201,10 @@ fn keep(
         least_offset: times.iter().map(|(dts, pts)| pts - dts).min().unwrap_or(0),
         hides_head: media_start < head,
         hides_tail: times.iter().any(|&(_, pts)| pts >= hidden_from),
-        hidden: times.iter().filter(|&&(_, pts)| is_hidden(pts)).count() as u64,
+        hidden: times
+            .iter()
+            .map(|&(_, pts)| u64::from(is_hidden(pts)))
+            .sum(),
         shown,
         pulled,
         squeezed: squeeze(
@@ -243,7 +246,7 @@ fn pull(stream: &Presentation, scale: i64, kept: Range<u32>, own_end: i64, cut: 
         return Pulled::default();
     }
     Pulled {
-        samples: hanging.len() as u32,
+        samples: u32::try_from(hanging.len()).unwrap_or(0),
         ticks,
     }
 }
@@ -299,13 +302,16 @@ fn samples_shown(
     (first, end)
 }
 
+/// Runs, and what of them is shown when.
+type Laid = (Vec<Run>, Vec<(Range<i64>, i64)>);
+
 /// Lays the kept samples on one decode timeline.
 ///
 /// The whole track has one decode delay, the largest any fragment needs, so that fragments with
 /// other delays meet without a step. It counts from the first sample in decode order that is shown,
 /// which is where FFmpeg (libavformat/mov.c, `mov_fix_index`) anchors every edit. A fragment that
 /// hides pictures gets decode time of its own behind its predecessor, and an edit of its own.
-fn lay(mut kept: Vec<Kept>) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
+fn lay(mut kept: Vec<Kept>) -> Result<Laid, OutOfRange> {
     // Nothing is sought before the first fragment, and what hides nothing needs no squeezing.
     for (index, this) in kept.iter_mut().enumerate() {
         if index == 0 || !this.hides_head {
@@ -340,6 +346,8 @@ fn lay(mut kept: Vec<Kept>) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
             }
             _ => 0,
         };
+        // Decode times of hidden pictures add up over fragments.
+        super::bounded(dts)?;
         runs.push(Run {
             payload: Payload::Samples {
                 placed: this.placed,
@@ -368,5 +376,5 @@ fn lay(mut kept: Vec<Kept>) -> (Vec<Run>, Vec<(Range<i64>, i64)>) {
         offset = spans.last().map_or(0, |(range, media)| media - range.start);
         previous = Some(this);
     }
-    (runs, spans)
+    Ok((runs, spans))
 }

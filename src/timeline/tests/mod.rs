@@ -6,7 +6,9 @@ use proptest::prelude::{
     Just, ProptestConfig, Strategy, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
 
+mod bounds;
 mod sound;
+mod varying;
 
 use super::{Pace, Payload, Placed, Presentation, TrackTimeline, video};
 use crate::{

@@ -31,6 +31,7 @@ fn rules(seams: AudioSeams, silence: bool) -> AudioRules {
         timescale: timescale(48_000),
         frame: 1024,
         seams,
+        varying: false,
         silence,
     }
 }
@@ -111,6 +112,7 @@ fn pcm_is_exact_on_both_clocks() {
         timescale: timescale(8_000),
         frame: 1,
         seams: AudioSeams::Continuous,
+        varying: false,
         silence: true,
     };
     let timeline = audio::plan(&places, rules, places[1].end).expect("in range");

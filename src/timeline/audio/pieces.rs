@@ -1,0 +1,207 @@
+//! Frames that belong together: when their fragment has them, and where they are heard.
+
+use std::{borrow::Cow, ops::Range};
+
+use super::AudioRules;
+use crate::{
+    time::OutOfRange,
+    timeline::{Pace, Placed, Presentation, Pulled, Squeezed, bounded, scale, ticks},
+};
+
+/// Consecutive frames of a fragment. Times are ticks of the output.
+pub(super) struct Piece<'a> {
+    pub(super) placed: usize,
+    /// Where they are heard.
+    pub(super) heard: Range<i64>,
+    frames: Stretch<'a>,
+}
+
+impl Piece<'_> {
+    /// One past the last frame.
+    pub(super) fn end(&self) -> u32 {
+        self.frames.end
+    }
+
+    /// How the decode times of these frames advance.
+    pub(super) fn pace(&self) -> Pace {
+        self.frames.pace
+    }
+
+    /// The fragment's own time of frame `index`; past the last frame, where that one ends.
+    pub(super) fn own(&self, index: u32) -> i64 {
+        let mut at = self.frames.at;
+        let mut left = index.saturating_sub(self.frames.first);
+        for (count, step) in self.frames.steps() {
+            let taken = left.min(count);
+            at += i64::from(taken) * step;
+            left -= taken;
+        }
+        at
+    }
+
+    /// The first frame whose middle is after `at`; one past the last where there is none.
+    pub(super) fn middle_after(&self, at: i64) -> u32 {
+        self.first_beyond(2 * at, 1)
+    }
+
+    /// The first frame whose middle is at or after `at`.
+    pub(super) fn middle_from(&self, at: i64) -> u32 {
+        self.first_beyond(2 * at - 1, 1)
+    }
+
+    /// The first frame that begins after `at`.
+    pub(super) fn begin_after(&self, at: i64) -> u32 {
+        self.first_beyond(2 * at, 0)
+    }
+
+    /// The first frame of which twice its time and `part` of its duration are above `twice`.
+    fn first_beyond(&self, twice: i64, part: i64) -> u32 {
+        let (mut index, mut at) = (self.frames.first, self.frames.at);
+        for (count, step) in self.frames.steps() {
+            let ahead = twice - 2 * at - part * step;
+            let passed = match step {
+                _ if ahead < 0 => 0,
+                0 => count,
+                _ => u32::try_from(ahead / (2 * step) + 1).map_or(count, |n| n.min(count)),
+            };
+            index += passed;
+            if passed < count {
+                break;
+            }
+            at += i64::from(count) * step;
+        }
+        index
+    }
+}
+
+/// Consecutive frames and how long each lasts.
+#[derive(Clone)]
+struct Stretch<'a> {
+    first: u32,
+    end: u32,
+    /// Time of the first.
+    at: i64,
+    /// Time that all of them last.
+    length: i64,
+    pace: Pace,
+    /// How many frames last how many times `unit`.
+    durations: Cow<'a, [(u32, u32)]>,
+    unit: i64,
+}
+
+impl Stretch<'_> {
+    fn steps(&self) -> impl Iterator<Item = (u32, i64)> + '_ {
+        let runs = self.durations.iter();
+        runs.map(|&(count, duration)| (count, i64::from(duration) * self.unit))
+    }
+}
+
+/// The audible frames of one fragment.
+pub(super) fn audible<'a>(
+    placed: usize,
+    fragment: &Placed<'a>,
+    rules: AudioRules,
+) -> Result<Vec<Piece<'a>>, OutOfRange> {
+    let Some(stream) = fragment.stream else {
+        return Ok(Vec::new());
+    };
+    let scale = scale(rules.timescale, stream)?;
+    let cut = match fragment.cut {
+        Some(cut) => ticks(cut, rules.timescale)?,
+        None => i64::MAX,
+    };
+    let stretches = stretches(stream, scale, rules);
+    let mut pieces = Vec::new();
+    for span in &stream.spans {
+        let start = fragment.to_output(span.start, rules.timescale)?;
+        let stop = bounded(start + span.duration * scale)?.min(cut);
+        for frames in &stretches {
+            let at = bounded(frames.at + (start - span.media * scale))?;
+            let heard = at.max(start)..(at + frames.length).min(stop);
+            if heard.end > heard.start {
+                let frames = Stretch {
+                    at,
+                    ..frames.clone()
+                };
+                pieces.push(Piece {
+                    placed,
+                    heard,
+                    frames,
+                });
+            }
+        }
+    }
+    Ok(pieces)
+}
+
+/// All frames of a stream, at source times in output ticks: in even stretches, or where they do not
+/// last a `frame` each, as one stretch at the source's pace.
+fn stretches<'a>(stream: &'a Presentation, scale: i64, rules: AudioRules) -> Vec<Stretch<'a>> {
+    let runs = stream.samples.durations.runs();
+    let frame = i64::from(rules.frame);
+    // A source tick of rounding, where that is little of a frame.
+    let slack = scale.min(frame / 4).max(frame / 64);
+    let uneven = runs.iter().enumerate().any(|(index, &(count, duration))| {
+        // A lone odd duration is a pause or a step in the source and says nothing of the frame,
+        // unless the codec's frames vary; the last one is often shortened.
+        let lone = count == 1 && (!rules.varying || index + 1 == runs.len());
+        let drift = (i64::from(duration) * scale - frame).abs();
+        !lone && drift > slack / i64::from(count)
+    });
+    if !uneven {
+        return even_stretches(stream, scale, frame, slack);
+    }
+    let at = stream.first_decode_time() * scale;
+    let lasting = runs
+        .iter()
+        .map(|&(count, duration)| i64::from(count) * i64::from(duration) * scale);
+    vec![Stretch {
+        first: 0,
+        end: stream.samples.len(),
+        at,
+        length: lasting.sum(),
+        pace: Pace::Source {
+            scale: u32::try_from(scale).unwrap_or(u32::MAX),
+            shift: 0,
+            pulled: Pulled::default(),
+            squeezed: Squeezed::default(),
+        },
+        durations: Cow::Borrowed(runs),
+        unit: scale,
+    }]
+}
+
+/// Splits where a frame does not begin where the one before it nominally ends.
+fn even_stretches(
+    stream: &Presentation,
+    scale: i64,
+    frame: i64,
+    slack: i64,
+) -> Vec<Stretch<'static>> {
+    // First frame, one past the last, time of the first.
+    let mut found: Vec<(u32, u32, i64)> = Vec::new();
+    let (mut index, mut at) = (0, stream.first_decode_time() * scale);
+    for &(count, duration) in stream.samples.durations.runs() {
+        let follows = found.last().is_some_and(|&(first, end, begin)| {
+            let nominal = begin + i64::from(end - first) * frame;
+            (at - nominal).abs() <= slack
+        });
+        match found.last_mut() {
+            Some((_, end, _)) if follows => *end += count,
+            _ => found.push((index, index + count, at)),
+        }
+        index += count;
+        at += i64::from(count) * i64::from(duration) * scale;
+    }
+    let nominal = u32::try_from(frame).unwrap_or(u32::MAX);
+    let stretch = |(first, end, at): (u32, u32, i64)| Stretch {
+        first,
+        end,
+        at,
+        length: i64::from(end - first) * frame,
+        pace: Pace::Even(nominal),
+        durations: Cow::Owned(vec![(end - first, nominal)]),
+        unit: 1,
+    };
+    found.into_iter().map(stretch).collect()
+}
