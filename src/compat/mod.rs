@@ -4,6 +4,8 @@
 mod entries;
 mod matching;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

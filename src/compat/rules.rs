@@ -131,7 +131,7 @@ fn carried(stream: &Stream, kinds: &[&[u8; 4]]) -> String {
     }
 }
 
-/// Bytes as hexadecimal digits, shortened in the middle of what is too long to compare by eye.
+/// Bytes as hexadecimal digits, all of them: where they differ may be anywhere.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -149,6 +149,8 @@ fn matrix(matrix: &[i32; 9]) -> String {
     words.to_owned()
 }
 
+const MILLION: u128 = 1_000_000;
+
 /// Both frame rates, where they differ. Two constant rates must be equal but for rounding of their
 /// timescales; a variable one says little, so it may be off by a tenth.
 fn frame_rates_differ(ours: &Stream, theirs: &Stream) -> Option<(String, String)> {
@@ -159,8 +161,11 @@ fn frame_rates_differ(ours: &Stream, theirs: &Stream) -> Option<(String, String)
     let constant = a.constant && b.constant;
     let parts_per_million = if constant { 500 } else { 100_000 };
     let (a_scaled, b_scaled) = (a.product(&b), b.product(&a));
-    let differ =
-        a_scaled.abs_diff(b_scaled) * 1_000_000 > a_scaled.max(b_scaled) * parts_per_million;
+    let larger = a_scaled.max(b_scaled);
+    // In two steps, as the products may fill 128 bits.
+    let allowed =
+        larger / MILLION * parts_per_million + larger % MILLION * parts_per_million / MILLION;
+    let differ = a_scaled.abs_diff(b_scaled) > allowed;
     let text = |rate: FrameRate| rate.to_string();
     differ.then(|| (text(a), text(b)))
 }

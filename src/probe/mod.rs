@@ -5,6 +5,8 @@
 //! parses a fragment's boxes, and thousands of fragments of one encoder cost one look.
 
 mod fragment;
+#[cfg(test)]
+pub(crate) mod invented;
 mod rate;
 
 use std::{
