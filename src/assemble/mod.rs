@@ -3,6 +3,8 @@
 mod chapters;
 mod emission;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 use emission::{Emission, Origin, contiguous, made_emissions, merge, source_emissions};

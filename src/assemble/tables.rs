@@ -116,6 +116,7 @@ fn source_pace(
         shift,
         pulled,
         squeezed,
+        late,
     } = run.pace
     else {
         return Ok(());
@@ -141,7 +142,13 @@ fn source_pace(
                     0
                 };
                 let own = run.dts + i64::from(squeezed.samples) + since;
-                (own, offset * i64::from(scale) + shift - earlier)
+                let composed = (at + offset) * i64::from(scale);
+                let later = if late.ticks > 0 && composed >= late.from {
+                    late.ticks
+                } else {
+                    0
+                };
+                (own, offset * i64::from(scale) + shift - earlier + later)
             }
         };
         let after = previous.map_or(own, |previous| own.max(previous + 1));

@@ -158,7 +158,6 @@ fn stream(
         Arc::new(parameters),
         false,
         invented.presentation(),
-        // What fragmented files leave unsaid is not under test.
         true,
         Vec::new(),
     )
@@ -235,8 +234,25 @@ pub(crate) fn fragment(index: usize, streams: Vec<Stream>) -> Fragment {
         len: 1 << 20,
         validator: Validator::Immutable,
     };
-    let name = format!("invented {index}");
-    Fragment::new(index, name, state, Arc::new(head), streams, Vec::new()).expect("something shown")
+    // What their edit lists say is all there is: unsaid priming is not guessed at.
+    let extents = streams.iter().filter_map(|stream| {
+        let sounding = matches!(stream.kind, StreamKind::Video | StreamKind::Audio);
+        let extent = stream.presentation.presented().expect("in range");
+        extent.filter(|_| sounding)
+    });
+    let (zero, end) = extents
+        .reduce(|(a, b), (start, end)| (a.min(start), b.max(end)))
+        .expect("something shown");
+    Fragment {
+        index,
+        name: format!("invented {index}"),
+        state,
+        head: Arc::new(head),
+        streams,
+        chapters: Vec::new(),
+        zero,
+        length: end.minus(zero).expect("in range"),
+    }
 }
 
 /// Two seconds of 25 pictures per second.

@@ -123,6 +123,8 @@ pub enum Pace {
         pulled: Pulled,
         /// Hidden samples at the beginning that follow each other by one tick.
         squeezed: Squeezed,
+        /// Hidden samples at the end that are composed later than that.
+        late: Late,
     },
 }
 
@@ -142,6 +144,16 @@ pub struct Pulled {
     /// How many.
     pub samples: u32,
     /// How much earlier, in output ticks.
+    pub ticks: i64,
+}
+
+/// Samples that the fragment hides behind its end, composed later than in the source, so that the
+/// picture before them can be held without their being shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Late {
+    /// The first composition time in the source, in output ticks, that it concerns.
+    pub from: i64,
+    /// How much later, in output ticks.
     pub ticks: i64,
 }
 

@@ -1,8 +1,8 @@
 //! Subtitles and data: they follow their fragment, are cut at the next, and stretch nothing.
 
 use super::{
-    Outcome, Pace, Payload, Placed, Pulled, Run, Squeezed, TrackTimeline, edit_list, position,
-    scale, ticks,
+    Late, Outcome, Pace, Payload, Placed, Pulled, Run, Squeezed, TrackTimeline, edit_list,
+    position, scale, ticks,
 };
 use crate::time::{OutOfRange, Timescale};
 
@@ -87,6 +87,7 @@ pub fn plan(
                     shift: 0,
                     pulled: Pulled::default(),
                     squeezed: Squeezed::default(),
+                    late: Late::default(),
                 },
             });
         };

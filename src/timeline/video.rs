@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    Outcome, Pace, Payload, Placed, Presentation, Pulled, Run, Squeezed, TrackTimeline, edit_list,
-    position, scale, usual_duration,
+    Late, Outcome, Pace, Payload, Placed, Presentation, Pulled, Run, Squeezed, TrackTimeline,
+    edit_list, position, scale, usual_duration,
 };
 use crate::time::{OutOfRange, Timescale};
 
@@ -32,9 +32,12 @@ struct Kept {
     pulled: Pulled,
     /// How leading hidden pictures can be put close together; none: they cannot.
     squeezed: Squeezed,
-    /// Whether leading pictures are hidden, or trailing ones are.
+    /// Whether leading pictures are hidden.
     hides_head: bool,
-    hides_tail: bool,
+    /// Where the fragment's own edit list ends what is shown, and the latest picture that is hidden
+    /// behind that.
+    own_end: i64,
+    latest_hidden: Option<i64>,
     hidden: u64,
 }
 
@@ -76,6 +79,24 @@ impl Kept {
     fn count(&self) -> i64 {
         i64::from(self.end - self.first)
     }
+
+    /// When it ends to be shown, were its last picture not held.
+    fn tail(&self) -> i64 {
+        self.shown.last().map_or(0, |(range, _)| range.end)
+    }
+}
+
+/// Composes what `run` hides at its end behind what its last picture is `held` for.
+fn hide_behind(run: &mut Run, held: i64, kept: &Kept) -> i64 {
+    if let (Pace::Source { late, .. }, Some(_)) = (&mut run.pace, kept.latest_hidden)
+        && held > 0
+    {
+        *late = Late {
+            from: kept.own_end,
+            ticks: held,
+        };
+    }
+    held.max(0)
 }
 
 /// Plans one video stream over all fragments.
@@ -148,10 +169,9 @@ fn keep(
     } else {
         tail + (cut - last.start)
     };
-    let shown_end = tail + (last.end - last.start);
     let (mut first, mut end, mut pulled) = (0, stream.samples.len(), Pulled::default());
     if stream.rises() {
-        (first, end) = samples_shown(stream, scale, head, shown_end, cut_media);
+        (first, end) = samples_shown(stream, scale, head, own_end, cut_media);
         pulled = pull(stream, scale, first..end, own_end, cut_media);
         end += pulled.samples;
     }
@@ -180,12 +200,7 @@ fn keep(
     };
     let media_start = times.iter().map(|&(_, pts)| pts).min().unwrap_or(head);
     // Only the fragment's own edit list hides; a shortfall at the cut is held, not hidden.
-    let hidden_from = if cut_media <= own_end {
-        i64::MAX
-    } else {
-        own_end
-    };
-    let is_hidden = |pts: i64| pts < head || pts >= hidden_from;
+    let is_hidden = |pts: i64| pts < head || pts >= own_end;
     // What the cut leaves may all be hidden: then nothing of the fragment is to be seen.
     let Some(first_shown_at) = times.iter().position(|&(_, pts)| !is_hidden(pts)) else {
         return Ok(None);
@@ -200,7 +215,12 @@ fn keep(
         media_start,
         least_offset: times.iter().map(|(dts, pts)| pts - dts).min().unwrap_or(0),
         hides_head: media_start < head,
-        hides_tail: times.iter().any(|&(_, pts)| pts >= hidden_from),
+        own_end,
+        latest_hidden: times
+            .iter()
+            .map(|&(_, pts)| pts)
+            .filter(|&pts| pts >= own_end)
+            .max(),
         hidden: times
             .iter()
             .map(|&(_, pts)| u64::from(is_hidden(pts)))
@@ -223,6 +243,7 @@ fn pull(stream: &Presentation, scale: i64, kept: Range<u32>, own_end: i64, cut: 
     let nominal = i64::from(usual) * scale;
     let mut last_shown = i64::MIN;
     let mut hanging: Vec<(i64, i64)> = Vec::new();
+    let mut end = kept.end;
     let times = stream.decode_times().zip(stream.composition_times());
     for (index, (dts, pts)) in (0..).zip(times) {
         if index < kept.start {
@@ -232,6 +253,7 @@ fn pull(stream: &Presentation, scale: i64, kept: Range<u32>, own_end: i64, cut: 
             last_shown = last_shown.max(pts * scale);
         } else if pts * scale < own_end {
             hanging.push((dts * scale, pts * scale));
+            end = index + 1;
         }
         if hanging.len() > MOST_PULLED {
             return Pulled::default();
@@ -242,13 +264,13 @@ fn pull(stream: &Presentation, scale: i64, kept: Range<u32>, own_end: i64, cut: 
     };
     let ticks = earliest - last_shown.saturating_add(nominal);
     let fits = |&(dts, pts): &(i64, i64)| dts <= pts - ticks && pts - ticks < cut;
-    if kept.is_empty() || ticks <= 0 || !hanging.iter().all(fits) {
+    let samples = end - kept.end;
+    // Hidden pictures between them cannot be pulled: they would be shown.
+    let all_shown = usize::try_from(samples) == Ok(hanging.len());
+    if kept.is_empty() || ticks <= 0 || !all_shown || !hanging.iter().all(fits) {
         return Pulled::default();
     }
-    Pulled {
-        samples: u32::try_from(hanging.len()).unwrap_or(0),
-        ticks,
-    }
+    Pulled { samples, ticks }
 }
 
 /// How the pictures before the first shown one can be put a tick apart. FFmpeg and what builds on
@@ -277,27 +299,28 @@ fn squeeze(times: &[(i64, i64)], first_shown: usize, usual: i64) -> Squeezed {
 }
 
 /// The samples to write: from the last sync sample at or before the first shown picture, to the
-/// longest prefix in decode order whose pictures all come before the cut, and no further than the
-/// last picture the fragment shows.
+/// longest prefix in decode order whose shown pictures all come before the cut. Pictures that the
+/// fragment hides behind its end are in it where shown ones depend on them.
 fn samples_shown(
     stream: &Presentation,
     scale: i64,
     head: i64,
-    shown_end: i64,
+    own_end: i64,
     cut: i64,
 ) -> (u32, u32) {
     let (mut first, mut end) = (0, 0);
     for (index, pts) in (0..stream.samples.len()).zip(stream.composition_times()) {
         let pts = pts * scale;
+        if pts >= own_end {
+            continue;
+        }
         if pts >= cut {
             break;
         }
         if pts <= head && stream.samples.is_sync(index) {
             first = index;
         }
-        if pts < shown_end {
-            end = index + 1;
-        }
+        end = index + 1;
     }
     (first, end)
 }
@@ -334,12 +357,20 @@ fn lay(mut kept: Vec<Kept>) -> Result<Laid, OutOfRange> {
             (Some(run), Some(before)) => {
                 let level = start + offset - delay - this.before();
                 let room = level - run.dts >= before.count();
-                let dts = if !this.hides_head && !before.hides_tail && room {
+                let dts = if !this.hides_head && before.latest_hidden.is_none() && room {
                     level
                 } else {
                     let behind = run.dts + before.decoding();
-                    // What is hidden must not lie where the previous picture is still held.
-                    behind.max(start + offset - this.hidden_delay(delay))
+                    // What is hidden must not lie where the previous picture is still held, nor
+                    // among this fragment's pictures.
+                    let held = hide_behind(run, start - before.tail(), before);
+                    let past = before.latest_hidden.map_or(behind, |latest| {
+                        let latest = run.dts + before.before() + delay + (latest - before.head().1);
+                        latest + held + 1 - delay - this.before()
+                    });
+                    behind
+                        .max(past)
+                        .max(start + offset - this.hidden_delay(delay))
                 };
                 run.end = dts;
                 dts
@@ -361,6 +392,7 @@ fn lay(mut kept: Vec<Kept>) -> Result<Laid, OutOfRange> {
                 shift: delay - this.lead(),
                 pulled: this.pulled,
                 squeezed: this.squeezed,
+                late: Late::default(),
             },
         });
         // The picture before a fragment is held until the fragment begins.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::Range};
 use super::AudioRules;
 use crate::{
     time::OutOfRange,
-    timeline::{Pace, Placed, Presentation, Pulled, Squeezed, bounded, scale, ticks},
+    timeline::{Late, Pace, Placed, Presentation, Pulled, Squeezed, bounded, scale, ticks},
 };
 
 /// Consecutive frames of a fragment. Times are ticks of the output.
@@ -140,7 +140,8 @@ fn stretches<'a>(stream: &'a Presentation, scale: i64, rules: AudioRules) -> Vec
     let runs = stream.samples.durations.runs();
     let frame = i64::from(rules.frame);
     // A source tick of rounding, where that is little of a frame.
-    let slack = scale.min(frame / 4).max(frame / 64);
+    let jitter = scale.min(frame / 4);
+    let slack = jitter.max(frame / 64);
     let uneven = runs.iter().enumerate().any(|(index, &(count, duration))| {
         // A lone odd duration is a pause or a step in the source and says nothing of the frame,
         // unless the codec's frames vary; the last one is often shortened.
@@ -149,7 +150,7 @@ fn stretches<'a>(stream: &'a Presentation, scale: i64, rules: AudioRules) -> Vec
         !lone && drift > slack / i64::from(count)
     });
     if !uneven {
-        return even_stretches(stream, scale, frame, slack);
+        return even_stretches(stream, scale, frame, jitter);
     }
     let at = stream.first_decode_time() * scale;
     let lasting = runs
@@ -165,6 +166,7 @@ fn stretches<'a>(stream: &'a Presentation, scale: i64, rules: AudioRules) -> Vec
             shift: 0,
             pulled: Pulled::default(),
             squeezed: Squeezed::default(),
+            late: Late::default(),
         },
         durations: Cow::Borrowed(runs),
         unit: scale,
@@ -176,7 +178,7 @@ fn even_stretches(
     stream: &Presentation,
     scale: i64,
     frame: i64,
-    slack: i64,
+    jitter: i64,
 ) -> Vec<Stretch<'static>> {
     // First frame, one past the last, time of the first.
     let mut found: Vec<(u32, u32, i64)> = Vec::new();
@@ -184,7 +186,7 @@ fn even_stretches(
     for &(count, duration) in stream.samples.durations.runs() {
         let follows = found.last().is_some_and(|&(first, end, begin)| {
             let nominal = begin + i64::from(end - first) * frame;
-            (at - nominal).abs() <= slack
+            (at - nominal).abs() <= jitter
         });
         match found.last_mut() {
             Some((_, end, _)) if follows => *end += count,

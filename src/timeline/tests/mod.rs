@@ -180,6 +180,7 @@ fn samples(timeline: &TrackTimeline, placed: &[Placed<'_>]) -> Vec<(i64, i64, us
                 shift,
                 pulled,
                 squeezed,
+                late: _,
             },
         ) = (run.payload, run.pace)
         else {
