@@ -164,7 +164,7 @@ fn as_fragment(joined: &Joined, like: &Fragment) -> Fragment {
             joined.movie.timescale,
         );
         let mut stream = model.expect("a stream of the kind").clone();
-        stream.description = track.description.clone();
+        stream.description = std::sync::Arc::clone(&track.description);
         stream.presentation = presentation.expect("in range");
         stream
     });
