@@ -290,3 +290,6 @@ fn chapters(fragments: &[Fragment], placement: &Placement) -> Result<Vec<Chapter
     }
     Ok(chapters)
 }
+
+#[cfg(test)]
+mod tests;

@@ -239,6 +239,9 @@ fn keep(
 /// next fragment's start although there is room before it. They close up, each a usual duration
 /// behind the one before, rather than being lost.
 fn pull(stream: &Presentation, scale: i64, kept: Range<u32>, own_end: i64, cut: i64) -> Pulled {
+    if kept.is_empty() {
+        return Pulled::default();
+    }
     let usual = usual_duration(&stream.samples.durations).unwrap_or(0);
     let nominal = i64::from(usual) * scale;
     let mut last_shown = i64::MIN;
@@ -267,7 +270,7 @@ fn pull(stream: &Presentation, scale: i64, kept: Range<u32>, own_end: i64, cut: 
     let samples = end - kept.end;
     // Hidden pictures between them cannot be pulled: they would be shown.
     let all_shown = usize::try_from(samples) == Ok(hanging.len());
-    if kept.is_empty() || ticks <= 0 || !all_shown || !hanging.iter().all(fits) {
+    if ticks <= 0 || !all_shown || !hanging.iter().all(fits) {
         return Pulled::default();
     }
     Pulled { samples, ticks }

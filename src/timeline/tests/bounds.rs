@@ -242,3 +242,20 @@ fn counts_at_their_limit_are_taken_or_refused() {
         }
     }
 }
+
+/// A cut before the first picture, with more pictures behind it.
+#[test]
+fn a_cut_may_leave_no_picture() {
+    let samples = table([1, 0].into_iter().collect(), Some(vec![i32::MAX, 0]), None);
+    let presentation =
+        Presentation::new(samples, timescale(1), &[], timescale(1)).expect("in range");
+    let place = Placed {
+        start: Time::ZERO,
+        cut: Some(Time::from_secs(1)),
+        end: Time::from_secs(2),
+        zero: Time::ZERO,
+        stream: Some(&presentation),
+    };
+    let timeline = video::plan(&[place], timescale(1)).expect("in range");
+    assert_eq!(timeline.outcomes[0].dropped_tail, 2);
+}
