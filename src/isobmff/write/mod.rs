@@ -171,3 +171,6 @@ fn fits(what: &'static str, value: i128, most: i128) -> Result<(), TooLarge> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use super::{
     OutputTrack, Tables, TooLarge, fits,
     writer::{OffsetTable, Writer},
 };
-use crate::isobmff::{RunLength, SampleGroup, sample_table::SampleSizes};
+use crate::isobmff::{FourCc, RunLength, SampleGroup, sample_table::SampleSizes};
 
 impl Writer {
     pub(super) fn sample_tables(
@@ -40,9 +40,7 @@ impl Writer {
             self.full(b"sdtp", 0, 0, |out| out.0.extend_from_slice(dependencies));
         }
         self.chunk_tables(tables, wide, offsets);
-        for group in &tables.groups {
-            self.sample_group(group);
-        }
+        self.sample_groups(&tables.groups);
         Ok(())
     }
 
@@ -116,21 +114,50 @@ impl Writer {
         });
     }
 
-    fn sample_group(&mut self, group: &SampleGroup) {
-        let length = group.descriptions.first().map_or(0, Bytes::len);
+    /// A kind of grouping has one `sgpd`, whatever its parameters: assignments that have other
+    /// descriptions than the first of their kind are numbered behind those.
+    fn sample_groups(&mut self, groups: &[SampleGroup]) {
+        let mut kinds: Vec<(FourCc, Vec<Bytes>)> = Vec::new();
+        let mut behind = Vec::with_capacity(groups.len());
+        for group in groups {
+            let Some((_, known)) = kinds.iter_mut().find(|(kind, _)| *kind == group.kind) else {
+                kinds.push((group.kind, group.descriptions.clone()));
+                behind.push(0);
+                continue;
+            };
+            if known.starts_with(&group.descriptions) {
+                behind.push(0);
+            } else {
+                behind.push(known.len() as u32);
+                known.extend(group.descriptions.iter().cloned());
+            }
+        }
+        for (kind, descriptions) in &kinds {
+            self.group_descriptions(*kind, descriptions);
+        }
+        for (group, behind) in groups.iter().zip(behind) {
+            self.group_assignment(group, behind);
+        }
+    }
+
+    fn group_descriptions(&mut self, kind: FourCc, descriptions: &[Bytes]) {
+        let length = descriptions.first().map_or(0, Bytes::len);
         // A common length of 0 would mean that each has a length of its own.
-        let same = length > 0 && group.descriptions.iter().all(|one| one.len() == length);
+        let same = length > 0 && descriptions.iter().all(|one| one.len() == length);
         self.full(b"sgpd", 1, 0, |out| {
-            out.fourcc(group.kind.0);
+            out.fourcc(kind.0);
             out.u32(if same { length as u32 } else { 0 });
-            out.u32(group.descriptions.len() as u32);
-            for description in &group.descriptions {
+            out.u32(descriptions.len() as u32);
+            for description in descriptions {
                 if !same {
                     out.u32(description.len() as u32);
                 }
                 out.0.extend_from_slice(description);
             }
         });
+    }
+
+    fn group_assignment(&mut self, group: &SampleGroup, behind: u32) {
         self.full(b"sbgp", u8::from(group.parameter.is_some()), 0, |out| {
             out.fourcc(group.kind.0);
             if let Some(parameter) = group.parameter {
@@ -139,7 +166,7 @@ impl Writer {
             out.u32(group.assignment.runs().len() as u32);
             for &(count, index) in group.assignment.runs() {
                 out.u32(count);
-                out.u32(index);
+                out.u32(if index == 0 { 0 } else { index + behind });
             }
         });
     }
