@@ -1,23 +1,61 @@
-//! The index reader over any bytes: an index or an error, in bounded memory.
+//! Any bytes are read as a file: an index that keeps its promises, or an error.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use media_concat::isobmff::read::{ReadLimits, read_index};
+use media_concat::{
+    isobmff::{
+        Track,
+        read::{ReadLimits, read_index},
+    },
+    timeline::Presentation,
+};
+
+/// Small, so that memory out of proportion is noticed.
+const LIMITS: ReadLimits = ReadLimits {
+    index_bytes: 1 << 20,
+    tracks: 8,
+    samples: 100_000,
+    boxes: 10_000,
+};
 
 fuzz_target!(|file: &[u8]| {
-    let limits = ReadLimits {
-        index_bytes: 1 << 20,
-        samples: 1 << 16,
-        boxes: 1 << 12,
-        ..ReadLimits::default()
+    let Ok(movie) = read_index(file, LIMITS) else {
+        return;
     };
-    if let Ok(movie) = read_index(file, limits) {
-        for track in &movie.tracks {
-            let samples = &track.samples;
-            assert_eq!(samples.durations.len(), u64::from(samples.len()));
-            for index in (0..samples.len()).step_by(997) {
-                assert!(samples.range_of(index, index + 1).end <= file.len() as u64);
-            }
+    for track in movie.tracks {
+        check(&track, file.len() as u64);
+        let timescale = track.description.timescale;
+        let shown = Presentation::new(track.samples, timescale, &track.edits, movie.timescale);
+        if let Ok(shown) = shown {
+            assert!(shown.spans.iter().all(|span| span.duration > 0));
+            let _ = shown.presented();
         }
     }
 });
+
+/// What the stages behind the reader rely on.
+fn check(track: &Track, len: u64) {
+    let table = &track.samples;
+    let count = table.len();
+    assert!(u64::from(count) <= LIMITS.samples);
+    assert_eq!(table.durations.len(), u64::from(count));
+    let composition = table.composition.as_ref();
+    assert!(composition.is_none_or(|all| all.len() == count as usize));
+    let sync = table.sync.as_deref().unwrap_or_default();
+    assert!(sync.is_sorted() && sync.last().is_none_or(|&last| last < count));
+    assert!(count == 0 || table.chunks.first().is_some_and(|chunk| chunk.first == 0));
+    for (index, chunk) in table.chunks.iter().enumerate() {
+        let next = table.chunks.get(index + 1);
+        let end = next.map_or(count, |next| next.first);
+        assert!(chunk.first < end, "a chunk without samples");
+        assert!(table.range_of(chunk.first, end).end <= len);
+        assert!(usize::from(chunk.entry) < track.description.entries.len());
+    }
+    for group in &table.groups {
+        let runs = group.assignment.runs().iter();
+        assert!(
+            runs.clone()
+                .all(|run| run.1 as usize <= group.descriptions.len())
+        );
+    }
+}
