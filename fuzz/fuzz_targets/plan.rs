@@ -103,10 +103,9 @@ impl Stream {
     fn presentation(&self) -> Option<Presentation> {
         let mut samples = SampleTable::empty();
         samples.first_decode_time = self.first_decode_time.get();
-        // Decode times that stand still are the writer's fault, not the plan's.
         for &(count, duration) in self.durations.iter().take(16) {
             let duration = u32::try_from(duration.get()).unwrap_or(u32::MAX);
-            samples.durations.push(count.into(), duration.max(1));
+            samples.durations.push(count.into(), duration);
         }
         let count = u32::try_from(samples.durations.len()).ok()?;
         samples.sizes = SampleSizes::Fixed { size: 1, count };

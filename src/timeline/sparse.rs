@@ -30,13 +30,15 @@ pub fn plan(
             timescale,
         )?;
         let outcome = &mut outcomes[placed];
-        let Some(span) = stream.spans.first() else {
+        let Some(span) = stream.spans.first().filter(|_| begin < stop) else {
             outcome.dropped_tail = u64::from(stream.samples.len());
             continue;
         };
         let shown = fragment.to_output(span.start, timescale)?;
         let to_output = |media: i64| shown + (media - span.media) * scale;
         let (mut first, mut end, mut ends_at, mut base) = (None, 0, begin, begin);
+        // The first sample whose decode time is its own, and that time.
+        let mut own = (0, begin);
         let durations = stream.samples.durations.iter();
         for ((index, at), duration) in (0..).zip(stream.decode_times()).zip(durations) {
             let (from, until) = (to_output(at), to_output(at + i64::from(duration)));
@@ -46,6 +48,15 @@ pub fn plan(
             if first.is_none() {
                 base = from;
                 first = Some(index);
+                own = if from < begin {
+                    (index + 1, until)
+                } else {
+                    (index, from)
+                };
+            }
+            // Samples without a duration need a tick each to be told apart.
+            if index >= own.0 && until.min(stop) - own.1 <= i64::from(index - own.0) {
+                continue;
             }
             end = index + 1;
             ends_at = until.min(stop);

@@ -60,6 +60,10 @@ impl Grid {
             outcome.count_error = error;
         }
         if to <= from {
+            if self.runs.is_empty() {
+                // Nothing is anchored on what is not written.
+                self.origin = None;
+            }
             return;
         }
         self.last_placed = Some(piece.placed);
@@ -128,10 +132,19 @@ impl Grid {
         silent
     }
 
-    pub(super) fn silence_until(&mut self, end: i64) {
-        if self.rules.silence {
-            self.push_silence((end - self.counted + self.frame / 2).div_euclid(self.frame));
+    /// Whether any frame is laid.
+    pub(super) fn is_anchored(&self) -> bool {
+        self.origin.is_some()
+    }
+
+    /// Silent frames up to the one that is nearest to `end`; whether there is any.
+    pub(super) fn silence_until(&mut self, end: i64) -> bool {
+        let silent = (end - self.counted + self.frame / 2).div_euclid(self.frame);
+        let any = silent > 0 && self.rules.silence;
+        if any {
+            self.push_silence(silent);
         }
+        any
     }
 
     fn push_silence(&mut self, count: i64) {
@@ -171,12 +184,7 @@ impl Grid {
 
     pub(super) fn finish(self, outcomes: Vec<Outcome>, heard_end: Option<i64>) -> TrackTimeline {
         let (origin, heard) = self.origin.unwrap_or((0, 0));
-        let ends_silent =
-            matches!(self.runs.last(), Some(run) if matches!(run.payload, Payload::Silence(_)));
-        let end = match heard_end {
-            Some(end) if !ends_silent => end.min(self.stamped),
-            _ => self.stamped,
-        };
+        let end = heard_end.map_or(self.stamped, |end| end.min(self.stamped));
         TrackTimeline {
             timescale: self.rules.timescale,
             runs: self.runs,

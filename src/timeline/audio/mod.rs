@@ -74,9 +74,13 @@ pub fn plan(
         let last_of_output = index + 1 == pieces.len() && piece.placed + 1 == fragments.len();
         grid.take(piece, last_of_output, &mut outcomes[piece.placed]);
     }
+    let mut heard_end = pieces.last().map(|piece| piece.heard.end);
     // Silence to the end where the last fragments have no such stream.
-    if fragments.last().is_some_and(|last| last.stream.is_none()) && !pieces.is_empty() {
-        grid.silence_until(ticks(end, rules.timescale)?);
+    if fragments.last().is_some_and(|last| last.stream.is_none()) && grid.is_anchored() {
+        let end = ticks(end, rules.timescale)?;
+        if grid.silence_until(end) {
+            heard_end = Some(end);
+        }
     }
     for (fragment, outcome) in fragments.iter().zip(&mut outcomes) {
         let all = fragment
@@ -86,5 +90,5 @@ pub fn plan(
         outcome.dropped_head = outcome.dropped_head.min(left_out);
         outcome.dropped_tail = left_out - outcome.dropped_head;
     }
-    Ok(grid.finish(outcomes, pieces.last().map(|piece| piece.heard.end)))
+    Ok(grid.finish(outcomes, heard_end))
 }

@@ -7,6 +7,7 @@ use proptest::prelude::{
 };
 
 mod bounds;
+mod found;
 mod sound;
 mod varying;
 

@@ -171,7 +171,8 @@ fn keep(
         tail + (cut - last.start)
     };
     let (mut first, mut end, mut pulled) = (0, stream.samples.len(), Pulled::default());
-    if stream.rises() {
+    let rises = stream.rises();
+    if rises {
         (first, end) = samples_shown(stream, scale, head, own_end, cut_media);
         pulled = pull(stream, scale, first..end, own_end, cut_media);
         end += pulled.samples;
@@ -206,6 +207,13 @@ fn keep(
     let Some(first_shown_at) = times.iter().position(|&(_, pts)| !is_hidden(pts)) else {
         return Ok(None);
     };
+    // An edit list that goes back may show later what it hides at first.
+    let squeezed = if rises {
+        let usual = usual_duration(&stream.samples.durations).unwrap_or(0);
+        squeeze(&times, first_shown_at, scale * i64::from(usual))
+    } else {
+        Squeezed::default()
+    };
     Ok(Some(Kept {
         placed,
         scale,
@@ -228,11 +236,7 @@ fn keep(
             .sum(),
         shown,
         pulled,
-        squeezed: squeeze(
-            &times,
-            first_shown_at,
-            scale * i64::from(usual_duration(&stream.samples.durations).unwrap_or(0)),
-        ),
+        squeezed,
     }))
 }
 
