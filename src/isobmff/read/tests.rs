@@ -2,6 +2,7 @@
 
 mod damage;
 mod fragmented;
+mod handmade;
 mod progressive;
 
 use std::path::PathBuf;
