@@ -44,8 +44,7 @@ bench: ## measure beside FFmpeg, mkvmerge, mp4-merge and cat (bench-out/results.
 	@cargo build --quiet --locked --release --features cli --bin media-concat
 	@benches/peers.sh
 
-fuzz: ## fuzz every target for FUZZ_SECONDS (60)
-	@scripts/deps.sh test
+fuzz: fixtures ## fuzz every target for FUZZ_SECONDS (60)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
 
 clean: ## remove what was built and made

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for FUZZ_SECONDS (60). libFuzzer's instrumentation is an unstable flag of the
-# compiler, which RUSTC_BOOTSTRAP opens on a stable toolchain.
+# Runs every fuzz target for FUZZ_SECONDS (60), beginning with the fixtures. libFuzzer's
+# instrumentation is an unstable flag of the compiler, which RUSTC_BOOTSTRAP opens on a stable
+# toolchain.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,5 +17,7 @@ export RUSTC_BOOTSTRAP=1
 for target in "${targets[@]}"; do
     name=$(basename "$target" .rs)
     echo "== $name, ${FUZZ_SECONDS:=60} s"
-    cargo fuzz run "$name" -- -max_total_time="$FUZZ_SECONDS" -rss_limit_mb=2048 -print_final_stats=1
+    mkdir -p "fuzz/corpus/$name"
+    cargo fuzz run "$name" "fuzz/corpus/$name" fixtures/generated -- -max_total_time="$FUZZ_SECONDS" \
+        -rss_limit_mb=2048 -timeout=10 -print_final_stats=1
 done
