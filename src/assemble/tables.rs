@@ -94,6 +94,13 @@ fn duration(ticks: i64) -> Result<u32, TooLarge> {
     })
 }
 
+fn composition_offset(ticks: i64) -> Result<i32, TooLarge> {
+    i32::try_from(ticks).map_err(|_| TooLarge {
+        what: "a composition offset in ticks",
+        value: i128::from(ticks),
+    })
+}
+
 fn even_pace(tables: &mut Tables, run: &Run, frame: u32, count: u32) -> Result<(), TooLarge> {
     let before = count.saturating_sub(1);
     let last = run.end - run.dts - i64::from(before) * i64::from(frame);
@@ -157,7 +164,9 @@ fn source_pace(
             tables.durations.push(1, duration(dts - previous)?);
         }
         previous = Some(dts);
-        tables.composition.push(1, composition + (own - dts));
+        tables
+            .composition
+            .push(1, composition_offset(composition + (own - dts))?);
     }
     if let Some(previous) = previous {
         tables.durations.push(1, duration(run.end - previous)?);
@@ -265,4 +274,21 @@ fn pad(group: &mut SampleGroup, to: u32) {
     group
         .assignment
         .push(u32::try_from(missing).unwrap_or(0), 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let least = i64::from(i32::MIN);
+        assert_eq!(composition_offset(least), Ok(i32::MIN));
+        for ticks in [least - 1, 1 << 31] {
+            let refused = composition_offset(ticks).map_err(|error| error.value);
+            assert_eq!(refused, Err(i128::from(ticks)));
+        }
+        assert_eq!(duration((1 << 32) - 1), Ok(u32::MAX));
+        assert!(duration(1 << 32).is_err() && duration(-1).is_err());
+    }
 }

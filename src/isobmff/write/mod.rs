@@ -1,5 +1,6 @@
 //! Writes `ftyp`, `moov` and the beginning of `mdat` from planned tracks.
 
+mod chunks;
 mod movie;
 mod tables;
 mod writer;
@@ -10,6 +11,7 @@ use super::{FourCc, RunLength, SampleGroup, TrackDescription, sample_table::Samp
 use crate::{media::Chapter, time::Timescale, timeline::TrackEdit};
 use writer::Writer;
 
+pub use chunks::{OutputChunk, OutputChunks};
 pub(crate) use movie::truncated;
 
 /// The sample tables of an output track, filled in output order.
@@ -18,13 +20,13 @@ pub struct Tables {
     /// Decode durations.
     pub durations: RunLength<u32>,
     /// Composition offsets; written if any is not 0.
-    pub composition: RunLength<i64>,
+    pub composition: RunLength<i32>,
     /// Sync samples from 0; `None`: all are.
     pub sync: Option<Vec<u32>>,
     /// Bytes per sample.
     pub sizes: SampleSizes,
     /// Chunks: offset from the first byte of `mdat`'s payload, samples, sample entry from 0.
-    pub chunks: Vec<OutputChunk>,
+    pub chunks: OutputChunks,
     /// `sdtp`, one byte per sample; `None`: unknown.
     pub dependencies: Option<Vec<u8>>,
     /// Sample groups, re-indexed.
@@ -38,7 +40,7 @@ impl Default for Tables {
             composition: RunLength::new(),
             sync: None,
             sizes: SampleSizes::Fixed { size: 0, count: 0 },
-            chunks: Vec::new(),
+            chunks: OutputChunks::default(),
             dependencies: None,
             groups: Vec::new(),
         }
@@ -67,17 +69,6 @@ impl Tables {
             SampleSizes::Each(sizes) => sizes.extend(std::iter::repeat_n(size, count as usize)),
         }
     }
-}
-
-/// A chunk of the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OutputChunk {
-    /// From the first byte of `mdat`'s payload.
-    pub offset: u64,
-    /// Number of samples.
-    pub samples: u32,
-    /// Index of its sample entry, from 0.
-    pub entry: u16,
 }
 
 /// One track of the output.

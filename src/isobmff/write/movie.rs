@@ -36,14 +36,13 @@ impl Writer {
         self.boxed(b"moov", |out| {
             out.movie_header(movie, durations.iter().copied().max().unwrap_or(0));
             for ((track, edits), &duration) in movie.tracks.iter().zip(&edits).zip(&durations) {
-                out.track(track, edits, duration, wide, offsets)?;
+                out.track(track, edits, duration, wide, offsets);
             }
             out.user_data(movie);
             if let Some(meta) = &movie.meta {
                 out.0.extend_from_slice(meta);
             }
-            Ok(())
-        })?;
+        });
         fits(
             "index size",
             (self.0.len() - start) as i128,
@@ -77,7 +76,7 @@ impl Writer {
         duration: u64,
         wide: bool,
         offsets: &mut Vec<OffsetTable>,
-    ) -> Result<(), TooLarge> {
+    ) {
         let description = &track.description;
         self.boxed(b"trak", |out| {
             out.track_header(track, duration);
@@ -108,9 +107,9 @@ impl Writer {
                             out.full(b"url ", 0, 1, |_| ());
                         });
                     });
-                    out.boxed(b"stbl", |out| out.sample_tables(track, wide, offsets))
-                })
-            })?;
+                    out.boxed(b"stbl", |out| out.sample_tables(track, wide, offsets));
+                });
+            });
             if !description.user_data.is_empty() {
                 out.boxed(b"udta", |out| {
                     for carried in &description.user_data {
@@ -121,8 +120,7 @@ impl Writer {
             if let Some(meta) = &description.meta {
                 out.0.extend_from_slice(meta);
             }
-            Ok(())
-        })
+        });
     }
 
     fn track_header(&mut self, track: &OutputTrack, duration: u64) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    OutputTrack, Tables, TooLarge, fits,
+    OutputTrack, Tables,
     writer::{OffsetTable, Writer},
 };
 use crate::isobmff::{FourCc, RunLength, SampleGroup, sample_table::SampleSizes};
@@ -14,7 +14,7 @@ impl Writer {
         track: &OutputTrack,
         wide: bool,
         offsets: &mut Vec<OffsetTable>,
-    ) -> Result<(), TooLarge> {
+    ) {
         let tables = &track.tables;
         self.full(b"stsd", 0, 0, |out| {
             out.u32(track.entries.len() as u32);
@@ -29,7 +29,7 @@ impl Writer {
                 out.u32(duration);
             }
         });
-        self.composition_offsets(&tables.composition)?;
+        self.composition_offsets(&tables.composition);
         if let Some(sync) = &tables.sync {
             self.full(b"stss", 0, 0, |out| {
                 out.u32(sync.len() as u32);
@@ -41,23 +41,15 @@ impl Writer {
         }
         self.chunk_tables(tables, wide, offsets);
         self.sample_groups(&tables.groups);
-        Ok(())
     }
 
-    fn composition_offsets(&mut self, composition: &RunLength<i64>) -> Result<(), TooLarge> {
+    fn composition_offsets(&mut self, composition: &RunLength<i32>) {
         let runs = composition.runs();
         if runs.iter().all(|&(_, offset)| offset == 0) {
-            return Ok(());
+            return;
         }
+        // Version 0 has unsigned offsets, which below 2^31 are written alike.
         let negative = runs.iter().any(|&(_, offset)| offset < 0);
-        let largest = if negative {
-            i128::from(i32::MAX)
-        } else {
-            i128::from(u32::MAX)
-        };
-        for &(_, offset) in runs {
-            fits("a composition offset", i128::from(offset).abs(), largest)?;
-        }
         self.full(b"ctts", u8::from(negative), 0, |out| {
             out.u32(runs.len() as u32);
             for &(count, offset) in runs {
@@ -65,24 +57,19 @@ impl Writer {
                 out.u32(offset as u32);
             }
         });
-        Ok(())
     }
 
     fn chunk_tables(&mut self, tables: &Tables, wide: bool, offsets: &mut Vec<OffsetTable>) {
         self.full(b"stsc", 0, 0, |out| {
-            let count_at = out.0.len();
-            out.u32(0);
-            let (mut rows, mut last) = (0_u32, None);
-            for (number, chunk) in (1_u32..).zip(&tables.chunks) {
-                if last != Some((chunk.samples, chunk.entry)) {
-                    last = Some((chunk.samples, chunk.entry));
-                    rows += 1;
-                    out.u32(number);
-                    out.u32(chunk.samples);
-                    out.u32(u32::from(chunk.entry) + 1);
-                }
+            let kinds = tables.chunks.kinds();
+            out.u32(kinds.len() as u32);
+            let mut number = 1;
+            for &(chunks, (samples, entry)) in kinds {
+                out.u32(number);
+                out.u32(samples);
+                out.u32(u32::from(entry) + 1);
+                number += chunks;
             }
-            out.0[count_at..count_at + 4].copy_from_slice(&rows.to_be_bytes());
         });
         self.full(b"stsz", 0, 0, |out| match &tables.sizes {
             SampleSizes::Fixed { size, count } if *size > 0 => {
@@ -108,8 +95,8 @@ impl Writer {
                 count: tables.chunks.len(),
                 wide,
             });
-            for chunk in &tables.chunks {
-                out.time(wide, chunk.offset);
+            for offset in tables.chunks.offsets() {
+                out.time(wide, offset);
             }
         });
     }

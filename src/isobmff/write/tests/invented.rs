@@ -152,7 +152,7 @@ fn tables(entries: u16) -> BoxedStrategy<Tables> {
                 vec(0_u32..500, samples).boxed()
             };
             let durations = vec(select(vec![0, 1, 512, 1_024, u32::MAX]), samples);
-            let offset = select(vec![0, 0, 512, -512, i64::from(i32::MAX)]);
+            let offset = select(vec![0, 0, 512, -512, i32::MAX]);
             let sync = option::of(vec(any::<bool>(), samples));
             let chunks = vec((1_u32..8, 0..entries, 0_u64..1_000), samples);
             let dependencies = option::of(vec(any::<u8>(), samples));
@@ -175,7 +175,7 @@ fn tables(entries: u16) -> BoxedStrategy<Tables> {
 type Columns = (
     Vec<u32>,
     Vec<u32>,
-    Vec<i64>,
+    Vec<i32>,
     Option<Vec<bool>>,
     Vec<(u32, u16, u64)>,
     Option<Vec<u8>>,
