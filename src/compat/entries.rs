@@ -4,10 +4,7 @@ use bytes::Bytes;
 
 use super::{MatchedTrack, Mismatch, Rule, rules::hex};
 use crate::{
-    isobmff::{
-        FourCc, SampleEntry,
-        entry::{self, ParameterSets},
-    },
+    isobmff::{FourCc, SampleEntry, entry, parameter_sets::ParameterSets},
     media::StreamKind,
     options::{self, Options},
     probe::{Fragment, Stream},
@@ -31,13 +28,15 @@ pub struct EntryUse {
     pub prefix: Option<Bytes>,
 }
 
-/// The forms of H.264 and HEVC sample entries: sets in the entry only, and sets in-band too.
-const IN_BAND_FORMS: [(FourCc, FourCc); 5] = [
+/// The forms of H.264, HEVC and VVC sample entries: sets in the entry only, and sets in-band too.
+const IN_BAND_FORMS: [(FourCc, FourCc); 7] = [
     (FourCc(*b"avc1"), FourCc(*b"avc3")),
     (FourCc(*b"avc3"), FourCc(*b"avc3")),
     (FourCc(*b"hvc1"), FourCc(*b"hev1")),
     (FourCc(*b"hev1"), FourCc(*b"hev1")),
     (FourCc(*b"dvh1"), FourCc(*b"dvhe")),
+    (FourCc(*b"vvc1"), FourCc(*b"vvi1")),
+    (FourCc(*b"vvi1"), FourCc(*b"vvi1")),
 ];
 
 /// Decides the track's sample entries.
@@ -103,7 +102,7 @@ fn same_configuration(ours: &Stream, a: &SampleEntry, theirs: &Stream, b: &Sampl
     }
     let extradata = (&ours.parameters.extradata, &theirs.parameters.extradata);
     match (ours.kind, ours.parameters.codec.as_str()) {
-        (StreamKind::Video, "h264" | "hevc") => {
+        (StreamKind::Video, "h264" | "hevc" | "vvc") => {
             in_band_form(a.format) == in_band_form(b.format)
                 && a.format == b.format
                 && ParameterSets::of(&a.bytes) == ParameterSets::of(&b.bytes)

@@ -11,6 +11,7 @@ use crate::{media::Chapter, time::Timescale};
 
 pub mod boxes;
 pub mod entry;
+pub mod parameter_sets;
 pub mod read;
 pub mod sample_table;
 pub mod write;

@@ -1,6 +1,6 @@
-//! Fragments whose H.264, HEVC or AV1 parameter sets differ: every picture right, or a refusal.
+//! Fragments whose H.264, HEVC, VVC or AV1 parameter sets differ: every picture right, or a refusal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::oracle::assert_sound;
 use crate::oracle::movie::{Movie, video_bytes};
@@ -215,4 +215,60 @@ fn harmless_differences_are_no_mismatch() {
     assert_compatible("a0.mp4", "e_order.mp4");
     assert_compatible("a0.mp4", "j_frag.mp4");
     assert_compatible("a0.mp4", "tags.mp4");
+}
+
+/// A copy of an HEVC fixture that says it is VVC of `bits` bits, with a picture parameter set that
+/// ends in `set`. FFmpeg 5.1 has no VVC: what matters here is which bytes go where.
+fn vvc(dir: &Path, name: &str, bits: u8, set: u8) -> PathBuf {
+    let mut bytes = std::fs::read(fixture(name)).unwrap();
+    let find = |bytes: &[u8], kind: &[u8]| bytes.windows(4).position(|at| at == kind).unwrap();
+    let entry = find(&bytes, b"hvc1");
+    bytes[entry..entry + 4].copy_from_slice(b"vvc1");
+    let record = find(&bytes, b"hvcC");
+    let size = usize::try_from(u32::from_be_bytes(
+        bytes[record - 4..record].try_into().unwrap(),
+    ))
+    .unwrap();
+    let depth = (bits - 8) << 5 | 0x1F;
+    let vvcc = [
+        &b"\0\0\0\x29vvcC\0\0\0\0\xff\0\x11"[..],
+        &[depth, 1, 2, 51, 0, 0, 7, 128, 4, 56, 0, 0, 1],
+        &[0x90, 0, 1, 0, 8, 0, 0x81, 1, 2, 3, 4, 5, set],
+    ]
+    .concat();
+    assert_eq!(vvcc.len(), usize::from(vvcc[3]));
+    let filled = u32::try_from(size - vvcc.len()).unwrap().to_be_bytes();
+    let skip = [&filled[..], b"free", &vec![0; size - vvcc.len() - 8]].concat();
+    bytes[record - 4..record - 4 + size].copy_from_slice(&[vvcc, skip].concat());
+    let path = dir.join(format!("{bits}-{set}-{name}"));
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// Sets of VVC go in-band as those of HEVC do; other bit depths are named.
+#[test]
+fn vvc_sets_differ_and_go_in_band() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = |bits, set| vvc(dir.path(), "i_hevc0.mp4", bits, set);
+    let sources = [make(10, 1), make(10, 2)];
+    let joined = join(&sources.each_ref().map(|path| path.to_str().unwrap()));
+    assert_eq!(joined.entries()[0], "vvi1");
+    assert_eq!(joined.report["tracks"][0]["codec"], "vvc");
+    let mut found = video_bytes(&joined.path).into_iter();
+    for (source, set) in sources.iter().zip([1, 2]) {
+        let samples = Movie::open(source);
+        let samples = samples.video().samples.iter();
+        for (sample, own) in samples.zip(video_bytes(source)) {
+            let prefix: &[u8] = &[0, 0, 0, 8, 0, 0x81, 1, 2, 3, 4, 5, set];
+            let prefix = if sample.sync { prefix } else { &[] };
+            assert!(found.next().unwrap() == [prefix, &own].concat());
+        }
+    }
+    assert_eq!(found.next(), None);
+    let joined = join(&[sources[0].to_str().unwrap(); 2]);
+    assert_eq!(joined.entries()[0], "vvc1");
+    let deep = make(12, 1);
+    Join::of(&[&sources[0], &deep].map(|path| path.to_str().unwrap()))
+        .refused(3)
+        .says(&["pixel format", "yuv420p10le", "yuv420p12le"]);
 }

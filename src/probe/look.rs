@@ -1,0 +1,159 @@
+//! Codec parameters: libav is shown the sample entry and a first sample.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Failure, kind_of};
+use crate::{
+    av::{self, AvError},
+    error::MediaError,
+    isobmff::{
+        FourCc, SampleSizes, Track, entry,
+        parameter_sets::VvcFormat,
+        write::{OutputChunk, OutputMovie, OutputTrack, Tables, header},
+    },
+    media::{CodecParameters, StreamKind},
+    source::{SharedSource, SourceState, read_exact},
+};
+
+/// A first sample larger than this is not looked at: 64 MiB, several uncompressed 4K pictures.
+const LARGEST_FIRST_SAMPLE: u64 = 64 << 20;
+
+/// What a look at a sample entry and a first sample told.
+#[derive(Debug, Clone)]
+pub(super) struct Looked {
+    pub(super) parameters: Arc<CodecParameters>,
+    pub(super) self_describing: bool,
+}
+
+/// Shows libav the track's sample entry with its first sync sample.
+pub(super) async fn look(
+    source: &SharedSource,
+    state: &SourceState,
+    stream: usize,
+    track: &Track,
+) -> Result<Looked, Failure> {
+    let samples = &track.samples;
+    let first = samples
+        .sync
+        .as_ref()
+        .and_then(|all| all.first())
+        .copied()
+        .unwrap_or(0);
+    // A PCM sample is a few bytes: libav wants to see more than one.
+    let count = match samples.sizes {
+        SampleSizes::Fixed { size, count } if size < 64 => {
+            let next = samples.chunks.get(1).map_or(count, |chunk| chunk.first);
+            next.saturating_sub(first).clamp(1, 1024)
+        }
+        _ => 1,
+    };
+    let range = samples.range_of(first, first + count);
+    let size = range.end - range.start;
+    if size > LARGEST_FIRST_SAMPLE {
+        return Err(MediaError::LargeSample {
+            stream,
+            size,
+            limit: LARGEST_FIRST_SAMPLE,
+        }
+        .into());
+    }
+    let sample = read_exact(source.as_ref(), range, state)
+        .await
+        .map_err(Failure::Source)?;
+    let self_describing = entry::has_av1_sequence_header(&sample);
+    let described = track.description.entries.first().map(|one| one.format);
+    let file = one_sample_file(track, &sample, count)?;
+    let found = tokio::task::spawn_blocking(move || av::codec_parameters(file)).await;
+    let found = found.map(|found| {
+        // A damaged entry can leave libav without any stream, which it does not call a failure.
+        found.and_then(|mut all| {
+            all.pop().ok_or_else(|| AvError::Missing {
+                what: "description",
+                codec: described.map_or_else(String::new, |format| format.to_string()),
+            })
+        })
+    });
+    let parameters = match found {
+        Ok(Ok(parameters)) => described_by_entry(parameters, track),
+        Ok(Err(source))
+            if matches!(
+                kind_of(&track.description),
+                StreamKind::Video | StreamKind::Audio
+            ) =>
+        {
+            return Err(MediaError::Codec { stream, source }.into());
+        }
+        // Cues and data are carried whatever libav thinks of them.
+        _ => CodecParameters {
+            codec: described.map_or_else(String::new, |format| format.to_string()),
+            ..CodecParameters::default()
+        },
+    };
+    Ok(Looked {
+        parameters: Arc::new(parameters),
+        self_describing,
+    })
+}
+
+/// What libav, which may not know VVC yet, has left open and the sample entry says.
+fn described_by_entry(mut parameters: CodecParameters, track: &Track) -> CodecParameters {
+    let Some(entry) = track.description.entries.first() else {
+        return parameters;
+    };
+    if entry::child(&entry.bytes, true, b"vvcC").is_some() {
+        "vvc".clone_into(&mut parameters.codec);
+    }
+    if let Some(format) = VvcFormat::of(&entry.bytes) {
+        parameters
+            .profile
+            .get_or_insert_with(|| format.profile_name());
+        if let Some(video) = &mut parameters.video {
+            video
+                .pixel_format
+                .get_or_insert_with(|| format.pixel_format());
+        }
+    }
+    parameters
+}
+
+/// A file of one track with nothing but the first sample, written by us.
+fn one_sample_file(track: &Track, sample: &Bytes, count: u32) -> Result<Bytes, MediaError> {
+    let mut tables = Tables::default();
+    tables.push_sizes((sample.len() / count.max(1) as usize) as u32, count);
+    let duration = track.samples.durations.iter().next().unwrap_or(1);
+    tables.durations.push(count, duration);
+    tables.chunks.push(OutputChunk {
+        offset: 0,
+        samples: count,
+        entry: 0,
+    });
+    let description = &track.description;
+    let movie = OutputMovie {
+        major_brand: FourCc(*b"isom"),
+        minor_version: 0,
+        compatible_brands: vec![FourCc(*b"qt  ")],
+        timescale: description.timescale,
+        creation_time: 0,
+        tracks: vec![OutputTrack {
+            id: 1,
+            entries: description
+                .entries
+                .iter()
+                .map(|one| entry::self_contained(&one.bytes))
+                .collect(),
+            timescale: description.timescale,
+            description: Arc::clone(description),
+            tables,
+            edits: Vec::new(),
+            references: Vec::new(),
+        }],
+        user_data: Vec::new(),
+        meta: None,
+        chapters: Vec::new(),
+    };
+    // Headers of one sample always fit; a sample entry of gigabytes has been refused before.
+    let header = header(&movie, sample.len() as u64).map_err(|_| MediaError::Nothing)?;
+    Ok([header, sample.clone()].concat().into())
+}
