@@ -158,6 +158,18 @@ pub enum MediaError {
         /// The most that is read.
         limit: u64,
     },
+    /// An edit list presents its media over and over.
+    #[error(
+        "stream {stream}: its edit list presents the media {times} times over, more than {limit}"
+    )]
+    Repeated {
+        /// Index of the stream.
+        stream: usize,
+        /// How often, rounded down.
+        times: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// A time does not fit.
     #[error("a time of it does not fit 64 bits of ticks")]
     Time(#[from] OutOfRange),

@@ -35,6 +35,8 @@ use crate::{
     timeline::Presentation,
 };
 
+/// More repeats than this are no loop that anybody made: the work of planning grows with them.
+const MOST_REPEATS: u64 = 64;
 /// Chapter titles are read together when they lie within this many bytes.
 const CHAPTER_WINDOW: u64 = 1 << 20;
 
@@ -180,6 +182,15 @@ async fn probe_source(
             &track.edits,
             timescale,
         )?;
+        let times = presentation.times_presented();
+        if times > MOST_REPEATS {
+            return Err(MediaError::Repeated {
+                stream: streams.len(),
+                times,
+                limit: MOST_REPEATS,
+            }
+            .into());
+        }
         streams.push(Stream::new(
             track.id,
             kind_of(&description),

@@ -176,6 +176,14 @@ impl Presentation {
             .map(|(dts, offset)| dts + offset)
     }
 
+    /// How many times over the media is presented, rounded down.
+    #[must_use]
+    pub fn times_presented(&self) -> u64 {
+        let media = i128::from(self.media_end) - i128::from(self.media_start);
+        let all = self.spans.iter().map(|span| i128::from(span.duration));
+        u64::try_from(all.sum::<i128>() / media.max(1)).unwrap_or(u64::MAX)
+    }
+
     /// Whether the spans follow the media without going back.
     pub(super) fn rises(&self) -> bool {
         self.spans

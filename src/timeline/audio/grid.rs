@@ -37,7 +37,7 @@ impl Grid {
         }
     }
 
-    pub(super) fn take(&mut self, piece: &Piece<'_>, last_of_output: bool, outcome: &mut Outcome) {
+    pub(super) fn take(&mut self, piece: &Piece, last_of_output: bool, outcome: &mut Outcome) {
         if self.origin.is_none() {
             let silent = self.begin(piece);
             self.push_silence(silent);
@@ -82,7 +82,7 @@ impl Grid {
     }
 
     /// A hole of more than half a frame before a piece is silence, slot by slot.
-    fn fill_hole(&mut self, piece: &Piece<'_>, outcome: &mut Outcome) {
+    fn fill_hole(&mut self, piece: &Piece, outcome: &mut Outcome) {
         let half = self.frame / 2;
         let nearest = piece.middle_after(self.counted);
         let hole = piece.own(nearest).max(piece.heard.start) - self.counted;
@@ -100,7 +100,7 @@ impl Grid {
 
     /// Anchors the grid on the first piece, so that its frames are exactly where they belong.
     /// Returns how many silent frames come before them.
-    fn begin(&mut self, piece: &Piece<'_>) -> i64 {
+    fn begin(&mut self, piece: &Piece) -> i64 {
         let late = piece.heard.start;
         let silent = if self.rules.silence {
             (late + self.frame / 2).div_euclid(self.frame).max(0)

@@ -1,6 +1,6 @@
 //! Frames that belong together: when their fragment has them, and where they are heard.
 
-use std::{borrow::Cow, ops::Range};
+use std::{ops::Range, rc::Rc};
 
 use super::AudioRules;
 use crate::{
@@ -9,14 +9,14 @@ use crate::{
 };
 
 /// Consecutive frames of a fragment. Times are ticks of the output.
-pub(super) struct Piece<'a> {
+pub(super) struct Piece {
     pub(super) placed: usize,
     /// Where they are heard.
     pub(super) heard: Range<i64>,
-    frames: Stretch<'a>,
+    frames: Stretch,
 }
 
-impl Piece<'_> {
+impl Piece {
     /// One past the last frame.
     pub(super) fn end(&self) -> u32 {
         self.frames.end
@@ -29,14 +29,18 @@ impl Piece<'_> {
 
     /// The fragment's own time of frame `index`; past the last frame, where that one ends.
     pub(super) fn own(&self, index: u32) -> i64 {
-        let mut at = self.frames.at;
-        let mut left = index.saturating_sub(self.frames.first);
-        for (count, step) in self.frames.steps() {
-            let taken = left.min(count);
-            at += i64::from(taken) * step;
-            left -= taken;
+        let frames = &self.frames;
+        let index = index.clamp(frames.first, frames.end) - frames.first;
+        match &frames.steps {
+            Steps::Even(step) => frames.at + i64::from(index) * step,
+            Steps::Varying(marks) => {
+                let after = marks.partition_point(|mark| mark.index <= index);
+                let Some(mark) = after.checked_sub(1).and_then(|at| marks.get(at)) else {
+                    return frames.at;
+                };
+                frames.at + mark.at + i64::from(index - mark.index) * mark.step
+            }
         }
-        at
     }
 
     /// The first frame whose middle is after `at`; one past the last where there is none.
@@ -56,27 +60,40 @@ impl Piece<'_> {
 
     /// The first frame of which twice its time and `part` of its duration are above `twice`.
     fn first_beyond(&self, twice: i64, part: i64) -> u32 {
-        let (mut index, mut at) = (self.frames.first, self.frames.at);
-        for (count, step) in self.frames.steps() {
-            let ahead = twice - 2 * at - part * step;
-            let passed = match step {
-                _ if ahead < 0 => 0,
-                0 => count,
-                _ => u32::try_from(ahead / (2 * step) + 1).map_or(count, |n| n.min(count)),
-            };
-            index += passed;
-            if passed < count {
-                break;
+        let frames = &self.frames;
+        // How far the first frame of a run, `at` behind the stretch's first, is passed.
+        let ahead = |at: i64, step: i64| twice - 2 * (frames.at + at) - part * step;
+        let (mark, end) = match &frames.steps {
+            Steps::Even(step) => {
+                let mark = Mark {
+                    index: 0,
+                    at: 0,
+                    step: *step,
+                };
+                (mark, frames.end - frames.first)
             }
-            at += i64::from(count) * step;
-        }
-        index
+            Steps::Varying(marks) => {
+                let passed = marks.partition_point(|mark| ahead(mark.at, mark.step) >= 0);
+                let Some(mark) = passed.checked_sub(1).and_then(|at| marks.get(at)) else {
+                    return frames.first;
+                };
+                let next = marks.get(passed).map(|next| next.index);
+                (*mark, next.unwrap_or(frames.end - frames.first))
+            }
+        };
+        let (ahead, count) = (ahead(mark.at, mark.step), end - mark.index);
+        let passed = match mark.step {
+            _ if ahead < 0 => 0,
+            0 => count,
+            step => u32::try_from(ahead / (2 * step) + 1).map_or(count, |n| n.min(count)),
+        };
+        frames.first + mark.index + passed
     }
 }
 
 /// Consecutive frames and how long each lasts.
 #[derive(Clone)]
-struct Stretch<'a> {
+struct Stretch {
     first: u32,
     end: u32,
     /// Time of the first.
@@ -84,24 +101,32 @@ struct Stretch<'a> {
     /// Time that all of them last.
     length: i64,
     pace: Pace,
-    /// How many frames last how many times `unit`.
-    durations: Cow<'a, [(u32, u32)]>,
-    unit: i64,
+    steps: Steps,
 }
 
-impl Stretch<'_> {
-    fn steps(&self) -> impl Iterator<Item = (u32, i64)> + '_ {
-        let runs = self.durations.iter();
-        runs.map(|&(count, duration)| (count, i64::from(duration) * self.unit))
-    }
+/// How long frames last.
+#[derive(Clone)]
+enum Steps {
+    /// All of them that long.
+    Even(i64),
+    /// As the marks say.
+    Varying(Rc<[Mark]>),
+}
+
+/// Where a run of frames of one duration begins, from the first of the stretch.
+#[derive(Clone, Copy)]
+struct Mark {
+    index: u32,
+    at: i64,
+    step: i64,
 }
 
 /// The audible frames of one fragment.
-pub(super) fn audible<'a>(
+pub(super) fn audible(
     placed: usize,
-    fragment: &Placed<'a>,
+    fragment: &Placed<'_>,
     rules: AudioRules,
-) -> Result<Vec<Piece<'a>>, OutOfRange> {
+) -> Result<Vec<Piece>, OutOfRange> {
     let Some(stream) = fragment.stream else {
         return Ok(Vec::new());
     };
@@ -115,8 +140,14 @@ pub(super) fn audible<'a>(
     for span in &stream.spans {
         let start = fragment.to_output(span.start, rules.timescale)?;
         let stop = bounded(start + span.duration * scale)?.min(cut);
-        for frames in &stretches {
-            let at = bounded(frames.at + (start - span.media * scale))?;
+        // Of the stretches that begin before the span, only the last is heard in it.
+        let media = span.media * scale;
+        let begun = stretches.partition_point(|frames| frames.at <= media);
+        let from = begun.saturating_sub(1);
+        let until = media + span.duration * scale;
+        let within = stretches[from..].iter();
+        for frames in within.take_while(|frames| frames.at < until) {
+            let at = bounded(frames.at + (start - media))?;
             let heard = at.max(start)..(at + frames.length).min(stop);
             if heard.end > heard.start {
                 let frames = Stretch {
@@ -136,7 +167,7 @@ pub(super) fn audible<'a>(
 
 /// All frames of a stream, at source times in output ticks: in even stretches, or where they do not
 /// last a `frame` each, as one stretch at the source's pace.
-fn stretches<'a>(stream: &'a Presentation, scale: i64, rules: AudioRules) -> Vec<Stretch<'a>> {
+fn stretches(stream: &Presentation, scale: i64, rules: AudioRules) -> Vec<Stretch> {
     let runs = stream.samples.durations.runs();
     let frame = i64::from(rules.frame);
     // A source tick of rounding, where that is little of a frame.
@@ -153,14 +184,23 @@ fn stretches<'a>(stream: &'a Presentation, scale: i64, rules: AudioRules) -> Vec
         return even_stretches(stream, scale, frame, jitter);
     }
     let at = stream.first_decode_time() * scale;
-    let lasting = runs
-        .iter()
-        .map(|&(count, duration)| i64::from(count) * i64::from(duration) * scale);
+    let mut marks = Vec::with_capacity(runs.len());
+    let (mut index, mut length) = (0, 0);
+    for &(count, duration) in runs {
+        let step = i64::from(duration) * scale;
+        marks.push(Mark {
+            index,
+            at: length,
+            step,
+        });
+        index += count;
+        length += i64::from(count) * step;
+    }
     vec![Stretch {
         first: 0,
         end: stream.samples.len(),
         at,
-        length: lasting.sum(),
+        length,
         pace: Pace::Source {
             scale: u32::try_from(scale).unwrap_or(u32::MAX),
             shift: 0,
@@ -168,18 +208,12 @@ fn stretches<'a>(stream: &'a Presentation, scale: i64, rules: AudioRules) -> Vec
             squeezed: Squeezed::default(),
             late: Late::default(),
         },
-        durations: Cow::Borrowed(runs),
-        unit: scale,
+        steps: Steps::Varying(marks.into()),
     }]
 }
 
 /// Splits where a frame does not begin where the one before it nominally ends.
-fn even_stretches(
-    stream: &Presentation,
-    scale: i64,
-    frame: i64,
-    jitter: i64,
-) -> Vec<Stretch<'static>> {
+fn even_stretches(stream: &Presentation, scale: i64, frame: i64, jitter: i64) -> Vec<Stretch> {
     // First frame, one past the last, time of the first.
     let mut found: Vec<(u32, u32, i64)> = Vec::new();
     let (mut index, mut at) = (0, stream.first_decode_time() * scale);
@@ -202,8 +236,7 @@ fn even_stretches(
         at,
         length: i64::from(end - first) * frame,
         pace: Pace::Even(nominal),
-        durations: Cow::Owned(vec![(end - first, nominal)]),
-        unit: 1,
+        steps: Steps::Even(i64::from(nominal)),
     };
     found.into_iter().map(stretch).collect()
 }

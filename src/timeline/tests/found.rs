@@ -130,3 +130,46 @@ fn an_edit_list_that_goes_back_squeezes_nothing() {
     let lasting: Vec<i64> = timeline.runs.iter().map(|run| run.end - run.dts).collect();
     assert!(lasting.iter().all(|&ticks| ticks >= 160_000), "{lasting:?}");
 }
+
+/// A loop is told from a file that only makes work.
+#[test]
+fn repeats_are_counted() {
+    let all = Edit {
+        segment_duration: 160_000,
+        media_time: Some(0),
+    };
+    assert_eq!(stream(8, &[]).times_presented(), 1);
+    assert_eq!(stream(8, &[all; 3]).times_presented(), 3);
+    assert_eq!(stream(8, &[all; 1_000]).times_presented(), 1_000);
+    assert_eq!(stream(0, &[]).times_presented(), 0);
+}
+
+/// Many stretches under many edits cost their sum, not their product.
+#[test]
+fn many_edits_of_uneven_sound_are_planned() {
+    const HALF: u32 = 50_000;
+    let mut durations = RunLength::new();
+    for _ in 0..HALF {
+        durations.push(2, 20_000);
+        durations.push(1, 35_000);
+    }
+    let samples = table(durations, None, None);
+    let edits: Vec<Edit> = (0..i64::from(HALF))
+        .map(|index| Edit {
+            segment_duration: 75_000,
+            media_time: Some(index * 75_000),
+        })
+        .collect();
+    for varying in [false, true] {
+        let table = samples.clone();
+        let stream = Presentation::new(table, super::MOVIE, &edits, super::MOVIE);
+        let stream = stream.expect("in range");
+        let end = i64::from(HALF) * 75_000;
+        let rules = AudioRules { varying, ..RULES };
+        let places = [placed(Some(&stream), 0, end)];
+        let timeline = audio::plan(&places, rules, places[0].end).expect("in range");
+        // A last frame that lasts too long is heard for as long as a frame is.
+        assert!((end - 15_000..=end).contains(&timeline.presented_end()));
+        assert!(timeline.outcomes[0].kept >= u64::from(HALF) * 3);
+    }
+}
