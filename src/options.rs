@@ -37,11 +37,11 @@ pub enum OnMissing {
     Fill,
 }
 
-/// How differing H.264 and HEVC parameter sets are kept apart.
+/// How differing H.264, HEVC and VVC parameter sets are kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ParameterSets {
-    /// One `avc3` or `hev1` sample entry, each fragment's own sets before each of its sync samples.
-    /// Plays in browsers. The default.
+    /// One `avc3`, `hev1` or `vvi1` sample entry, each fragment's own sets before each of its sync
+    /// samples. Plays in browsers. The default.
     #[default]
     InBand,
     /// One `avc1` or `hvc1` sample entry per configuration, QuickTime's way; Chromium stops at

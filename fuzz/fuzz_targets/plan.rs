@@ -196,7 +196,7 @@ fuzz_target!(|join: Join| {
     };
     if let Ok(timeline) = audio::plan(&placed, rules, end) {
         check(&timeline, &placed, end);
-        check_sound(&timeline, rules);
+        check_sound(&timeline, rules, &placed);
     }
 });
 
@@ -290,13 +290,19 @@ fn check(timeline: &TrackTimeline, placed: &[Placed<'_>], end: Time) {
     }
 }
 
-/// With silence to fill holes, the count of frames is within half a frame of the timeline.
-fn check_sound(timeline: &TrackTimeline, rules: AudioRules) {
+/// With silence to fill holes, the count is within half the longest frame of the timeline.
+fn check_sound(timeline: &TrackTimeline, rules: AudioRules, placed: &[Placed<'_>]) {
     if !rules.silence {
         return;
     }
+    let streams = placed.iter().filter_map(|place| place.stream);
+    let frames = streams.flat_map(|stream| {
+        let scale = rules.timescale.get() / stream.timescale;
+        let durations = stream.samples.durations.runs().iter();
+        durations.map(move |run| i64::from(run.1) * i64::from(scale))
+    });
+    let half = frames.fold(i64::from(rules.frame), i64::max) / 2;
     for outcome in timeline.outcomes.iter().filter(|outcome| outcome.kept > 0) {
-        let half = i64::from(rules.frame) / 2;
         assert!(
             outcome.count_error.abs() <= half,
             "{outcome:?}, half a frame is {half}"

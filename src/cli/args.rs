@@ -120,7 +120,7 @@ pub(crate) struct JoinOptions {
     /// Which clock of the sound is exact at seams.
     #[arg(long, value_enum, default_value_t, value_name = "MODE")]
     audio_seams: Seams,
-    /// Where differing H.264 and HEVC parameter sets go.
+    /// Where differing H.264, HEVC and VVC parameter sets go.
     #[arg(long, value_enum, default_value_t, value_name = "PLACE")]
     parameter_sets: Sets,
     /// Do not wait for the disk before OUT gets its name: faster, and a power cut soon after may

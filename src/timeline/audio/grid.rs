@@ -114,12 +114,14 @@ impl Grid {
         } else {
             0
         };
-        let earliest = if silent > 0 {
-            late - self.frame / 2
+        let first = if silent > 0 {
+            piece.begin_after(late - self.frame / 2)
         } else {
-            late - preroll - self.frame
+            // Frames may be longer than the usual one: the one that is heard first is among them.
+            let heard = piece.begin_after(late).saturating_sub(1);
+            piece.begin_after(late - preroll - self.frame).min(heard)
         };
-        let first = piece.begin_after(earliest).min(piece.end() - 1);
+        let first = first.min(piece.end() - 1);
         self.counted = piece.own(first) - silent * self.frame;
         self.stamped = self.counted;
         self.last = self.counted - 1;

@@ -173,3 +173,25 @@ fn many_edits_of_uneven_sound_are_planned() {
         assert!(timeline.outcomes[0].kept >= u64::from(HALF) * 3);
     }
 }
+
+/// A frame longer than the usual one that is heard from its middle on is where the sound begins.
+#[test]
+fn sound_begins_with_the_frame_that_is_heard() {
+    let mut durations = RunLength::new();
+    durations.push(2, 20_000);
+    durations.push(3, 5_000_000);
+    let edit = Edit {
+        segment_duration: 9_000_000,
+        media_time: Some(3_000_000),
+    };
+    let samples = table(durations, None, None);
+    let sound = Presentation::new(samples, super::MOVIE, &[edit], super::MOVIE);
+    let sound = sound.expect("in range");
+    let places = [placed(Some(&sound), 0, 9_000_000)];
+    for varying in [false, true] {
+        let rules = AudioRules { varying, ..RULES };
+        let timeline = audio::plan(&places, rules, places[0].end).expect("in range");
+        let media = timeline.edits[0].media_time;
+        assert_eq!(media, Some(3_000_000 - 40_000), "{:?}", timeline.edits);
+    }
+}
