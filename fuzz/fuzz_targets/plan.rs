@@ -301,7 +301,7 @@ fn check_sound(timeline: &TrackTimeline, rules: AudioRules, placed: &[Placed<'_>
         let durations = stream.samples.durations.runs().iter();
         durations.map(move |run| i64::from(run.1) * i64::from(scale))
     });
-    let half = frames.fold(i64::from(rules.frame), i64::max) / 2;
+    let half = frames.fold(i64::from(rules.frame.max(1)), i64::max) / 2;
     for outcome in timeline.outcomes.iter().filter(|outcome| outcome.kept > 0) {
         assert!(
             outcome.count_error.abs() <= half,

@@ -38,7 +38,7 @@ pub enum AudioSeams {
 pub struct AudioRules {
     /// Ticks per second of the output track.
     pub timescale: Timescale,
-    /// Ticks of the output track that a coded frame lasts; 1 for PCM. Above 0.
+    /// Ticks of the output track that a coded frame lasts; 1 for PCM. 0 counts as 1.
     pub frame: u32,
     /// How timestamps follow the grid.
     pub seams: AudioSeams,
@@ -58,6 +58,8 @@ pub fn plan(
     rules: AudioRules,
     end: Time,
 ) -> Result<TrackTimeline, OutOfRange> {
+    let frame = rules.frame.max(1);
+    let rules = AudioRules { frame, ..rules };
     let mut outcomes = vec![Outcome::default(); fragments.len()];
     let mut pieces = Vec::new();
     for (placed, fragment) in fragments.iter().enumerate() {

@@ -176,9 +176,10 @@ fn stretches(stream: &Presentation, scale: i64, rules: AudioRules) -> Vec<Stretc
     let uneven = runs.iter().enumerate().any(|(index, &(count, duration))| {
         // A lone odd duration is a pause or a step in the source and says nothing of the frame,
         // unless the codec's frames vary; the last one is often shortened.
-        let lone = count == 1 && (!rules.varying || index + 1 == runs.len());
-        let drift = (i64::from(duration) * scale - frame).abs();
-        !lone && drift > slack / i64::from(count)
+        let drift = i64::from(duration) * scale - frame;
+        let cut = index + 1 == runs.len() && drift < 0;
+        let lone = count == 1 && (!rules.varying || cut);
+        !lone && drift.abs() > slack / i64::from(count)
     });
     if !uneven {
         return even_stretches(stream, scale, frame, jitter);

@@ -195,3 +195,24 @@ fn sound_begins_with_the_frame_that_is_heard() {
         assert_eq!(media, Some(3_000_000 - 40_000), "{:?}", timeline.edits);
     }
 }
+
+/// The picture that is shown first is decoded behind the cut: what is left begins later, not before
+/// the media.
+#[test]
+fn a_cut_may_take_the_first_picture_shown() {
+    let mut durations = RunLength::new();
+    durations.push(3, 20_000);
+    let offsets = vec![60_000, 900_000, -80_000];
+    let samples = table(durations, Some(offsets), None);
+    let stream = Presentation::new(samples, super::MOVIE, &[], super::MOVIE).expect("in range");
+    let mut places = [
+        placed(Some(&stream), 0, 1_000_000),
+        placed(None, 200_000, 1_200_000),
+    ];
+    places[0].zero = Time::from_ticks(stream.media_start, super::MOVIE);
+    places[0].cut = Some(places[1].start);
+    let timeline = video::plan(&places, super::MOVIE).expect("in range");
+    assert_eq!(timeline.outcomes[0].kept, 1);
+    let media = timeline.edits.iter().filter_map(|edit| edit.media_time);
+    assert!(media.min() >= Some(0), "{:?}", timeline.edits);
+}

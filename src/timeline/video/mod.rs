@@ -259,8 +259,8 @@ fn lay(mut kept: Vec<Kept>) -> Result<Laid, OutOfRange> {
     let delay = kept
         .iter()
         .map(|k| k.lead().max(k.lead() - k.least_offset))
-        .max()
-        .unwrap_or(0);
+        // A cut may leave only pictures behind the one that is to be seen first.
+        .fold(0, i64::max);
     let mut runs: Vec<Run> = Vec::with_capacity(kept.len());
     let mut spans: Vec<(Range<i64>, i64)> = Vec::new();
     // Media time minus output time where the previous fragment ends.
