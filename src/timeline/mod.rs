@@ -5,7 +5,7 @@
 //! into [`Run`]s: stretches of samples with the decode time of the first and the end of the last.
 //!
 //! All times here are ticks of one output track. None enters that is farther from zero than
-//! [`MAX_TICKS`]: instants pass [`ticks`], and [`scale`] has looked at every extreme of a stream
+//! [`MAX_TICKS`]: instants pass `ticks`, and `scale` has looked at every extreme of a stream
 //! before its times are multiplied. A sum of up to sixteen such values fits `i64` twice over, and
 //! what adds up over fragments is held to the bound at each; so arithmetic here is plain.
 #![deny(clippy::as_conversions, clippy::float_arithmetic)]
