@@ -1,6 +1,6 @@
 //! Why a source could not be read.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc, time::Duration};
 
 /// A source's bytes could not be had. Cloneable, so that one failure can be reported more than once.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -29,8 +29,8 @@ pub enum SourceError {
     /// It changed between being probed and being copied.
     #[error("it changed while it was being joined: {what} was {expected}, now {found}")]
     Changed {
-        /// What gave it away: `length`, `file` (another one has its name), or `modification time` (in
-        /// nanoseconds since the epoch).
+        /// What gave it away: `length`, `file` (another one has its name), `modification time` (in
+        /// nanoseconds since the epoch), `validator` (entity tag or last-modified date).
         what: &'static str,
         /// As probed.
         expected: String,
@@ -45,4 +45,89 @@ pub enum SourceError {
         /// How many bytes are missing.
         missing: u64,
     },
+    /// The server answered with an error.
+    #[error("the server answered {status} at byte {offset}")]
+    Status {
+        /// The code and what it means, like `404 Not Found`.
+        status: Status,
+        /// Where in the source.
+        offset: u64,
+    },
+    /// The server's answer is not one to what was asked.
+    #[error(
+        "the server's answer at byte {offset} is wrong: {what} is {found}, expected was {expected}"
+    )]
+    Answer {
+        /// Where in the source.
+        offset: u64,
+        /// What is wrong.
+        what: &'static str,
+        /// As asked.
+        expected: String,
+        /// As answered.
+        found: String,
+    },
+    /// The server sends too little.
+    #[error(
+        "the server stalled at byte {offset}: {received} bytes came in {} s, the floor is {floor} per second",
+        .window.as_secs_f64()
+    )]
+    Stalled {
+        /// Where in the source.
+        offset: u64,
+        /// How many bytes came.
+        received: u64,
+        /// In which time.
+        window: Duration,
+        /// The fewest bytes per second.
+        floor: u64,
+    },
+    /// Reading took longer than allowed.
+    #[error("reading took longer than {} s, byte {offset} was reached", .limit.as_secs_f64())]
+    TimedOut {
+        /// Where in the source.
+        offset: u64,
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// It has more bytes than allowed.
+    #[error("{what} is {found}, above the limit of {limit}")]
+    TooLarge {
+        /// Which limit.
+        what: &'static str,
+        /// How much there is, or is known of.
+        found: u64,
+        /// How much there may be.
+        limit: u64,
+    },
+    /// Its URL, a redirect, or an address it leads to is not allowed.
+    #[cfg(feature = "http")]
+    #[error("it is not asked for")]
+    Refused(#[from] super::Refusal),
+}
+
+/// The status of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status(pub u16);
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meaning = match self.0 {
+            400 => "Bad Request",
+            401 => "Unauthorized",
+            403 => "Forbidden",
+            404 => "Not Found",
+            408 => "Request Timeout",
+            410 => "Gone",
+            416 => "Range Not Satisfiable",
+            429 => "Too Many Requests",
+            451 => "Unavailable For Legal Reasons",
+            500 => "Internal Server Error",
+            502 => "Bad Gateway",
+            503 => "Service Unavailable",
+            504 => "Gateway Timeout",
+            _ => return self.0.fmt(f),
+        };
+        write!(f, "{} {meaning}", self.0)
+    }
 }

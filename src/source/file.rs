@@ -226,6 +226,7 @@ fn identity(validator: &Validator) -> String {
     match validator {
         Validator::File { device, inode, .. } => format!("inode {inode} of device {device}"),
         Validator::Tag(tag) => tag.clone(),
+        Validator::Unknown => "unknown".to_owned(),
         Validator::Immutable => "immutable".to_owned(),
     }
 }

@@ -1,20 +1,30 @@
 //! Where a fragment's bytes come from.
 //!
-//! One interface for files, memory, and the remote sources to come: a length, a validator that
+//! One interface for files, memory and remote sources: a length, a validator that
 //! changes when the bytes do, and bounded byte ranges as a stream.
 
 mod error;
 mod file;
+#[cfg(feature = "http")]
+mod guard;
+#[cfg(feature = "http")]
+pub(crate) mod http;
 mod memory;
+#[cfg(feature = "http")]
+pub(crate) mod ranged;
 
 use std::{fmt, ops::Range, path::Path, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use futures::{TryStreamExt, future::BoxFuture, stream::BoxStream};
 
-pub use error::SourceError;
+pub use error::{SourceError, Status};
 pub use file::FileSource;
 pub(crate) use file::{open_unchanged, read_fully, unchanged};
+#[cfg(feature = "http")]
+pub use guard::{AddressPolicy, NotANetwork, Refusal};
+#[cfg(feature = "http")]
+pub use http::{Http, HttpError, HttpOptions, HttpSource};
 pub use memory::MemorySource;
 
 /// The largest piece of a read.
@@ -32,8 +42,10 @@ pub enum Validator {
         /// Modification time in nanoseconds since the epoch.
         modified: i128,
     },
-    /// An entity tag or a last-modified date, as a server gave it.
+    /// An entity tag (in its quotes) or a last-modified date, as a server gave it.
     Tag(String),
+    /// The server gives none: only the length can tell.
+    Unknown,
     /// Bytes that cannot change.
     Immutable,
 }

@@ -1,0 +1,328 @@
+//! Fragments behind HTTP(S) URLs.
+
+pub(crate) mod client;
+mod options;
+mod spool;
+
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
+use url::Url;
+
+use self::{
+    client::{Body, Client, ClientError, ClientOptions},
+    spool::{Region, Spool},
+};
+use super::{
+    AddressPolicy, Refusal, Source, SourceError, SourceState, Validator,
+    guard::UrlPolicy,
+    ranged::{self, Effort, Failure, Incoming, Patience, Probed, Ranged},
+};
+pub use options::HttpOptions;
+
+/// How many bytes the first request asks for: what the index reader reads first, so that its first
+/// read costs no request of its own.
+const HEAD: u64 = 4 << 10;
+
+/// There can be no client with these options.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// The user agent cannot stand in a header.
+    #[error("'{0}' cannot stand in a header")]
+    UserAgent(String),
+    /// The client cannot be made.
+    #[error("the HTTP client cannot be made")]
+    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What sources behind URLs share: options, a pool of connections, a temporary file. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Http {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    urls: UrlPolicy,
+    patience: Patience,
+    max_fragment_bytes: u64,
+    spool: Arc<Spool>,
+}
+
+impl Http {
+    /// A client with these options.
+    ///
+    /// # Errors
+    /// If the user agent cannot stand in a header, or TLS cannot be set up.
+    pub fn new(options: HttpOptions) -> Result<Self, HttpError> {
+        let user_agent = HeaderValue::try_from(&options.user_agent);
+        let user_agent =
+            user_agent.map_err(|_| HttpError::UserAgent(options.user_agent.clone()))?;
+        let patience = Patience::from(&options);
+        let urls = UrlPolicy {
+            addresses: options.addresses,
+            any_port: options.any_port,
+        };
+        let client = Client::new(ClientOptions {
+            urls: urls.clone(),
+            connect_timeout: options.connect_timeout,
+            answer_timeout: options.answer_timeout,
+            max_redirects: options.max_redirects,
+            user_agent,
+        });
+        Ok(Self {
+            shared: Arc::new(Shared {
+                client: client.map_err(|error| HttpError::Client(Box::new(error)))?,
+                urls,
+                patience,
+                max_fragment_bytes: options.max_fragment_bytes,
+                spool: Arc::new(Spool::new(options.spool_folder, options.spool_bytes)),
+            }),
+        })
+    }
+
+    /// The fragment behind `url`. Nothing is asked for yet.
+    ///
+    /// # Errors
+    /// [`SourceError::Refused`], if it is not a URL, or one that is not read.
+    pub fn source(&self, url: &str) -> Result<HttpSource, SourceError> {
+        let mut url = Url::parse(url).map_err(Refusal::from)?;
+        self.shared.urls.check(&url)?;
+        // Nothing that a server gets to see.
+        url.set_fragment(None);
+        let not_a_url = |_| Refusal::NotAUrl(url::ParseError::InvalidDomainCharacter);
+        let uri = url.as_str().parse().map_err(not_a_url)?;
+        let name = public_name(&url);
+        Ok(HttpSource {
+            remote: Arc::new(Remote {
+                client: self.shared.client.clone(),
+                uri,
+            }),
+            shared: Arc::clone(&self.shared),
+            name,
+            head: Mutex::new(None),
+            spooled: Mutex::new(None),
+        })
+    }
+
+    /// The guarded client.
+    #[expect(dead_code, reason = "for the sources of object stores")]
+    pub(crate) fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
+    /// How much failing is put up with.
+    #[expect(dead_code, reason = "for the sources of object stores")]
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.shared.patience
+    }
+}
+
+/// A URL for messages: without its query, which may hold a secret.
+fn public_name(url: &Url) -> String {
+    let mut public = url.clone();
+    public.set_query(None);
+    public.set_fragment(None);
+    // Fails only for URLs without a host, which are refused.
+    public.set_username("").ok();
+    public.set_password(None).ok();
+    public.into()
+}
+
+/// The bytes behind a URL.
+#[derive(Debug)]
+pub struct HttpSource {
+    shared: Arc<Shared>,
+    remote: Arc<Remote>,
+    name: String,
+    /// The first bytes, until they are read.
+    head: Mutex<Option<(SourceState, Bytes)>>,
+    /// The whole, where the server gives no ranges.
+    spooled: Mutex<Option<(SourceState, Arc<Region>)>>,
+}
+
+/// Sends the requests of one source.
+#[derive(Debug)]
+struct Remote {
+    client: Client,
+    uri: Uri,
+}
+
+impl Ranged for Remote {
+    fn get(&self, headers: HeaderMap) -> BoxFuture<'_, Result<Response<Body>, ClientError>> {
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers;
+        self.client.send(request).boxed()
+    }
+}
+
+impl HttpSource {
+    async fn look(&self) -> Result<SourceState, SourceError> {
+        let mut effort = Effort::new(&self.shared.patience);
+        loop {
+            match ranged::probe(self.remote.as_ref(), HEAD, &mut effort).await? {
+                Probed::Ranged { state, head } => {
+                    self.bounded(state.len)?;
+                    *lock(&self.head) = Some((state.clone(), head));
+                    *lock(&self.spooled) = None;
+                    return Ok(state);
+                }
+                Probed::Whole {
+                    len,
+                    validator,
+                    body,
+                } => {
+                    if let Some(state) = self.still(len, &validator) {
+                        return Ok(state);
+                    }
+                    match self.keep(len, validator, body, &mut effort).await {
+                        Ok(state) => return Ok(state),
+                        // Without ranges, another attempt begins at the beginning.
+                        Err((failure, at)) => effort.pause(failure, at).await?,
+                    }
+                }
+            }
+        }
+    }
+
+    fn bounded(&self, len: u64) -> Result<(), SourceError> {
+        let limit = self.shared.max_fragment_bytes;
+        if len <= limit {
+            return Ok(());
+        }
+        Err(SourceError::TooLarge {
+            what: "the fragment's size in bytes",
+            found: len,
+            limit,
+        })
+    }
+
+    /// The state of what is kept, if it is what the server has now.
+    fn still(&self, len: Option<u64>, validator: &Validator) -> Option<SourceState> {
+        let spooled = lock(&self.spooled);
+        let (state, _) = spooled.as_ref()?;
+        let same = *validator != Validator::Unknown
+            && state.validator == *validator
+            && len.is_none_or(|len| len == state.len);
+        same.then(|| state.clone())
+    }
+
+    /// Reads the whole into the temporary file.
+    async fn keep(
+        &self,
+        announced: Option<u64>,
+        validator: Validator,
+        mut body: Incoming,
+        effort: &mut Effort,
+    ) -> Result<SourceState, (Failure, u64)> {
+        let last = |error| Failure::Final(error);
+        self.bounded(announced.unwrap_or(0))
+            .map_err(|error| (last(error), 0))?;
+        let mut region = Region::new(&self.shared.spool);
+        loop {
+            let at = region.len();
+            let next = body.next(effort, at).await;
+            let Some(bytes) = next.map_err(|failure| (failure, at))? else {
+                break;
+            };
+            self.bounded(at + bytes.len() as u64)
+                .map_err(|error| (last(error), at))?;
+            let added = region.append(bytes).await;
+            added.map_err(|error| (last(error), at))?;
+        }
+        let len = region.len();
+        if let Some(missing) = announced.and_then(|all| all.checked_sub(len))
+            && missing > 0
+        {
+            let error = SourceError::Truncated { end: len, missing };
+            return Err((Failure::Passing(error, None), len));
+        }
+        let finished = region.finish().await;
+        finished.map_err(|error| (last(error), len))?;
+        let state = SourceState { len, validator };
+        *lock(&self.spooled) = Some((state.clone(), Arc::new(region)));
+        Ok(state)
+    }
+
+    /// What of `range` is known from the first look. It is given once: a join of thousands of
+    /// fragments does not keep the beginning of each.
+    fn known(&self, range: &Range<u64>, state: &SourceState) -> Option<Bytes> {
+        let mut head = lock(&self.head);
+        let (of, bytes) = head.as_ref()?;
+        let from = usize::try_from(range.start).ok()?;
+        let to = usize::try_from(range.end).map_or(bytes.len(), |end| end.min(bytes.len()));
+        if of != state || from >= to {
+            return None;
+        }
+        let known = bytes.slice(from..to);
+        if to == bytes.len() {
+            *head = None;
+        }
+        Some(known)
+    }
+}
+
+impl Source for HttpSource {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn state(&self) -> BoxFuture<'_, Result<SourceState, SourceError>> {
+        self.look().boxed()
+    }
+
+    fn read(
+        &self,
+        range: Range<u64>,
+        state: &SourceState,
+    ) -> BoxStream<'_, Result<Bytes, SourceError>> {
+        let spooled = lock(&self.spooled).clone();
+        if let Some((kept, region)) = spooled {
+            if kept != *state {
+                let error = differs(state, &kept);
+                return stream::iter([Err(error)]).boxed();
+            }
+            return region.read(range);
+        }
+        let known = self.known(&range, state);
+        let rest = range.start + known.as_ref().map_or(0, |known| known.len() as u64)..range.end;
+        let known = stream::iter(known.map(Ok));
+        if rest.is_empty() {
+            return known.boxed();
+        }
+        let remote: Arc<dyn Ranged> = Arc::<Remote>::clone(&self.remote);
+        let rest = ranged::read(remote, &self.shared.patience, rest, state);
+        known.chain(rest).boxed()
+    }
+}
+
+fn differs(expected: &SourceState, found: &SourceState) -> SourceError {
+    let (what, expected, found) = if expected.len == found.len {
+        let shown = |validator: &Validator| match validator {
+            Validator::Tag(tag) => tag.clone(),
+            _ => "none".to_owned(),
+        };
+        let (expected, found) = (shown(&expected.validator), shown(&found.validator));
+        ("validator", expected, found)
+    } else {
+        ("length", expected.len.to_string(), found.len.to_string())
+    };
+    SourceError::Changed {
+        what,
+        expected,
+        found,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,1 @@
+//! Remote sources against servers on loopback that fail in every way there is.
