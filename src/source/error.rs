@@ -27,8 +27,13 @@ pub enum SourceError {
         what: &'static str,
     },
     /// It changed between being probed and being copied.
-    #[error("it changed while it was being joined: {what} was {expected}, now {found}")]
+    #[error(
+        "it changed while it was being joined: {what} was {expected}, now {found}{}",
+        .offset.map(|offset| format!(", seen at byte {offset}")).unwrap_or_default()
+    )]
     Changed {
+        /// Where in the source, if a read showed it.
+        offset: Option<u64>,
         /// What gave it away: `length`, `file` (another one has its name), `modification time` (in
         /// nanoseconds since the epoch), `validator` (entity tag or last-modified date).
         what: &'static str,

@@ -216,6 +216,7 @@ fn same(metadata: &Metadata, state: &SourceState) -> Result<(), SourceError> {
         }
     };
     Err(SourceError::Changed {
+        offset: None,
         what,
         expected,
         found,

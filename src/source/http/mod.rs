@@ -288,7 +288,7 @@ impl Source for HttpSource {
         let spooled = lock(&self.spooled).clone();
         if let Some((kept, region)) = spooled {
             if kept != *state {
-                let error = differs(state, &kept);
+                let error = differs(state, &kept, range.start);
                 return stream::iter([Err(error)]).boxed();
             }
             return region.read(range);
@@ -305,7 +305,7 @@ impl Source for HttpSource {
     }
 }
 
-fn differs(expected: &SourceState, found: &SourceState) -> SourceError {
+fn differs(expected: &SourceState, found: &SourceState, offset: u64) -> SourceError {
     let (what, expected, found) = if expected.len == found.len {
         let shown = |validator: &Validator| match validator {
             Validator::Tag(tag) => tag.clone(),
@@ -317,6 +317,7 @@ fn differs(expected: &SourceState, found: &SourceState) -> SourceError {
         ("length", expected.len.to_string(), found.len.to_string())
     };
     SourceError::Changed {
+        offset: Some(offset),
         what,
         expected,
         found,

@@ -6,7 +6,6 @@ use super::AddressPolicy;
 
 /// How sources behind URLs are read, and what is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct HttpOptions {
     /// Which addresses may be connected to: public ones.
     pub addresses: AddressPolicy,

@@ -255,8 +255,7 @@ mod tests {
         }
         drop(first);
         let (third, content) = filled(&spool, 3 << 20).await.expect("room again");
-        let pieces: Vec<Bytes> = third
-            .clone()
+        let pieces: Vec<Bytes> = Arc::clone(&third)
             .read(0..third.len())
             .try_collect()
             .await

@@ -99,6 +99,7 @@ pub(super) fn judge(
         StatusCode::PRECONDITION_FAILED if pin.is_some() => {
             let found = Some(validator(headers)).filter(|found| *found != Validator::Unknown);
             return Err(changed(
+                offset,
                 "validator",
                 pin.map_or_else(String::new, |pin| shown(&pin.validator)),
                 found.map_or_else(|| "another".to_owned(), |found| shown(&found)),
@@ -122,7 +123,7 @@ pub(super) fn judge(
     }
     let announced = text(headers, &CONTENT_LENGTH).and_then(|len| len.parse::<u64>().ok());
     if let Some(pin) = pin {
-        same(pin, headers)?;
+        same(pin, headers, offset)?;
     }
     if status == StatusCode::OK {
         let validator = validator(headers);
@@ -131,7 +132,12 @@ pub(super) fn judge(
             return Ok(Answer::Whole { len, validator });
         };
         if let Some(len) = announced.filter(|len| *len != pin.len) {
-            return Err(changed("length", pin.len.to_string(), len.to_string()));
+            return Err(changed(
+                offset,
+                "length",
+                pin.len.to_string(),
+                len.to_string(),
+            ));
         }
         if range.start == 0 {
             let len = announced;
@@ -146,7 +152,12 @@ pub(super) fn judge(
     let wrong_range = || Failure::Final(wrong("Content-Range", asked(), given.to_owned()));
     let (first, last, total) = content_range(given).ok_or_else(wrong_range)?;
     if let Some(pin) = pin.filter(|pin| pin.len != total) {
-        return Err(changed("length", pin.len.to_string(), total.to_string()));
+        return Err(changed(
+            offset,
+            "length",
+            pin.len.to_string(),
+            total.to_string(),
+        ));
     }
     if first != range.start || last < first || last >= range.end || last >= total {
         return Err(wrong_range());
@@ -164,7 +175,7 @@ pub(super) fn judge(
 }
 
 /// Whether the answer is of the object in the state `pin`, as far as its validators tell.
-fn same(pin: &SourceState, headers: &HeaderMap) -> Result<(), Failure> {
+fn same(pin: &SourceState, headers: &HeaderMap, offset: u64) -> Result<(), Failure> {
     let Validator::Tag(expected) = &pin.validator else {
         return Ok(());
     };
@@ -173,9 +184,12 @@ fn same(pin: &SourceState, headers: &HeaderMap) -> Result<(), Failure> {
         Kind::Date => &LAST_MODIFIED,
     };
     match text(headers, name) {
-        Some(found) if found != expected => {
-            Err(changed("validator", expected.clone(), found.to_owned()))
-        }
+        Some(found) if found != expected => Err(changed(
+            offset,
+            "validator",
+            expected.clone(),
+            found.to_owned(),
+        )),
         _ => Ok(()),
     }
 }
@@ -195,9 +209,12 @@ fn unsatisfiable(
             total: 0,
             validator: validator(headers),
         }),
-        (Some(total), Some(pin)) if total != pin.len => {
-            Err(changed("length", pin.len.to_string(), total.to_string()))
-        }
+        (Some(total), Some(pin)) if total != pin.len => Err(changed(
+            offset,
+            "length",
+            pin.len.to_string(),
+            total.to_string(),
+        )),
         _ => Err(failed(StatusCode::RANGE_NOT_SATISFIABLE, headers, offset)),
     }
 }
@@ -213,8 +230,9 @@ fn failed(status: StatusCode, headers: &HeaderMap, offset: u64) -> Failure {
     }
 }
 
-fn changed(what: &'static str, expected: String, found: String) -> Failure {
+fn changed(offset: u64, what: &'static str, expected: String, found: String) -> Failure {
     Failure::Final(SourceError::Changed {
+        offset: Some(offset),
         what,
         expected,
         found,

@@ -226,7 +226,7 @@ async fn a_read_ends_when_its_time_is_over() {
         retries: 99,
         ..patience()
     };
-    let source: Arc<dyn Ranged> = server.clone();
+    let source: Arc<dyn Ranged> = Arc::<Server>::clone(&server);
     let began = Instant::now();
     let read: Result<Vec<Bytes>, _> = read(source, &patience, 0..10, &server.state())
         .try_collect()

@@ -144,7 +144,7 @@ fn what_is_of_another_state_is_a_change() {
         let text = message(judged(code, all).expect_err(expected));
         assert_eq!(
             text,
-            format!("it changed while it was being joined: {expected}")
+            format!("it changed while it was being joined: {expected}, seen at byte 10")
         );
     }
     let dated = tagged(100, DATE);
