@@ -2,5 +2,8 @@
 
 mod fault;
 mod faults;
+mod guard;
 mod http;
+mod joins;
+mod nginx;
 mod support;

@@ -142,7 +142,7 @@ pub struct HttpSource {
     shared: Arc<Shared>,
     remote: Arc<Remote>,
     name: String,
-    /// The first bytes, until they are read.
+    /// The first bytes, in the state in which they came.
     head: Mutex<Option<(SourceState, Bytes)>>,
     /// The whole, where the server gives no ranges.
     spooled: Mutex<Option<(SourceState, Arc<Region>)>>,
@@ -253,21 +253,14 @@ impl HttpSource {
         Ok(state)
     }
 
-    /// What of `range` is known from the first look. It is given once: a join of thousands of
-    /// fragments does not keep the beginning of each.
+    /// What of `range` is known from the first look. First samples often lie there too, which are
+    /// looked at when a fragment is probed.
     fn known(&self, range: &Range<u64>, state: &SourceState) -> Option<Bytes> {
-        let mut head = lock(&self.head);
-        let (of, bytes) = head.as_ref()?;
+        let head = lock(&self.head);
+        let (_, bytes) = head.as_ref().filter(|(of, _)| of == state)?;
         let from = usize::try_from(range.start).ok()?;
         let to = usize::try_from(range.end).map_or(bytes.len(), |end| end.min(bytes.len()));
-        if of != state || from >= to {
-            return None;
-        }
-        let known = bytes.slice(from..to);
-        if to == bytes.len() {
-            *head = None;
-        }
-        Some(known)
+        (from < to).then(|| bytes.slice(from..to))
     }
 }
 
