@@ -8,8 +8,8 @@ set -euo pipefail
 build=(gcc libc6-dev libavcodec-dev libavformat-dev libavutil-dev libclang-dev make pkg-config)
 # Real clips, an independent reader, and a font for the labels in the pictures.
 demo=(ffmpeg fonts-dejavu-core)
-# Fixtures; a browser and mkvmerge as players that are not ours.
-test=(ffmpeg perl-base util-linux chromium mkvtoolnix)
+# Fixtures; a browser and mkvmerge as players that are not ours; a web server and its certificate.
+test=(ffmpeg perl-base util-linux chromium mkvtoolnix nginx-light openssl)
 # Peers, GNU time, and a file system that shares extents.
 bench=(ffmpeg mkvtoolnix time perl-base xfsprogs e2fsprogs util-linux)
 

@@ -21,7 +21,7 @@ lints() { cargo clippy --quiet --locked --all-targets "$@" -- -D warnings; }
 lean() {
     local tree
     tree=$(cargo tree --locked -p media-concat -e normal --no-default-features --prefix none -f '{p}')
-    if grep -E '^(axum|clap|hyper|indicatif|serde_json|tower) v' <<<"$tree"; then
+    if grep -E '^(axum|clap|hyper|indicatif|reqwest|rustls|serde_json|tower) v' <<<"$tree"; then
         echo "the library pulls the crates above" >&2
         return 1
     fi
@@ -47,6 +47,7 @@ step "format" cargo fmt --all --check
 step "dependencies of the library alone" lean
 step "lints, no features" lints -p media-concat --no-default-features
 step "lints, serde" lints -p media-concat --no-default-features --features serde
+step "lints, http" lints -p media-concat --no-default-features --features http
 step "lints, cli" lints -p media-concat --no-default-features --features cli
 step "lints, everything" lints --workspace --all-features
 step "documentation" env RUSTDOCFLAGS=-Dwarnings \

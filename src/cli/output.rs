@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 /// Why the command did not succeed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The library's error.
-    Join(Error),
+    /// The library's error, boxed: failures are rare, and every result would be as large.
+    Join(Box<Error>),
     /// The command line's own.
     Own {
         exit: u8,
@@ -88,7 +88,10 @@ impl Failure {
 
     fn mismatches(&self) -> Value {
         match self {
-            Self::Join(Error::Incompatible { mismatches }) => json!(mismatches),
+            Self::Join(error) => match &**error {
+                Error::Incompatible { mismatches } => json!(mismatches),
+                _ => json!([]),
+            },
             _ => json!([]),
         }
     }
@@ -97,19 +100,21 @@ impl Failure {
         match self {
             Self::Own { message, .. } => vec![message.clone()],
             Self::Unfit => Vec::new(),
-            Self::Join(Error::Incompatible { mismatches }) => {
-                mismatches.iter().map(ToString::to_string).collect()
-            }
-            Self::Join(Error::Seams(refused)) => refused.iter().map(ToString::to_string).collect(),
-            Self::Join(Error::Fragments(all)) => all.iter().map(chain).collect(),
-            Self::Join(error) => vec![chain(error)],
+            Self::Join(error) => match &**error {
+                Error::Incompatible { mismatches } => {
+                    mismatches.iter().map(ToString::to_string).collect()
+                }
+                Error::Seams(refused) => refused.iter().map(ToString::to_string).collect(),
+                Error::Fragments(all) => all.iter().map(chain).collect(),
+                error => vec![chain(error)],
+            },
         }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Join(error)
+        Self::Join(Box::new(error))
     }
 }
 

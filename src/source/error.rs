@@ -107,7 +107,7 @@ pub enum SourceError {
     },
     /// Its URL, a redirect, or an address it leads to is not allowed.
     #[cfg(feature = "http")]
-    #[error("it is not asked for")]
+    #[error(transparent)]
     Refused(#[from] super::Refusal),
 }
 

@@ -3,9 +3,11 @@
 use std::{
     env,
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use media_concat::source::{Http, HttpOptions, SourceError};
+use futures::TryStreamExt;
+use media_concat::source::{Http, HttpOptions, Source, SourceError};
 
 use crate::{
     fault::{Act, Fault, Object},
@@ -36,8 +38,36 @@ pub(crate) fn fetch_elsewhere(url: &str, variables: &[(&str, &str)]) -> Result<u
 #[ignore = "what `fetch_elsewhere` runs"]
 async fn elsewhere() {
     let url = env::var(URL).expect("run by another test");
-    match fetch(&client(), &url).await {
-        Ok(bytes) => println!("\nfetched: {}", bytes.len()),
+    let http = client();
+    match fetch(&http, &url).await {
+        Ok(bytes) => {
+            // Bodies that wait to be read do not keep back another.
+            let mut sources = Vec::new();
+            for _ in 0..12 {
+                let source = http.source(&url).unwrap();
+                let state = source.state().await.unwrap();
+                sources.push((source, state));
+            }
+            let mut reads: Vec<_> = sources
+                .iter()
+                .map(|(source, state)| source.read(0..state.len, state))
+                .collect();
+            for read in &mut reads {
+                read.try_next().await.unwrap().expect("the first look");
+                if bytes.len() > 5000 {
+                    read.try_next().await.unwrap().expect("a piece");
+                }
+            }
+            // As long as their bytes come in.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let last = reads.pop().unwrap();
+            let last: Vec<_> = tokio::time::timeout(Duration::from_secs(5), last.try_collect())
+                .await
+                .expect("it is not kept back")
+                .unwrap();
+            assert!(last.concat() == bytes[bytes.len() - last.concat().len()..]);
+            println!("\nfetched: {}", bytes.len());
+        }
         Err(error) => println!("\nfetched: {}", chain(&error)),
     }
 }

@@ -33,8 +33,9 @@ const NEUTRAL: [http::HeaderName; 5] = [
 
 /// Bytes of an HTTP/2 stream on the way at once: a fast line is full, and a slow reader holds little.
 const STREAM_WINDOW: u32 = 1 << 20;
-/// Bytes of all streams of an HTTP/2 connection on the way at once.
-const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Bytes of all streams of an HTTP/2 connection on the way at once: no bound but that of each stream. With
+/// one, bodies that wait to be read would keep back those that are being read.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// Bytes of an answer's headers over HTTP/2; HTTP/1 has the parser's own bound.
 const HEADERS: u32 = 64 << 10;
 /// Connections to one host that are kept for later.
