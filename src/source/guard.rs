@@ -113,6 +113,7 @@ impl AddressPolicy {
 pub(crate) struct UrlPolicy {
     pub(crate) addresses: AddressPolicy,
     pub(crate) any_port: bool,
+    pub(crate) user_info: bool,
 }
 
 impl UrlPolicy {
@@ -123,7 +124,8 @@ impl UrlPolicy {
             let scheme = url.scheme().to_owned();
             return Err(Refusal::Scheme { scheme });
         }
-        if !url.username().is_empty() || url.password().is_some() {
+        let user_info = !url.username().is_empty() || url.password().is_some();
+        if user_info && !self.user_info {
             return Err(Refusal::UserInfo);
         }
         if let Some(port) = url.port()

@@ -171,3 +171,24 @@ async fn redirects_keep_the_pin_and_the_range() {
         assert_eq!(one.headers.contains_key("if-match"), one.index > 0);
     }
 }
+
+/// Where it is allowed, a password goes to the server of its URL and nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_shown_to_its_server_only() {
+    let second = Fault::of(Object::tagged(noise(10_000), "\"a\"")).await;
+    let first = Fault::start().await;
+    let end = second.url("/a");
+    first.script(move |_| Act::Status(307, vec![("Location", end.clone())]));
+    let http = Http::new(HttpOptions {
+        user_info: true,
+        ..options()
+    });
+    let http = http.unwrap();
+    let url = first.url("/b").replace("//", "//user:password@");
+    let source = http.source(&url).unwrap();
+    assert_eq!(source.name(), first.url("/b"));
+    source.state().await.unwrap();
+    let shown = |server: &Fault| server.asked()[0].headers.get("authorization").cloned();
+    assert_eq!(shown(&first).as_deref(), Some("Basic dXNlcjpwYXNzd29yZA=="));
+    assert_eq!(shown(&second), None);
+}

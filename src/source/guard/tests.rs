@@ -182,12 +182,13 @@ fn schemes_users_and_ports_follow_the_policy() {
     ] {
         assert!(matches!(url(text), Err(Refusal::NotAUrl(_))), "{text}");
     }
-    let any_port = UrlPolicy {
+    let lenient = UrlPolicy {
         any_port: true,
+        user_info: true,
         ..UrlPolicy::default()
     };
-    let parsed = Url::parse("http://example.com:81/").expect("a URL");
-    assert_eq!(any_port.check(&parsed), Ok(()));
+    let parsed = Url::parse("http://a:b@example.com:81/").expect("a URL");
+    assert_eq!(lenient.check(&parsed), Ok(()));
 }
 
 #[test]

@@ -69,6 +69,7 @@ impl Http {
         let urls = UrlPolicy {
             addresses: options.addresses,
             any_port: options.any_port,
+            user_info: options.user_info,
         };
         let client = Client::new(ClientOptions {
             urls: urls.clone(),

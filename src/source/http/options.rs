@@ -12,6 +12,9 @@ pub struct HttpOptions {
     /// Whether every port may be asked. Else 80, 443 and all from 1024 on, which leaves out where mail,
     /// shells and the like live: `false`.
     pub any_port: bool,
+    /// Whether a URL may have a user name and a password, which are sent to its server and appear in no
+    /// message: `false`.
+    pub user_info: bool,
     /// How long looking up, connecting and shaking hands may take: 10 s.
     pub connect_timeout: Duration,
     /// How long the first byte of an answer may take, connecting included: 30 s.
@@ -49,6 +52,7 @@ impl Default for HttpOptions {
         Self {
             addresses: AddressPolicy::default(),
             any_port: false,
+            user_info: false,
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(30),
             stall_window: Duration::from_secs(30),

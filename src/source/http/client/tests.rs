@@ -21,7 +21,7 @@ fn options(allowed: &[&str]) -> ClientOptions {
     ClientOptions {
         urls: UrlPolicy {
             addresses,
-            any_port: false,
+            ..UrlPolicy::default()
         },
         connect_timeout: Duration::from_secs(5),
         answer_timeout: Duration::from_secs(5),
