@@ -45,4 +45,13 @@ pub enum SourceError {
         /// How many bytes are missing.
         missing: u64,
     },
+    /// An object store refused it, or could not be talked to.
+    #[cfg(feature = "s3")]
+    #[error("the object store did not give byte {offset}")]
+    Object {
+        /// Where in the object.
+        offset: u64,
+        /// Why.
+        source: crate::object::ObjectError,
+    },
 }

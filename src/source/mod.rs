@@ -69,6 +69,12 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     fn local_path(&self) -> Option<&Path> {
         None
     }
+
+    /// The object in a store, where the store can move the bytes itself.
+    #[cfg(feature = "s3")]
+    fn object(&self) -> Option<&crate::object::ObjectSource> {
+        None
+    }
 }
 
 /// A source, shared between the stages.
