@@ -8,6 +8,7 @@ mod answer;
 mod credentials;
 mod error;
 mod options;
+mod reading;
 mod requests;
 mod retry;
 mod source;
@@ -15,7 +16,8 @@ mod store;
 mod url;
 mod wire;
 
-pub(crate) use requests::{Existing, Looked, Upload, UploadedPart};
+pub(crate) use reading::Looked;
+pub(crate) use requests::{Upload, UploadedPart};
 pub(crate) use retry::Attempts;
 
 pub use credentials::Credentials;

@@ -9,7 +9,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 
-use super::{Attempts, ObjectError, ObjectStore, ObjectUrl, requests::Ranged};
+use super::{Attempts, ObjectError, ObjectStore, ObjectUrl, reading::Ranged};
 use crate::source::{Source, SourceError, SourceState, Validator};
 
 /// How much of an object comes with its state: the index reader's first look.

@@ -84,7 +84,11 @@ impl Planner {
                 self.copied(*fragment as usize, *offset..offset + len, start, last);
             }
         }
-        if !self.parts.iter().any(|part| matches!(part, Part::Copy { .. })) {
+        if !self
+            .parts
+            .iter()
+            .any(|part| matches!(part, Part::Copy { .. }))
+        {
             return uniform(layout.size(), self.smallest);
         }
         self.upload();
@@ -174,13 +178,12 @@ mod tests {
 
     fn layouts() -> impl Strategy<Value = Layout> {
         let len = || prop_oneof![1..2_000_u64, 1..40 * MIB, 1..4_000 * MIB];
-        let source = (0_u32..4, 0..900 * MIB, len()).prop_map(|(fragment, offset, len)| {
-            Piece::Source {
+        let source =
+            (0_u32..4, 0..900 * MIB, len()).prop_map(|(fragment, offset, len)| Piece::Source {
                 fragment,
                 offset,
                 len,
-            }
-        });
+            });
         let piece = prop_oneof![(1..40 * MIB).prop_map(literal), source];
         proptest::collection::vec(piece, 1..60).prop_map(layout)
     }
@@ -258,7 +261,11 @@ mod tests {
         };
         assert_eq!(parts[1], first);
         assert_eq!(parts[2].len(), SMALLEST);
-        assert_eq!(parts.len(), 8, "the second range in four parts, then the tail");
+        assert_eq!(
+            parts.len(),
+            8,
+            "the second range in four parts, then the tail"
+        );
         assert_eq!(parts[7], Part::Upload(layout.size() - 9..layout.size()));
         assert_eq!(uploaded(&parts), 2 * SMALLEST + 9);
     }
@@ -286,7 +293,10 @@ mod tests {
         let parts = plan(&many, |_| true).expect("few enough");
         assert!(parts.len() <= MOST);
         let large = layout(vec![literal(LARGEST * MOST as u64)]);
-        assert!(plan(&large, |_| true).is_none(), "parts of half of it are as far as it goes");
+        assert!(
+            plan(&large, |_| true).is_none(),
+            "parts of half of it are as far as it goes"
+        );
         let large = layout(vec![literal(LARGEST * MOST as u64 / 4)]);
         assert!(plan(&large, |_| true).is_some());
     }
