@@ -56,7 +56,7 @@ impl ObjectSource {
                 Err(error) => error,
             };
             let waited = attempts.after(error).await;
-            waited.map_err(|source| SourceError::Object { offset: 0, source })?;
+            waited.map_err(|error| unread(0, error))?;
         }
     }
 
@@ -172,10 +172,7 @@ impl Reader<'_> {
             };
             self.body = None;
             let waited = self.attempts.after(error).await;
-            waited.map_err(|source| SourceError::Object {
-                offset: self.rest.start,
-                source,
-            })?;
+            waited.map_err(|error| unread(self.rest.start, error))?;
         }
     }
 
@@ -247,6 +244,14 @@ impl Reader<'_> {
             call: "reading",
             what: what.to_owned(),
         }
+    }
+}
+
+/// The byte at `offset` could not be had.
+fn unread(offset: u64, error: ObjectError) -> SourceError {
+    SourceError::Object {
+        offset,
+        source: Box::new(error),
     }
 }
 

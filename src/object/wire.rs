@@ -58,7 +58,7 @@ impl Wire {
             request
                 .headers_mut()
                 .insert(header::CONTENT_LENGTH, size.into());
-            let pieces = body.to_vec().into_iter().map(Ok::<_, io::Error>);
+            let pieces: Vec<_> = body.iter().cloned().map(Ok::<_, io::Error>).collect();
             *request.body_mut() = reqwest::Body::wrap_stream(stream::iter(pieces));
         }
         let failed = move |error: reqwest::Error| ObjectError::Connection {

@@ -67,7 +67,7 @@ pub enum SinkError {
         /// The target.
         path: String,
         /// Why.
-        source: crate::object::ObjectError,
+        source: Box<crate::object::ObjectError>,
     },
     /// The output does not fit into as many parts as an object has.
     #[cfg(feature = "s3")]
@@ -85,9 +85,9 @@ pub enum SinkError {
         /// The target.
         path: String,
         /// Why the output could not be written.
-        failure: Box<SinkError>,
+        failure: Box<Self>,
         /// Why the upload could not be aborted.
-        source: crate::object::ObjectError,
+        source: Box<crate::object::ObjectError>,
     },
     /// The caller cancelled.
     #[error("cancelled")]

@@ -52,6 +52,6 @@ pub enum SourceError {
         /// Where in the object.
         offset: u64,
         /// Why.
-        source: crate::object::ObjectError,
+        source: Box<crate::object::ObjectError>,
     },
 }

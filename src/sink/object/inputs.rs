@@ -4,7 +4,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     parts::Part,
-    upload::{Failure, Inner, Job},
+    upload::{Inner, Job},
 };
 use crate::{
     layout::Piece,
@@ -17,7 +17,7 @@ const LOOKS: usize = 16;
 
 impl Job {
     /// Looks at every copied source once more: not every store heeds the tag that goes with a copy.
-    pub(super) async fn unchanged(&self, parts: &[Part]) -> Result<(), Failure> {
+    pub(super) async fn unchanged(&self, parts: &[Part]) -> Result<(), SinkError> {
         let copied = parts.iter().filter_map(|part| match part {
             Part::Copy { fragment, .. } => Some(*fragment),
             Part::Upload(_) => None,
@@ -30,21 +30,23 @@ impl Job {
             async move { job.unchanged_source(fragment).await }
         });
         let looks = stream::iter(looks).buffer_unordered(LOOKS);
-        self.until_stopped(looks.try_collect::<()>()).await??;
-        Ok(())
+        self.until_stopped(looks.try_collect::<()>()).await?
     }
 
-    async fn unchanged_source(&self, fragment: usize) -> Result<(), SinkError> {
+    pub(super) async fn unchanged_source(&self, fragment: usize) -> Result<(), SinkError> {
         let open = &self.0.sources[fragment];
         let (Some(source), Some(etag)) = (open.source.object(), tag(open)) else {
             return Ok(());
         };
-        let unread = |source| self.unread(fragment, SourceError::Object { offset: 0, source });
+        let unread = |error| {
+            let source = Box::new(error);
+            self.unread(fragment, SourceError::Object { offset: 0, source })
+        };
         let looked = source.store().look(source.url()).await.map_err(unread)?;
         match looked.existing {
             Some(now) if now.etag == etag && now.len == open.state.len => Ok(()),
-            Some(now) => Err(self.changed_to(fragment, &now.etag)),
-            None => Err(self.changed_to(fragment, "no object")),
+            Some(now) => Err(self.changed(fragment, &now.etag)),
+            None => Err(self.changed(fragment, "no object")),
         }
     }
 
@@ -111,11 +113,7 @@ impl Job {
         }
     }
 
-    pub(super) fn changed(&self, fragment: usize, found: &str) -> Failure {
-        self.changed_to(fragment, found).into()
-    }
-
-    pub(super) fn changed_to(&self, fragment: usize, found: &str) -> SinkError {
+    pub(super) fn changed(&self, fragment: usize, found: &str) -> SinkError {
         let expected = tag(&self.0.sources[fragment]).unwrap_or_default();
         let changed = SourceError::Changed {
             what: "entity tag",

@@ -10,10 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::{
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
+use tokio::{sync::Semaphore, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -170,13 +167,13 @@ impl Job {
                 Ok(self.counted(&parts))
             }
             Ok(()) => Err(failure),
-            Err(source) => Err(Failure::Final(SinkError::Orphaned {
+            Err(error) => Err(Failure::Final(SinkError::Orphaned {
                 path: target.url.to_string(),
                 failure: Box::new(match failure {
                     Failure::Final(error) => error,
                     Failure::NoCopies(error) => self.failed(error),
                 }),
-                source,
+                source: Box::new(error),
             })),
         }
     }
@@ -219,9 +216,9 @@ impl Job {
             }
         };
         halt.cancel();
-        // A part that arrives after its upload was aborted would stay.
-        let patience = self.store().options().patience;
-        timeout(patience, running.for_each(async |_| ())).await.ok();
+        // A part that arrives after its upload was aborted would stay: every request is waited for,
+        // which no longer takes than the time that each has.
+        running.for_each(async |_| ()).await;
         Err(failure)
     }
 
@@ -258,16 +255,10 @@ impl Job {
                 })?;
                 let from = (source.url(), etag, range.clone());
                 let copied = store.copy(upload, number, from, halt).await;
-                copied.map_err(|error| match error {
-                    ObjectError::Precondition { .. } => self.changed(*fragment, "another"),
-                    ObjectError::NoSuchKey => self.changed(*fragment, "no object"),
-                    ObjectError::Denied { .. }
-                    | ObjectError::Refused {
-                        status: 400 | 405 | 501,
-                        ..
-                    } => Failure::NoCopies(error),
-                    error => self.failed(error).into(),
-                })?
+                match copied {
+                    Ok(copied) => copied,
+                    Err(error) => return Err(self.not_copied(*fragment, error).await),
+                }
             }
         };
         let done = self.0.done.fetch_add(part.len(), Relaxed) + part.len();
@@ -275,6 +266,29 @@ impl Job {
         let progress = Progress::new(Stage::Writing, done.min(total), total);
         self.0.progress.report(progress);
         Ok(filled)
+    }
+
+    /// Why the store did not copy from a fragment.
+    async fn not_copied(&self, fragment: usize, error: ObjectError) -> Failure {
+        match error {
+            _ if self.0.stop.is_cancelled() => SinkError::Cancelled.into(),
+            ObjectError::Precondition { .. } => self.changed(fragment, "another").into(),
+            ObjectError::NoSuchKey => self.changed(fragment, "no object").into(),
+            error if error.is_transient() => self.failed(error).into(),
+            error => match (self.unchanged_source(fragment).await, &error) {
+                // A range can be refused because the object is shorter now.
+                (Err(changed), _) => changed.into(),
+                (
+                    Ok(()),
+                    ObjectError::Denied { .. }
+                    | ObjectError::Refused {
+                        status: 400 | 405 | 501,
+                        ..
+                    },
+                ) => Failure::NoCopies(error),
+                (Ok(()), _) => self.failed(error).into(),
+            },
+        }
     }
 
     /// Makes the object of its parts.
@@ -368,10 +382,10 @@ impl Job {
         }
     }
 
-    fn failed(&self, source: ObjectError) -> SinkError {
+    fn failed(&self, error: ObjectError) -> SinkError {
         SinkError::Object {
             path: self.0.target.url.to_string(),
-            source,
+            source: Box::new(error),
         }
     }
 
