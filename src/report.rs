@@ -40,7 +40,8 @@ pub struct Report {
     pub bytes_downloaded: u64,
     /// Bytes uploaded to an object store.
     pub bytes_uploaded: u64,
-    /// Bytes that an object store copied from its own objects.
+    /// Bytes that an object store copied from its own objects; with those shared, copied and made,
+    /// this is the size.
     pub bytes_copied_server_side: u64,
     /// What is worth knowing.
     pub warnings: Vec<Warning>,

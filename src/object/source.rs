@@ -132,6 +132,7 @@ impl Source for ObjectSource {
             attempts: Attempts::at(&self.store),
             body: None,
             pending: kept,
+            gained: 0,
         };
         stream::try_unfold(reader, |mut reader| async move {
             let piece = reader.next().await?;
@@ -154,6 +155,8 @@ struct Reader<'a> {
     attempts: Attempts,
     body: Option<BoxStream<'static, Result<Bytes, ObjectError>>>,
     pending: Bytes,
+    /// Bytes since attempts were counted from the start.
+    gained: usize,
 }
 
 impl Reader<'_> {
@@ -190,7 +193,12 @@ impl Reader<'_> {
                 self.rest.start += piece.len() as u64;
                 self.pending = piece;
                 self.body = Some(body);
-                self.attempts.reset();
+                // A store that drips does not get new attempts for every drop.
+                self.gained += self.pending.len();
+                if self.gained >= PIECE {
+                    self.gained = 0;
+                    self.attempts.reset();
+                }
                 Ok(Ok(()))
             }
             Ok(Some(_)) => Ok(Err(self.broken("more bytes than its range has"))),

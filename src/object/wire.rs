@@ -1,16 +1,26 @@
 //! Requests on their way.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use http::{HeaderMap, Request, StatusCode, header, request::Parts};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{ObjectError, StoreError, StoreOptions, answer::LONGEST};
 
 /// How long connecting may take.
 const CONNECTING: Duration = Duration::from_secs(10);
+/// Bytes leave us in steps of this size at most.
+const STEP: usize = 64 << 10;
 /// A store that takes bytes more slowly than this is as good as silent.
 const SLOWEST: u64 = 64 << 10;
 
@@ -53,12 +63,18 @@ impl Wire {
         work: Duration,
     ) -> Result<Answer, ObjectError> {
         let size: u64 = body.iter().map(|bytes| bytes.len() as u64).sum();
+        let sent = Arc::new(AtomicU64::new(0));
         let mut request = Request::from_parts(parts, reqwest::Body::from(""));
         if size > 0 {
             request
                 .headers_mut()
                 .insert(header::CONTENT_LENGTH, size.into());
-            let pieces: Vec<_> = body.iter().cloned().map(Ok::<_, io::Error>).collect();
+            let pieces = body.iter().flat_map(steps).collect::<Vec<_>>().into_iter();
+            let sent = Arc::clone(&sent);
+            let pieces = pieces.map(move |piece| {
+                sent.fetch_add(1, Relaxed);
+                Ok::<_, io::Error>(piece)
+            });
             *request.body_mut() = reqwest::Body::wrap_stream(stream::iter(pieces));
         }
         let failed = move |error: reqwest::Error| ObjectError::Connection {
@@ -67,17 +83,23 @@ impl Wire {
             source: Arc::new(io::Error::other(error.without_url())),
         };
         let request = reqwest::Request::try_from(request).map_err(failed)?;
-        let limit = self.patience + Duration::from_secs(size / SLOWEST) + work;
-        let answer = timeout(limit, self.client.execute(request)).await;
-        let answer = answer.map_err(|_| ObjectError::Stalled { call, limit })?;
-        let answer = answer.map_err(failed)?;
+        let answer = self.progressing(call, size, work, &sent, self.client.execute(request));
+        let answer = answer.await?.map_err(failed)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let bytes = answer.bytes_stream().map_err(failed);
+        let size = answer.content_length().unwrap_or(LONGEST as u64);
+        let slowest = self.patience + work + Duration::from_secs(size / SLOWEST);
+        let bytes = answer.bytes_stream().map_err(failed).boxed();
         let limit = self.patience + work;
-        let body = stream::try_unfold(bytes.boxed(), move |mut bytes| async move {
+        // Only waiting for the store counts, not what is done with its bytes meanwhile.
+        let waiting = (bytes, Duration::ZERO);
+        let body = stream::try_unfold(waiting, move |(mut bytes, waited)| async move {
+            let since = Instant::now();
             match timeout(limit, bytes.try_next()).await {
-                Ok(next) => Ok(next?.map(|piece| (piece, bytes))),
-                Err(_) => Err(ObjectError::Stalled { call, limit }),
+                Ok(next) if waited <= slowest => {
+                    let waited = waited + since.elapsed();
+                    Ok(next?.map(|piece| (piece, (bytes, waited))))
+                }
+                _ => Err(ObjectError::Stalled { call, limit }),
             }
         });
         Ok(Answer {
@@ -86,6 +108,38 @@ impl Wire {
             body: body.boxed(),
         })
     }
+
+    /// An answer, for as long as bytes leave us before it, and not too slowly.
+    async fn progressing<T>(
+        &self,
+        call: &'static str,
+        size: u64,
+        work: Duration,
+        sent: &AtomicU64,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, ObjectError> {
+        let slowest = self.patience + work + Duration::from_secs(size / SLOWEST);
+        let mut waited = Duration::ZERO;
+        let mut answer = pin!(answer);
+        loop {
+            let before = sent.load(Relaxed);
+            let limit = self.patience + work;
+            match timeout(limit, &mut answer).await {
+                Ok(answer) => return Ok(answer),
+                Err(_) if sent.load(Relaxed) != before && waited < slowest => waited += limit,
+                Err(_) => return Err(ObjectError::Stalled { call, limit }),
+            }
+        }
+    }
+}
+
+/// Bytes in steps small enough to see them go.
+fn steps(bytes: &Bytes) -> impl Iterator<Item = Bytes> + use<> {
+    let mut rest = bytes.clone();
+    std::iter::from_fn(move || {
+        let step = rest.split_to(rest.len().min(STEP));
+        (!step.is_empty()).then_some(step)
+    })
 }
 
 impl Answer {
@@ -106,5 +160,89 @@ impl Answer {
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+    use crate::object::Credentials;
+
+    const PATIENCE: Duration = Duration::from_millis(200);
+
+    /// A wire to a server that does this with its one connection.
+    async fn wire_to<F>(serve: impl FnOnce(TcpStream) -> F + Send + 'static) -> (Wire, Parts)
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.expect("a connection");
+            serve(socket).await;
+        });
+        let mut options = StoreOptions::new(Credentials::Anonymous);
+        options.patience = PATIENCE;
+        let uri = format!("http://{address}/b/k");
+        let request = Request::builder().method(Method::PUT).uri(uri).body(());
+        let parts = request.expect("a request").into_parts().0;
+        (Wire::new(&options).expect("a wire"), parts)
+    }
+
+    #[tokio::test]
+    async fn a_store_that_takes_nothing_is_given_up() {
+        let (wire, parts) = wire_to(|socket| async move {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            drop(socket);
+        })
+        .await;
+        let body = [Bytes::from(vec![7; 64 << 20])];
+        let since = Instant::now();
+        let sent = wire.send("uploading", parts, &body, Duration::ZERO).await;
+        assert!(matches!(sent.err(), Some(ObjectError::Stalled { .. })));
+        assert!(since.elapsed() < PATIENCE * 10, "{:?}", since.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_store_that_drips_is_given_up() {
+        let (wire, parts) = wire_to(|mut socket| async move {
+            let mut head = [0; 4096];
+            socket.read(&mut head).await.expect("a request");
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n";
+            socket.write_all(answer).await.expect("a head");
+            for _ in 0..1000 {
+                tokio::time::sleep(PATIENCE / 4).await;
+                if socket.write_all(b".").await.is_err() {
+                    return;
+                }
+            }
+        })
+        .await;
+        let since = Instant::now();
+        let answer = wire.send("reading", parts, &[], Duration::ZERO).await;
+        let document = answer.expect("a head").document("reading").await;
+        assert!(matches!(document, Err(ObjectError::Stalled { .. })));
+        assert!(since.elapsed() < PATIENCE * 10, "{:?}", since.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_document_without_end_is_not_read_to_its_end() {
+        let (wire, parts) = wire_to(|mut socket| async move {
+            let mut head = [0; 4096];
+            socket.read(&mut head).await.expect("a request");
+            let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+            socket.write_all(answer).await.expect("a head");
+            while socket.write_all(&[b' '; 65_536]).await.is_ok() {}
+        })
+        .await;
+        let answer = wire.send("reading", parts, &[], Duration::ZERO).await;
+        let document = answer.expect("a head").document("reading").await;
+        assert!(matches!(document, Err(ObjectError::Answer { .. })));
     }
 }
