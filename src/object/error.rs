@@ -107,6 +107,11 @@ impl ObjectError {
         }
     }
 
+    /// Whether the store does not know something that went with the request, such as a condition.
+    pub(crate) fn is_not_known(&self) -> bool {
+        matches!(self, Self::Refused { status: 501, .. })
+    }
+
     /// Whether it is not known if the request was carried out.
     pub(crate) fn is_ambiguous(&self) -> bool {
         self.is_transient() || matches!(self, Self::Answer { .. })

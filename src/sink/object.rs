@@ -2,6 +2,7 @@
 
 mod inputs;
 mod parts;
+mod publish;
 mod upload;
 
 use std::{sync::Arc, time::Duration};

@@ -179,6 +179,40 @@ async fn an_object_that_appears_meanwhile_is_not_replaced() {
     server.assert_clean().await;
 }
 
+/// Such a store was looked at before, which is the best that can be done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_without_conditional_writes_is_written_to() {
+    let server = Server::start("access", "secret").await;
+    server.put("a.mp4", fixture("a0.mp4")).await;
+    let mut refusals = 1;
+    server.hook(move |operation| {
+        let refused = operation == "PutObject" && refusals > 0;
+        refusals -= i32::from(refused);
+        refused.then_some(Misbehave::CannotDo)
+    });
+    let plan = planned(&server.store(), &["a.mp4", "a.mp4"]).await;
+    let written = plan
+        .write_object(&target(&server.store(), "joined.mp4"))
+        .await;
+    written.expect("a join");
+    assert!(server.object("joined.mp4").is_some());
+    // Another's object of the same size that appeared meanwhile is not taken for ours.
+    let (put, size) = (server.putter(), plan.report().size as usize);
+    server.hook(move |operation| {
+        if operation == "PutObject" {
+            put("other.mp4", Bytes::from(vec![0; size]));
+        }
+        None
+    });
+    let refused = plan
+        .write_object(&target(&server.store(), "other.mp4"))
+        .await;
+    assert!(
+        matches!(refused, Err(Error::Sink(SinkError::Exists { .. }))),
+        "{refused:?}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_output_over_a_fragment_is_refused() {
     let server = Server::start("access", "secret").await;

@@ -1,16 +1,13 @@
 //! An upload from its first request to its last.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -20,7 +17,7 @@ use super::{
 };
 use crate::{
     layout::Layout,
-    object::{Attempts, Looked, ObjectError, ObjectStore, Upload, UploadedPart},
+    object::{Looked, ObjectError, ObjectStore, Upload, UploadedPart},
     progress::{Progress, ProgressSink, Stage},
     sink::{Overwrite, SinkError, Written, stream as stream_of},
     source::OpenSource,
@@ -28,9 +25,6 @@ use crate::{
 
 /// What memory is counted in.
 const KIB: u64 = 1 << 10;
-/// How long a request that makes the output appear may go on once nobody wants it any more.
-const GRACE: Duration = Duration::from_millis(300);
-
 /// A layout on its way to an object.
 #[derive(Debug, Clone)]
 pub(super) struct Job(pub(super) Arc<Inner>);
@@ -110,23 +104,6 @@ impl Job {
 
     pub(super) fn store(&self) -> &ObjectStore {
         &self.0.target.store
-    }
-
-    /// Writes a small output in one request.
-    async fn put(&self, looked: &Looked) -> Result<Written, SinkError> {
-        let Inner { layout, target, .. } = &*self.0;
-        let body = self.until_stopped(self.gather(0..layout.size())).await??;
-        let never = target.overwrite == Overwrite::Never;
-        let put = self.store().put(&target.url, &body, never);
-        if let Err(error) = self.until_late(put).await? {
-            // An answer that got lost may have been a good one.
-            let maybe = error.is_transient() || matches!(error, ObjectError::Precondition { .. });
-            if !maybe || !self.is_there(looked, None).await {
-                return Err(self.failed(error));
-            }
-        }
-        self.finished();
-        Ok(self.counted(&[Part::Upload(0..layout.size())]))
     }
 
     /// Writes an output in parts.
@@ -291,55 +268,11 @@ impl Job {
         }
     }
 
-    /// Makes the object of its parts.
-    async fn complete(
-        &self,
-        upload: &Upload,
-        filled: &[UploadedPart],
-        looked: &Looked,
-    ) -> Result<(), SinkError> {
-        let never = self.0.target.overwrite == Overwrite::Never;
-        let mut attempts = Attempts::at(self.store());
-        let mut maybe_done = false;
-        loop {
-            if self.0.stop.is_cancelled() && !maybe_done {
-                return Err(SinkError::Cancelled);
-            }
-            let completed = self.store().complete(upload, filled, never);
-            let error = match self.until_late(completed).await? {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            // Once an answer got lost, even a refusal can mean that it was done before.
-            maybe_done |= error.is_ambiguous();
-            if maybe_done && self.is_there(looked, Some(filled.len())).await {
-                return Ok(());
-            }
-            attempts.after(error).await.map_err(|error| match error {
-                ObjectError::Precondition { .. } if never => self.exists(),
-                error => self.failed(error),
-            })?;
-        }
-    }
-
-    /// Whether the output appeared since `before`: an object of its size, of so many parts.
-    async fn is_there(&self, before: &Looked, parts: Option<usize>) -> bool {
-        let Ok(now) = self.store().look(&self.0.target.url).await else {
-            return false;
-        };
-        let Some(now) = now.existing else {
-            return false;
-        };
-        let of_parts = parts.is_none_or(|parts| {
-            let count = now.etag.trim_matches('"').rsplit_once('-');
-            count.is_some_and(|(_, count)| count == parts.to_string())
-        });
-        let new = before.existing.as_ref() != Some(&now);
-        new && of_parts && now.len == self.0.layout.size()
-    }
-
     /// Bytes of the output, read from its sources.
-    async fn gather(&self, range: std::ops::Range<u64>) -> Result<Vec<Bytes>, SinkError> {
+    pub(super) async fn gather(
+        &self,
+        range: std::ops::Range<u64>,
+    ) -> Result<Vec<Bytes>, SinkError> {
         let Inner {
             layout, sources, ..
         } = &*self.0;
@@ -348,7 +281,7 @@ impl Job {
             .await
     }
 
-    fn finished(&self) {
+    pub(super) fn finished(&self) {
         let size = self.0.layout.size();
         let done = Progress::new(Stage::Done, size, size);
         self.0.progress.report(done);
@@ -363,26 +296,13 @@ impl Job {
         done.ok_or(SinkError::Cancelled)
     }
 
-    /// The same for a request that makes the output appear: it is given a moment more.
-    async fn until_late<T>(&self, work: impl Future<Output = T>) -> Result<T, SinkError> {
-        let late = async {
-            self.0.stop.cancelled().await;
-            sleep(GRACE).await;
-        };
-        tokio::select! {
-            biased;
-            done = work => Ok(done),
-            () = late => Err(SinkError::Cancelled),
-        }
-    }
-
-    fn exists(&self) -> SinkError {
+    pub(super) fn exists(&self) -> SinkError {
         SinkError::Exists {
             path: self.0.target.url.to_string(),
         }
     }
 
-    fn failed(&self, error: ObjectError) -> SinkError {
+    pub(super) fn failed(&self, error: ObjectError) -> SinkError {
         SinkError::Object {
             path: self.0.target.url.to_string(),
             source: Box::new(error),
