@@ -1,5 +1,8 @@
 //! A join from beginning to end: the stages on one screen.
 
+#[cfg(feature = "s3")]
+mod object;
+
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
@@ -371,13 +374,7 @@ impl Planned {
             self.concat.cancel.clone(),
         )
         .await?;
-        Ok(Report {
-            size,
-            bytes_shared: written.bytes_shared,
-            bytes_copied: written.bytes_copied,
-            bytes_generated: written.bytes_generated,
-            ..self.report.clone()
-        })
+        Ok(self.report.written(size, written))
     }
 
     /// Reads an output that was written by this plan and compares it with the plan: its tracks,

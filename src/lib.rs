@@ -13,6 +13,8 @@ pub mod options;
 pub mod media;
 pub mod time;
 
+#[cfg(feature = "s3")]
+pub mod object;
 pub mod source;
 
 pub mod probe;

@@ -7,6 +7,7 @@ use crate::{
     placement::{Seam, SeamAction, SeamKind},
     plan::{Plan, PlannedTrack},
     probe::Fragment,
+    sink::Written,
     time::{OutOfRange, Time},
     warning::Warning,
 };
@@ -35,6 +36,13 @@ pub struct Report {
     pub bytes_copied: u64,
     /// Bytes made: header, silence, parameter sets, padding.
     pub bytes_generated: u64,
+    /// Bytes downloaded from remote sources while writing.
+    pub bytes_downloaded: u64,
+    /// Bytes uploaded to an object store.
+    pub bytes_uploaded: u64,
+    /// Bytes that an object store copied from its own objects; with those shared, copied and made,
+    /// this is the size.
+    pub bytes_copied_server_side: u64,
     /// What is worth knowing.
     pub warnings: Vec<Warning>,
 }
@@ -206,8 +214,27 @@ impl Report {
             bytes_shared: 0,
             bytes_copied: copied,
             bytes_generated: layout.size() - copied,
+            bytes_downloaded: 0,
+            bytes_uploaded: 0,
+            bytes_copied_server_side: 0,
             warnings: plan.warnings.clone(),
         })
+    }
+}
+
+impl Report {
+    /// The report of an output that was written as planned but for where its bytes came from.
+    pub(crate) fn written(&self, size: u64, written: Written) -> Self {
+        Self {
+            size,
+            bytes_shared: written.bytes_shared,
+            bytes_copied: written.bytes_copied,
+            bytes_generated: written.bytes_generated,
+            bytes_downloaded: written.bytes_downloaded,
+            bytes_uploaded: written.bytes_uploaded,
+            bytes_copied_server_side: written.bytes_copied_server_side,
+            ..self.clone()
+        }
     }
 }
 

@@ -60,6 +60,35 @@ pub enum SinkError {
         /// Why.
         source: Arc<io::Error>,
     },
+    /// The object store refused, or could not be talked to.
+    #[cfg(feature = "s3")]
+    #[error("{path} cannot be written to its store")]
+    Object {
+        /// The target.
+        path: String,
+        /// Why.
+        source: Box<crate::object::ObjectError>,
+    },
+    /// The output does not fit into as many parts as an object has.
+    #[cfg(feature = "s3")]
+    #[error("{path}: {size} bytes are too many for one object")]
+    TooManyParts {
+        /// The target.
+        path: String,
+        /// Bytes of the output.
+        size: u64,
+    },
+    /// The output could not be written, nor could what was uploaded of it be taken back.
+    #[cfg(feature = "s3")]
+    #[error("{path}: {failure}; and an unfinished upload may be left")]
+    Orphaned {
+        /// The target.
+        path: String,
+        /// Why the output could not be written.
+        failure: Box<Self>,
+        /// Why the upload could not be aborted.
+        source: Box<crate::object::ObjectError>,
+    },
     /// The caller cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -69,6 +98,11 @@ impl SinkError {
     /// Whether the caller cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Cancelled)
+        match self {
+            Self::Cancelled => true,
+            #[cfg(feature = "s3")]
+            Self::Orphaned { failure, .. } => failure.is_cancelled(),
+            _ => false,
+        }
     }
 }

@@ -64,6 +64,12 @@ pub struct Written {
     pub bytes_copied: u64,
     /// Made by us.
     pub bytes_generated: u64,
+    /// Downloaded from remote sources.
+    pub bytes_downloaded: u64,
+    /// Uploaded to an object store.
+    pub bytes_uploaded: u64,
+    /// Copied by an object store from its own objects.
+    pub bytes_copied_server_side: u64,
 }
 
 /// Writes a layout to `path`. The file appears whole under its name, or not at all; a

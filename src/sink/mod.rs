@@ -1,9 +1,11 @@
-//! Where the output goes: a file that appears whole or not at all, or a stream of bytes.
+//! Where the output goes: a file or an object that appears whole or not at all, or a stream of bytes.
 
 mod error;
 mod fate;
 mod file;
 mod mover;
+#[cfg(feature = "s3")]
+mod object;
 mod output;
 mod sharing;
 mod staged;
@@ -13,5 +15,7 @@ mod tests;
 
 pub use error::SinkError;
 pub use file::{Durability, Overwrite, Written, write_file};
+#[cfg(feature = "s3")]
+pub use object::{ObjectTarget, write_object};
 pub use sharing::sharing_block_size;
 pub use stream::stream;

@@ -109,6 +109,15 @@ pub enum SourceError {
     #[cfg(feature = "http")]
     #[error(transparent)]
     Refused(#[from] super::Refusal),
+    /// An object store refused it, or could not be talked to.
+    #[cfg(feature = "s3")]
+    #[error("the object store did not give byte {offset}")]
+    Object {
+        /// Where in the object.
+        offset: u64,
+        /// Why.
+        source: Box<crate::object::ObjectError>,
+    },
 }
 
 /// The status of an answer.

@@ -6,7 +6,7 @@
 mod error;
 mod file;
 #[cfg(feature = "http")]
-mod guard;
+pub(crate) mod guard;
 #[cfg(feature = "http")]
 pub(crate) mod http;
 mod memory;
@@ -79,6 +79,12 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
 
     /// The path of a local file, where the kernel can move the bytes itself.
     fn local_path(&self) -> Option<&Path> {
+        None
+    }
+
+    /// The object in a store, where the store can move the bytes itself.
+    #[cfg(feature = "s3")]
+    fn object(&self) -> Option<&crate::object::ObjectSource> {
         None
     }
 }

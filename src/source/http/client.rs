@@ -199,6 +199,17 @@ impl Client {
         let limit = self.options.max_redirects;
         Err(ClientError::Redirects { limit })
     }
+
+    /// Asks once and follows nothing: a signature is for one place, and an answer that names another
+    /// is the caller's to refuse. How long it takes is the caller's to bound.
+    #[cfg(feature = "s3")]
+    pub(crate) async fn execute(
+        &self,
+        request: reqwest::Request,
+    ) -> Result<reqwest::Response, ClientError> {
+        self.options.urls.check(request.url())?;
+        Ok(self.inner.execute(request).await?)
+    }
 }
 
 fn is_redirect(status: StatusCode) -> bool {

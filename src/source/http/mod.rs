@@ -112,18 +112,6 @@ impl Http {
             spooled: Mutex::new(None),
         })
     }
-
-    /// The guarded client.
-    #[expect(dead_code, reason = "for the sources of object stores")]
-    pub(crate) fn client(&self) -> &Client {
-        &self.shared.client
-    }
-
-    /// How much failing is put up with.
-    #[expect(dead_code, reason = "for the sources of object stores")]
-    pub(crate) fn patience(&self) -> &Patience {
-        &self.shared.patience
-    }
 }
 
 /// A URL for messages: without its query, which may hold a secret.

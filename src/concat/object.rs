@@ -1,0 +1,40 @@
+//! Joining into an object store.
+
+use std::sync::Arc;
+
+use super::{Concat, Planned};
+use crate::{
+    error::Error,
+    report::Report,
+    sink::{self, ObjectTarget},
+};
+
+impl Concat {
+    /// Joins into an object, which appears whole or not at all.
+    ///
+    /// # Errors
+    /// As [`Concat::plan`] and [`Planned::write_object`].
+    pub async fn write_object(&self, target: &ObjectTarget) -> Result<Report, Error> {
+        self.plan().await?.write_object(target).await
+    }
+}
+
+impl Planned {
+    /// Writes an object into a store, which appears whole or not at all. Ranges of fragments in the
+    /// same store are copied there, without passing through us.
+    ///
+    /// # Errors
+    /// [`Error::Sink`].
+    #[tracing::instrument(name = "write", skip_all, fields(url = %target.url()))]
+    pub async fn write_object(&self, target: &ObjectTarget) -> Result<Report, Error> {
+        let written = sink::write_object(
+            Arc::clone(&self.layout),
+            Arc::clone(&self.sources),
+            target,
+            self.concat.progress.clone(),
+            self.concat.cancel.clone(),
+        )
+        .await?;
+        Ok(self.report.written(self.layout.size(), written))
+    }
+}

@@ -1,0 +1,84 @@
+//! The output as an object in a store: parts that the store copies itself, and the rest uploaded.
+
+mod inputs;
+mod parts;
+mod publish;
+mod upload;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use self::upload::Job;
+use super::{Overwrite, SinkError, Written};
+use crate::{
+    layout::Layout,
+    object::{ObjectStore, ObjectUrl},
+    progress::ProgressSink,
+    source::OpenSource,
+};
+
+/// How long a cancelled upload may take to clean up before the caller is answered; it goes on doing
+/// so after that.
+const GRACE: Duration = Duration::from_millis(600);
+
+/// Where in a store an output goes.
+#[derive(Debug, Clone)]
+pub struct ObjectTarget {
+    pub(super) store: ObjectStore,
+    pub(super) url: ObjectUrl,
+    pub(super) overwrite: Overwrite,
+}
+
+impl ObjectTarget {
+    /// `url` in `store`, which is replaced or not.
+    #[must_use]
+    pub const fn new(store: ObjectStore, url: ObjectUrl, overwrite: Overwrite) -> Self {
+        Self {
+            store,
+            url,
+            overwrite,
+        }
+    }
+
+    /// Where the output goes.
+    #[must_use]
+    pub const fn url(&self) -> &ObjectUrl {
+        &self.url
+    }
+}
+
+/// Writes a layout to an object, which appears whole or not at all. Dropping the future or
+/// cancelling `cancel` stops it within moments and aborts what was begun; that needs the runtime
+/// to live on for as long as the store takes to answer.
+///
+/// # Errors
+/// [`SinkError`]; an existing object is as it was.
+pub async fn write_object(
+    layout: Arc<Layout>,
+    sources: Arc<[OpenSource]>,
+    target: &ObjectTarget,
+    progress: ProgressSink,
+    cancel: CancellationToken,
+) -> Result<Written, SinkError> {
+    let stop = cancel.child_token();
+    let _stopped_with_us = stop.clone().drop_guard();
+    let job = Job::new(layout, sources, target.clone(), progress, stop.clone());
+    // On a task of its own, which ends what it began whatever becomes of the caller.
+    let mut work = tokio::spawn(job.run());
+    let done = match stop.run_until_cancelled(&mut work).await {
+        Some(done) => done,
+        None => match timeout(GRACE, work).await {
+            Ok(done) => done,
+            Err(_) => return Err(SinkError::Cancelled),
+        },
+    };
+    done.unwrap_or_else(|error| {
+        Err(SinkError::Io {
+            call: "writing",
+            path: target.url.to_string(),
+            source: Arc::new(std::io::Error::other(error)),
+        })
+    })
+}

@@ -1,0 +1,318 @@
+//! An upload from its first request to its last.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ObjectTarget,
+    inputs::tag,
+    parts::{self, Part, SMALLEST},
+};
+use crate::{
+    layout::Layout,
+    object::{Looked, ObjectError, ObjectStore, Upload, UploadedPart},
+    progress::{Progress, ProgressSink, Stage},
+    sink::{Overwrite, SinkError, Written, stream as stream_of},
+    source::OpenSource,
+};
+
+/// What memory is counted in.
+const KIB: u64 = 1 << 10;
+/// A layout on its way to an object.
+#[derive(Debug, Clone)]
+pub(super) struct Job(pub(super) Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) layout: Arc<Layout>,
+    pub(super) sources: Arc<[OpenSource]>,
+    pub(super) target: ObjectTarget,
+    progress: ProgressSink,
+    pub(super) stop: CancellationToken,
+    /// Bytes of parts that may be held, in KiB.
+    memory: Semaphore,
+    permits: u32,
+    done: AtomicU64,
+}
+
+/// Why parts are not all there.
+pub(super) enum Failure {
+    Final(SinkError),
+    /// The store does not copy; everything else may work.
+    NoCopies(ObjectError),
+}
+
+impl From<SinkError> for Failure {
+    fn from(error: SinkError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl Job {
+    pub(super) fn new(
+        layout: Arc<Layout>,
+        sources: Arc<[OpenSource]>,
+        target: ObjectTarget,
+        progress: ProgressSink,
+        stop: CancellationToken,
+    ) -> Self {
+        let memory = target.store.options().memory / KIB;
+        let permits = u32::try_from(memory).unwrap_or(u32::MAX).clamp(1, 1 << 28);
+        Self(Arc::new(Inner {
+            layout,
+            sources,
+            target,
+            progress,
+            stop,
+            memory: Semaphore::new(permits as usize),
+            permits,
+            done: AtomicU64::new(0),
+        }))
+    }
+
+    pub(super) async fn run(self) -> Result<Written, SinkError> {
+        let Inner { layout, target, .. } = &*self.0;
+        self.refuse_input()?;
+        let looked = self.until_stopped(self.store().look(&target.url)).await?;
+        let looked = looked.map_err(|error| self.failed(error))?;
+        if target.overwrite == Overwrite::Never && looked.existing.is_some() {
+            return Err(self.exists());
+        }
+        if layout.size() < SMALLEST {
+            return self.put(&looked).await;
+        }
+        let written = match self.upload(&looked, true).await {
+            Err(Failure::NoCopies(error)) => {
+                tracing::info!(%error, "the store does not copy: all bytes go through us");
+                self.0.done.store(0, Relaxed);
+                self.upload(&looked, false).await
+            }
+            other => other,
+        };
+        written.map_err(|failure| match failure {
+            Failure::Final(error) => error,
+            Failure::NoCopies(error) => self.failed(error),
+        })
+    }
+
+    pub(super) fn store(&self) -> &ObjectStore {
+        &self.0.target.store
+    }
+
+    /// Writes an output in parts.
+    async fn upload(&self, looked: &Looked, copies: bool) -> Result<Written, Failure> {
+        let Inner {
+            layout,
+            target,
+            stop,
+            ..
+        } = &*self.0;
+        let parts = parts::plan(layout, |fragment| copies && self.is_copyable(fragment));
+        let parts = parts.ok_or_else(|| SinkError::TooManyParts {
+            path: target.url.to_string(),
+            size: layout.size(),
+        })?;
+        let parts: Arc<[Part]> = parts.into();
+        // Not cut short: what is begun is known, so that it can be ended.
+        let begun = self.store().begin(&target.url, looked.at, stop).await;
+        let upload = begun.map_err(|error| self.stopped_or(error))?;
+        let mut completing = None;
+        let failure = match self.fill(&upload, &parts).await {
+            Ok(filled) => match self.complete(&upload, &filled, looked).await {
+                Ok(()) => {
+                    self.finished();
+                    return Ok(self.counted(&parts));
+                }
+                Err(error) => {
+                    completing = Some(filled.len());
+                    error.into()
+                }
+            },
+            Err(failure) => failure,
+        };
+        match self.store().abort(&upload).await {
+            // The store may have been faster than the end of our patience.
+            Ok(()) if completing.is_some() && self.is_there(looked, completing).await => {
+                self.finished();
+                Ok(self.counted(&parts))
+            }
+            Ok(()) => Err(failure),
+            Err(error) => Err(Failure::Final(SinkError::Orphaned {
+                path: target.url.to_string(),
+                failure: Box::new(match failure {
+                    Failure::Final(error) => error,
+                    Failure::NoCopies(error) => self.failed(error),
+                }),
+                source: Box::new(error),
+            })),
+        }
+    }
+
+    /// Has all parts uploaded and copied. When it is over, no request is on its way any more.
+    async fn fill(
+        &self,
+        upload: &Upload,
+        parts: &Arc<[Part]>,
+    ) -> Result<Vec<UploadedPart>, Failure> {
+        let halt = self.0.stop.child_token();
+        let mut start = 0;
+        let starts: Vec<u64> = parts
+            .iter()
+            .map(|part| {
+                start += part.len();
+                start - part.len()
+            })
+            .collect();
+        let work = starts.into_iter().enumerate().map(|(index, start)| {
+            let (job, upload, parts) = (self.clone(), upload.clone(), Arc::clone(parts));
+            let halt = halt.clone();
+            async move {
+                job.part(&upload, index + 1, &parts[index], start, &halt)
+                    .await
+            }
+        });
+        let parallel = self.store().options().parallel.max(1);
+        let mut running = stream::iter(work).buffer_unordered(parallel);
+        let mut filled = Vec::with_capacity(parts.len());
+        let failure = loop {
+            match running.next().await {
+                Some(Ok(part)) => filled.push(part),
+                Some(Err(failure)) => break failure,
+                None => {
+                    self.unchanged(parts).await?;
+                    filled.sort_by_key(|part: &UploadedPart| part.number);
+                    return Ok(filled);
+                }
+            }
+        };
+        halt.cancel();
+        // A part that arrives after its upload was aborted would stay: every request is waited for,
+        // which no longer takes than the time that each has.
+        running.for_each(async |_| ()).await;
+        Err(failure)
+    }
+
+    async fn part(
+        &self,
+        upload: &Upload,
+        number: usize,
+        part: &Part,
+        start: u64,
+        halt: &CancellationToken,
+    ) -> Result<UploadedPart, Failure> {
+        let cancelled = || Failure::Final(SinkError::Cancelled);
+        if halt.is_cancelled() {
+            return Err(cancelled());
+        }
+        let store = self.store();
+        let filled = match part {
+            Part::Upload(_) => {
+                let kib = u32::try_from(part.len().div_ceil(KIB)).unwrap_or(u32::MAX);
+                let held = self.0.memory.acquire_many(kib.min(self.0.permits));
+                let held = halt.run_until_cancelled(held).await.ok_or_else(cancelled)?;
+                let gathered = self.gather(start..start + part.len());
+                let gathered = halt.run_until_cancelled(gathered).await;
+                let body = gathered.ok_or_else(cancelled)??;
+                let uploaded = store.upload(upload, number, &body, halt).await;
+                drop(held);
+                uploaded.map_err(|error| self.failed(error))?
+            }
+            Part::Copy { fragment, range } => {
+                let open = &self.0.sources[*fragment];
+                let from = open.source.object().zip(tag(open));
+                let (source, etag) = from.ok_or(SinkError::NoSource {
+                    fragment: *fragment,
+                })?;
+                let from = (source.url(), etag, range.clone());
+                let copied = store.copy(upload, number, from, halt).await;
+                match copied {
+                    Ok(copied) => copied,
+                    Err(error) => return Err(self.not_copied(*fragment, error).await),
+                }
+            }
+        };
+        let done = self.0.done.fetch_add(part.len(), Relaxed) + part.len();
+        let total = self.0.layout.size();
+        let progress = Progress::new(Stage::Writing, done.min(total), total);
+        self.0.progress.report(progress);
+        Ok(filled)
+    }
+
+    /// Why the store did not copy from a fragment.
+    async fn not_copied(&self, fragment: usize, error: ObjectError) -> Failure {
+        match error {
+            _ if self.0.stop.is_cancelled() => SinkError::Cancelled.into(),
+            ObjectError::Precondition { .. } => self.changed(fragment, "another").into(),
+            ObjectError::NoSuchKey => self.changed(fragment, "no object").into(),
+            error if error.is_transient() => self.failed(error).into(),
+            error => match (self.unchanged_source(fragment).await, &error) {
+                // A range can be refused because the object is shorter now.
+                (Err(changed), _) => changed.into(),
+                (
+                    Ok(()),
+                    ObjectError::Denied { .. }
+                    | ObjectError::Refused {
+                        status: 400 | 405 | 501,
+                        ..
+                    },
+                ) => Failure::NoCopies(error),
+                (Ok(()), _) => self.failed(error).into(),
+            },
+        }
+    }
+
+    /// Bytes of the output, read from its sources.
+    pub(super) async fn gather(
+        &self,
+        range: std::ops::Range<u64>,
+    ) -> Result<Vec<Bytes>, SinkError> {
+        let Inner {
+            layout, sources, ..
+        } = &*self.0;
+        stream_of(Arc::clone(layout), Arc::clone(sources), range)
+            .try_collect()
+            .await
+    }
+
+    pub(super) fn finished(&self) {
+        let size = self.0.layout.size();
+        let done = Progress::new(Stage::Done, size, size);
+        self.0.progress.report(done);
+    }
+
+    /// What a future gives, unless the output is no longer wanted.
+    pub(super) async fn until_stopped<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, SinkError> {
+        let done = self.0.stop.run_until_cancelled(work).await;
+        done.ok_or(SinkError::Cancelled)
+    }
+
+    pub(super) fn exists(&self) -> SinkError {
+        SinkError::Exists {
+            path: self.0.target.url.to_string(),
+        }
+    }
+
+    pub(super) fn failed(&self, error: ObjectError) -> SinkError {
+        SinkError::Object {
+            path: self.0.target.url.to_string(),
+            source: Box::new(error),
+        }
+    }
+
+    fn stopped_or(&self, error: ObjectError) -> SinkError {
+        if self.0.stop.is_cancelled() {
+            return SinkError::Cancelled;
+        }
+        self.failed(error)
+    }
+}

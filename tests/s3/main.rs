@@ -1,0 +1,9 @@
+//! Joins from and into object stores, against a real one on loopback.
+
+mod cancelling;
+mod clips;
+mod faults;
+mod joins;
+mod objects;
+mod proxy;
+mod server;
