@@ -141,6 +141,10 @@ impl Source for ObjectSource {
         .boxed()
     }
 
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn object(&self) -> Option<&ObjectSource> {
         Some(self)
     }

@@ -7,6 +7,7 @@ mod mover;
 #[cfg(feature = "s3")]
 mod object;
 mod output;
+mod requests;
 mod sharing;
 mod staged;
 mod stream;

@@ -82,6 +82,12 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether every read is a request to somewhere else: such reads are few, and several run at the
+    /// same time.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// The object in a store, where the store can move the bytes itself.
     #[cfg(feature = "s3")]
     fn object(&self) -> Option<&crate::object::ObjectSource> {

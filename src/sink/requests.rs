@@ -1,0 +1,266 @@
+//! Which ranged reads of remote fragments an output takes. Pure.
+
+use std::ops::Range;
+
+use crate::layout::Piece;
+
+/// A hole above this is left out: reading it takes longer than asking again.
+const WIDEST_HOLE: u64 = 1 << 20;
+/// Holes are read along as long as they make up at most this many hundredths of what is needed.
+const HOLES: u64 = 4;
+
+/// One ranged read of a fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Request {
+    /// Index in the caller's list.
+    pub(super) fragment: usize,
+    /// What is needed of it, in order of offsets and of the output; never empty. What lies between
+    /// two parts is read and thrown away.
+    pub(super) parts: Vec<Part>,
+}
+
+/// Bytes of a request that go to one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    /// In the source; not empty.
+    pub(super) range: Range<u64>,
+    /// Where in the output its first byte goes.
+    pub(super) at: u64,
+}
+
+impl Part {
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+}
+
+impl Request {
+    /// What is read.
+    pub(super) fn range(&self) -> Range<u64> {
+        match (self.parts.first(), self.parts.last()) {
+            (Some(first), Some(last)) => first.range.start..last.range.end,
+            _ => 0..0,
+        }
+    }
+
+    /// How much of it is needed.
+    pub(super) fn needed(&self) -> u64 {
+        self.parts.iter().map(Part::len).sum()
+    }
+}
+
+/// The reads that `pieces`, which begin at `at` in the output, take of remote fragments, in the
+/// order of the output: all parts of all reads, one after the other, are the remote pieces.
+///
+/// Pieces of one fragment at rising offsets are one read, whatever is made or is local between them,
+/// and small holes between them are read along: for each fragment, at most 1.04 times what is needed.
+pub(super) fn requests(
+    pieces: impl IntoIterator<Item = Piece>,
+    mut at: u64,
+    is_remote: impl Fn(usize) -> bool,
+) -> Vec<Request> {
+    let mut all = Vec::new();
+    let mut run: Option<Request> = None;
+    for piece in pieces {
+        let here = at;
+        at += piece.len();
+        let Piece::Source {
+            fragment,
+            offset,
+            len,
+        } = piece
+        else {
+            continue;
+        };
+        let fragment = fragment as usize;
+        if len == 0 || !is_remote(fragment) {
+            continue;
+        }
+        let part = Part {
+            range: offset..offset + len,
+            at: here,
+        };
+        match &mut run {
+            Some(run) if run.fragment == fragment && run.range().end <= offset => {
+                run.parts.push(part);
+            }
+            _ => {
+                let next = Request {
+                    fragment,
+                    parts: vec![part],
+                };
+                all.extend(run.replace(next).into_iter().flat_map(split));
+            }
+        }
+    }
+    all.extend(run.into_iter().flat_map(split));
+    all
+}
+
+/// Splits a read at the holes that are too wide, and at the widest others until what is left of them
+/// is within bounds: that makes the fewest reads.
+fn split(run: Request) -> Vec<Request> {
+    let mut room = run.needed() / 100 * HOLES;
+    let between = run.parts.windows(2).enumerate();
+    let mut holes: Vec<(u64, usize)> = between
+        .map(|(index, pair)| (pair[1].range.start - pair[0].range.end, index + 1))
+        .filter(|(hole, _)| *hole > 0)
+        .collect();
+    holes.sort_unstable();
+    let mut cuts: Vec<usize> = holes
+        .into_iter()
+        .filter_map(|(hole, before)| {
+            let taken = hole <= WIDEST_HOLE && hole <= room;
+            if taken {
+                room -= hole;
+            }
+            (!taken).then_some(before)
+        })
+        .collect();
+    cuts.sort_unstable();
+    let Request {
+        fragment,
+        mut parts,
+    } = run;
+    let mut reads = Vec::with_capacity(cuts.len() + 1);
+    for cut in cuts.into_iter().rev() {
+        let parts = parts.split_off(cut);
+        reads.push(Request { fragment, parts });
+    }
+    reads.push(Request { fragment, parts });
+    reads.reverse();
+    reads
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, prop_oneof, proptest};
+
+    use super::*;
+
+    fn literal(len: usize) -> Piece {
+        Piece::Literal(Bytes::from(vec![0; len]))
+    }
+
+    fn range(fragment: u32, offset: u64, len: u64) -> Piece {
+        Piece::Source {
+            fragment,
+            offset,
+            len,
+        }
+    }
+
+    fn ranges(pieces: Vec<Piece>) -> Vec<(usize, Range<u64>)> {
+        let all = requests(pieces, 0, |_| true);
+        all.iter().map(|one| (one.fragment, one.range())).collect()
+    }
+
+    #[test]
+    fn what_is_made_between_two_pieces_makes_no_second_read() {
+        let pieces = vec![
+            literal(500),
+            range(0, 48, 1_000),
+            literal(30),
+            range(0, 1_048, 1_000),
+            range(1, 48, 500),
+        ];
+        assert_eq!(ranges(pieces), [(0, 48..2_048), (1, 48..548)]);
+    }
+
+    #[test]
+    fn what_is_local_is_not_asked_for_and_stands_in_no_way() {
+        let pieces = [range(0, 0, 500), range(1, 0, 700), range(0, 510, 90)];
+        let all = requests(pieces, 100, |fragment| fragment == 0);
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].range(), all[0].needed()), (0..600, 590));
+        assert_eq!(all[0].parts[1].at, 1_300);
+    }
+
+    #[test]
+    fn small_holes_are_read_along_and_large_ones_are_not() {
+        let priming = vec![range(0, 0, 50_000), range(0, 50_400, 50_000)];
+        assert_eq!(ranges(priming), [(0, 0..100_400)]);
+        // Ten seconds cut from a small file: more than its share.
+        let cut = vec![range(0, 0, 50_000), range(0, 60_000, 50_000)];
+        assert_eq!(ranges(cut), [(0, 0..50_000), (0, 60_000..110_000)]);
+        // Of a large file it would be within the share, but takes long.
+        let (half, hole) = (1 << 30, 2 << 20);
+        let long = vec![range(0, 0, half), range(0, half + hole, half)];
+        assert_eq!(
+            ranges(long),
+            [(0, 0..half), (0, half + hole..2 * half + hole)]
+        );
+    }
+
+    #[test]
+    fn of_many_holes_the_widest_are_cut_out() {
+        let pieces = vec![
+            range(0, 0, 5_000),
+            range(0, 5_100, 5_000),
+            range(0, 10_800, 5_000),
+            range(0, 15_900, 5_000),
+        ];
+        assert_eq!(ranges(pieces), [(0, 0..10_100), (0, 10_800..20_900)]);
+    }
+
+    #[test]
+    fn steps_back_are_reads_of_their_own() {
+        let pieces = vec![range(0, 500, 100), range(0, 0, 100), range(0, 50, 100)];
+        assert_eq!(ranges(pieces), [(0, 500..600), (0, 0..100), (0, 50..150)]);
+    }
+
+    /// Pieces that mostly go on where the one before ended, as those of a fragment do.
+    fn pieces() -> impl Strategy<Value = Vec<Piece>> {
+        let step = prop_oneof![
+            4 => (0_u32..2, 0_u64..40).prop_map(|(fragment, hole)| (Some(fragment), hole)),
+            1 => (0_u32..3, 0_u64..4_000_000).prop_map(|(fragment, hole)| (Some(fragment), hole)),
+            2 => (0_u64..9).prop_map(|len| (None, len)),
+        ];
+        let back = prop_oneof![9 => 0_u64..1, 1 => 0_u64..5_000];
+        proptest::collection::vec((step, 0_u64..3_000, back), 0..60).prop_map(|steps| {
+            let mut ends = [0_u64; 3];
+            let steps = steps.into_iter().map(|((fragment, hole), len, back)| {
+                let Some(fragment) = fragment else {
+                    return literal(hole as usize);
+                };
+                let end = &mut ends[fragment as usize];
+                let offset = (*end + hole).saturating_sub(back);
+                *end = offset + len;
+                range(fragment, offset, len)
+            });
+            steps.collect()
+        })
+    }
+
+    proptest! {
+        /// Every byte that is needed comes once, in order, and little besides.
+        #[test]
+        fn reads_are_the_remote_pieces_and_little_more(pieces in pieces(), at in 0_u64..1_000) {
+            let all = requests(pieces.clone(), at, |fragment| fragment != 1);
+            let mut here = at;
+            let mut expected = Vec::new();
+            for piece in &pieces {
+                if let Piece::Source { fragment: fragment @ (0 | 2), offset, len: 1.. } = piece {
+                    expected.push((*fragment as usize, *offset..*offset + piece.len(), here));
+                }
+                here += piece.len();
+            }
+            let parts = all.iter().flat_map(|one| {
+                one.parts.iter().map(|part| (one.fragment, part.range.clone(), part.at))
+            });
+            prop_assert_eq!(parts.collect::<Vec<_>>(), expected);
+            for fragment in [0, 2] {
+                let of_it = || all.iter().filter(|one| one.fragment == fragment);
+                let read: u64 = of_it().map(|one| one.range().end - one.range().start).sum();
+                let needed: u64 = of_it().map(Request::needed).sum();
+                prop_assert!(read * 100 <= needed * 104, "{read} for {needed}");
+            }
+            for pair in all.iter().flat_map(|one| one.parts.windows(2)) {
+                prop_assert!(pair[0].range.end <= pair[1].range.start);
+                prop_assert!(pair[1].range.start - pair[0].range.end <= WIDEST_HOLE);
+            }
+        }
+    }
+}
