@@ -344,7 +344,8 @@ impl Planned {
         &self,
         range: std::ops::Range<u64>,
     ) -> impl Stream<Item = Result<Bytes, SinkError>> + Send + 'static + use<> {
-        sink::stream(Arc::clone(&self.layout), Arc::clone(&self.sources), range)
+        let (layout, sources) = (Arc::clone(&self.layout), Arc::clone(&self.sources));
+        sink::stream(layout, sources, range, self.concat.options.transfer)
     }
 
     /// Writes a file, which appears whole under its name or not at all. Where the filesystem can

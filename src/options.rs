@@ -82,6 +82,25 @@ impl Default for Limits {
     }
 }
 
+/// What reading remote fragments may take while an output is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transfer {
+    /// Bytes that were received and could not be passed on yet: 64 MiB. Below 1 MiB, fragments
+    /// are read one after the other.
+    pub memory: u64,
+    /// Requests that are answered at the same time: 16.
+    pub parallel: usize,
+}
+
+impl Default for Transfer {
+    fn default() -> Self {
+        Self {
+            memory: 64 << 20,
+            parallel: 16,
+        }
+    }
+}
+
 /// How to join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -100,6 +119,8 @@ pub struct Options {
     pub parameter_sets: ParameterSets,
     /// Whether a file is on the disk when it gets its name.
     pub durability: Durability,
+    /// What reading remote fragments may take.
+    pub transfer: Transfer,
     /// Bounds.
     pub limits: Limits,
 }
@@ -114,6 +135,7 @@ impl Default for Options {
             audio_seams: AudioSeams::default(),
             parameter_sets: ParameterSets::default(),
             durability: Durability::default(),
+            transfer: Transfer::default(),
             limits: Limits::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! Where the output goes: a file or an object that appears whole or not at all, or a stream of bytes.
 
+mod ahead;
 mod error;
 mod fate;
 mod file;

@@ -1,8 +1,13 @@
 //! Which ranged reads of remote fragments an output takes. Pure.
 
-use std::ops::Range;
+use std::{ops::Range, vec};
 
-use crate::layout::Piece;
+use bytes::{Buf, Bytes};
+
+use crate::{
+    layout::Piece,
+    source::{OpenSource, SourceError},
+};
 
 /// A hole above this is left out: reading it takes longer than asking again.
 const WIDEST_HOLE: u64 = 1 << 20;
@@ -48,6 +53,12 @@ impl Request {
     pub(super) fn needed(&self) -> u64 {
         self.parts.iter().map(Part::len).sum()
     }
+}
+
+/// Whether a fragment's bytes take requests to somewhere else.
+pub(super) fn is_remote(sources: &[OpenSource], fragment: usize) -> bool {
+    let open = sources.get(fragment);
+    open.is_some_and(|open| open.source.is_remote())
 }
 
 /// The reads that `pieces`, which begin at `at` in the output, take of remote fragments, in the
@@ -133,9 +144,64 @@ fn split(run: Request) -> Vec<Request> {
     reads
 }
 
+/// Tells where the bytes of a read go, as they come.
+pub(super) struct Sorter {
+    parts: vec::IntoIter<Part>,
+    /// Where the next byte that comes lies in the source, and the last one ends.
+    at: u64,
+    end: u64,
+}
+
+impl Sorter {
+    pub(super) fn new(request: Request) -> Self {
+        let Range { start, end } = request.range();
+        Self {
+            parts: request.parts.into_iter(),
+            at: start,
+            end,
+        }
+    }
+
+    /// Whether what comes next, or the end, is what was asked for: neither less nor more.
+    pub(super) fn check(&self, next: Option<Bytes>) -> Result<Option<Bytes>, SourceError> {
+        let left = self.end - self.at;
+        let fits = match &next {
+            Some(piece) => piece.len() as u64 <= left,
+            None => left == 0,
+        };
+        if fits {
+            return Ok(next);
+        }
+        Err(SourceError::Truncated {
+            end: self.at,
+            missing: left,
+        })
+    }
+
+    /// The next needed bytes of a checked piece, and where in the output they go; what lies before
+    /// them is thrown away. `None` when nothing more of the piece is needed.
+    pub(super) fn sort(&mut self, piece: &mut Bytes) -> Option<(u64, Bytes)> {
+        let part = self.parts.as_mut_slice().first_mut()?;
+        let hole = (part.range.start - self.at).min(piece.len() as u64);
+        piece.advance(hole as usize);
+        self.at += hole;
+        let count = part.len().min(piece.len() as u64);
+        if count == 0 {
+            return None;
+        }
+        let (at, needed) = (part.at, piece.split_to(count as usize));
+        self.at += count;
+        part.at += count;
+        part.range.start += count;
+        if part.range.is_empty() {
+            self.parts.next();
+        }
+        Some((at, needed))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
     use super::*;
@@ -234,6 +300,32 @@ mod tests {
         })
     }
 
+    /// Where the bytes of a source, each of which tells its offset, go in the output.
+    fn sorted(request: &Request, step: usize) -> Vec<(u64, u8)> {
+        let Range { start, end } = request.range();
+        let whole: Vec<u8> = (start..end).map(|offset| (offset % 251) as u8).collect();
+        let mut sorter = Sorter::new(request.clone());
+        let mut all = Vec::new();
+        for piece in whole.chunks(step) {
+            assert!(sorter.check(None).is_err());
+            let piece = sorter.check(Some(Bytes::copy_from_slice(piece)));
+            let mut piece = piece.expect("not too long").expect("a piece");
+            while let Some((at, part)) = sorter.sort(&mut piece) {
+                all.extend((at..).zip(part));
+            }
+        }
+        assert!(sorter.check(Some(Bytes::from_static(b"x"))).is_err());
+        assert!(sorter.check(None).is_ok());
+        all
+    }
+
+    fn parts_of(request: &Request) -> Vec<(u64, u8)> {
+        let parts = request.parts.iter();
+        parts
+            .flat_map(|part| (part.at..).zip(part.range.clone().map(|at| (at % 251) as u8)))
+            .collect()
+    }
+
     proptest! {
         /// Every byte that is needed comes once, in order, and little besides.
         #[test]
@@ -256,6 +348,9 @@ mod tests {
                 let read: u64 = of_it().map(|one| one.range().end - one.range().start).sum();
                 let needed: u64 = of_it().map(Request::needed).sum();
                 prop_assert!(read * 100 <= needed * 104, "{read} for {needed}");
+            }
+            for request in &all {
+                prop_assert_eq!(sorted(request, 700), parts_of(request));
             }
             for pair in all.iter().flat_map(|one| one.parts.windows(2)) {
                 prop_assert!(pair[0].range.end <= pair[1].range.start);

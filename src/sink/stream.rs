@@ -5,9 +5,14 @@ use std::{ops::Range, sync::Arc};
 use bytes::{Bytes, BytesMut};
 use futures::{SinkExt, Stream, StreamExt, channel::mpsc, future, stream};
 
-use super::SinkError;
+use super::{
+    SinkError,
+    ahead::Ahead,
+    requests::{is_remote, requests},
+};
 use crate::{
     layout::{Layout, Piece},
+    options::Transfer,
     source::{OpenSource, SourceError},
 };
 
@@ -20,23 +25,43 @@ const LARGEST: usize = 1 << 20;
 const AHEAD: usize = 1;
 
 /// The bytes `range` of a layout, in order, in pieces of at most 1 MiB; a range past the end is cut
-/// to it. Nothing is read before it is polled for, and then at most 4 MiB ahead. After an error
-/// there is nothing more; without one, every byte has come.
+/// to it. Nothing is read before it is polled for: then at most 4 MiB ahead, and of remote sources
+/// as much as `transfer` says. After an error there is nothing more; without one, every byte
+/// has come.
 pub fn stream(
     layout: Arc<Layout>,
     sources: Arc<[OpenSource]>,
     range: Range<u64>,
+    transfer: Transfer,
 ) -> impl Stream<Item = Result<Bytes, SinkError>> + Send + 'static + use<> {
     let (given, taken) = mpsc::channel(AHEAD);
-    let reader = Reader {
-        layout,
-        sources,
-        small: BytesMut::new(),
-        given,
-    };
     // The reader runs whenever a piece is asked for, and goes away with the stream.
-    let reading = stream::once(reader.run(range)).filter_map(|()| future::ready(None));
+    let reading = read(layout, sources, range, transfer, given);
+    let reading = stream::once(reading).filter_map(|()| future::ready(None));
     stream::select(taken, reading)
+}
+
+async fn read(
+    layout: Arc<Layout>,
+    sources: Arc<[OpenSource]>,
+    range: Range<u64>,
+    transfer: Transfer,
+    mut given: mpsc::Sender<Result<Bytes, SinkError>>,
+) {
+    let is_remote = |fragment: usize| is_remote(&sources, fragment);
+    let requests = requests(layout.slice(range.clone()), range.start, is_remote);
+    let mut reader = Reader {
+        sources: &sources,
+        ahead: Ahead::new(&sources, requests, transfer),
+        small: BytesMut::new(),
+        given: &mut given,
+    };
+    let done = reader.pieces(layout.slice(range)).await;
+    drop(reader);
+    if let Err(Stop::Failed(error)) = done {
+        // Where nobody is left to be told, nobody needs to know.
+        given.send(Err(error)).await.ok();
+    }
 }
 
 /// Whoever took the pieces is gone.
@@ -54,40 +79,52 @@ impl From<Gone> for Stop {
     }
 }
 
-struct Reader {
-    layout: Arc<Layout>,
-    sources: Arc<[OpenSource]>,
+struct Reader<'a> {
+    sources: &'a [OpenSource],
+    /// The remote pieces.
+    ahead: Ahead<'a>,
     /// Small pieces put together.
     small: BytesMut,
-    given: mpsc::Sender<Result<Bytes, SinkError>>,
+    given: &'a mut mpsc::Sender<Result<Bytes, SinkError>>,
 }
 
-impl Reader {
-    async fn run(mut self, range: Range<u64>) {
-        if let Err(Stop::Failed(error)) = self.pieces(range).await {
-            // Where nobody is left to be told, nobody needs to know.
-            self.given.send(Err(error)).await.ok();
-        }
-    }
-
-    async fn pieces(&mut self, range: Range<u64>) -> Result<(), Stop> {
-        let layout = Arc::clone(&self.layout);
-        for piece in layout.slice(range) {
+impl Reader<'_> {
+    async fn pieces(&mut self, pieces: impl Iterator<Item = Piece>) -> Result<(), Stop> {
+        for piece in pieces {
             self.piece(piece).await?;
         }
-        Ok(self.flush().await?)
+        self.flush().await?;
+        self.ahead.finish().await.map_err(Stop::Failed)
     }
 
     async fn piece(&mut self, piece: Piece) -> Result<(), Stop> {
         match piece {
             Piece::Literal(bytes) => Ok(self.give(bytes).await?),
             Piece::Repeat { pattern, count } => Ok(self.repeat(&pattern, count).await?),
+            Piece::Source { fragment, len, .. } if is_remote(self.sources, fragment as usize) => {
+                self.remote(fragment as usize, len).await
+            }
             Piece::Source {
                 fragment,
                 offset,
                 len,
             } => self.source(fragment as usize, offset, len).await,
         }
+    }
+
+    async fn remote(&mut self, fragment: usize, mut left: u64) -> Result<(), Stop> {
+        while left > 0 {
+            // Nobody waits for a server to get what is there already.
+            if !self.small.is_empty() && !self.ahead.is_ready().await {
+                self.flush().await?;
+            }
+            let next = self.ahead.next(left).await;
+            let part = next.unwrap_or(Err(SinkError::NoSource { fragment }));
+            let part = part.map_err(Stop::Failed)?;
+            left -= part.len() as u64;
+            self.give(part).await?;
+        }
+        Ok(())
     }
 
     async fn repeat(&mut self, pattern: &Bytes, count: u64) -> Result<(), Gone> {
@@ -104,8 +141,8 @@ impl Reader {
     }
 
     async fn source(&mut self, fragment: usize, offset: u64, len: u64) -> Result<(), Stop> {
-        let sources = Arc::clone(&self.sources);
-        let OpenSource { source, state } = sources
+        let OpenSource { source, state } = self
+            .sources
             .get(fragment)
             .ok_or(Stop::Failed(SinkError::NoSource { fragment }))?;
         let failed = |error| {
@@ -118,7 +155,7 @@ impl Reader {
         let mut parts = source.read(offset..offset + len, state);
         let mut left = len;
         while left > 0 {
-            match parts.next().await {
+            match self.ahead.meanwhile(parts.next()).await {
                 Some(Ok(part)) if part.len() as u64 <= left => {
                     left -= part.len() as u64;
                     self.give(part).await?;
@@ -149,7 +186,7 @@ impl Reader {
         }
         while !bytes.is_empty() {
             let part = bytes.split_to(bytes.len().min(LARGEST));
-            self.given.send(Ok(part)).await.map_err(|_| Gone)?;
+            self.send(part).await?;
         }
         Ok(())
     }
@@ -159,6 +196,11 @@ impl Reader {
             return Ok(());
         }
         let together = self.small.split().freeze();
-        self.given.send(Ok(together)).await.map_err(|_| Gone)
+        self.send(together).await
+    }
+
+    async fn send(&mut self, bytes: Bytes) -> Result<(), Gone> {
+        let sending = self.given.send(Ok(bytes));
+        self.ahead.meanwhile(sending).await.map_err(|_| Gone)
     }
 }

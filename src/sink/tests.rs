@@ -1,9 +1,11 @@
 //! What a sink promises, on real files.
 
+mod ahead;
 mod cancelling;
 mod changes;
 mod mounts;
 mod publishing;
+mod remote;
 mod same_bytes;
 mod special;
 mod streaming;

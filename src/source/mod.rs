@@ -28,7 +28,7 @@ pub use http::{Http, HttpError, HttpOptions, HttpSource};
 pub use memory::MemorySource;
 
 /// The largest piece of a read.
-const PIECE: u64 = 1 << 20;
+pub(crate) const PIECE: u64 = 1 << 20;
 
 /// Tells one state of a source's bytes from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

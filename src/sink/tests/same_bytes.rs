@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     layout::{Layout, Piece},
+    options::Transfer,
     progress::{ProgressSink, Stage},
     sink::{Durability, Overwrite, SinkError, Written, stream, write_file},
     source::{
@@ -145,10 +146,15 @@ async fn a_file_and_a_stream_have_the_same_bytes() {
         layout.size() - 1..u64::MAX,
     ] {
         let Range { start, end } = range.clone();
-        let pieces: Vec<Bytes> = stream(Arc::clone(&layout), Arc::clone(&sources), range)
-            .try_collect()
-            .await
-            .expect("streamed");
+        let pieces: Vec<Bytes> = stream(
+            Arc::clone(&layout),
+            Arc::clone(&sources),
+            range,
+            Transfer::default(),
+        )
+        .try_collect()
+        .await
+        .expect("streamed");
         assert!(
             pieces
                 .iter()
@@ -263,7 +269,9 @@ async fn a_fault_in_the_middle_names_the_fragment_and_leaves_nothing() {
         "{failed:?}"
     );
     assert!(names(folder.path()).is_empty());
-    let all: Vec<_> = stream(one_range(), sources, 0..u64::MAX).collect().await;
+    let all: Vec<_> = stream(one_range(), sources, 0..u64::MAX, Transfer::default())
+        .collect()
+        .await;
     assert!(matches!(
         all.last(),
         Some(Err(SinkError::Source { fragment: 0, .. }))

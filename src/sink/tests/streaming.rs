@@ -15,6 +15,7 @@ use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 
 use super::{Scratch, inputs, layout, layouts, literal, materialise, memory, noise, open, range};
 use crate::{
+    options::Transfer,
     sink::{SinkError, stream},
     source::{MemorySource, OpenSource, Source, SourceError, SourceState},
 };
@@ -35,7 +36,7 @@ proptest! {
         let read: Vec<Bytes> = runtime.block_on(async {
             let mut sources = scratch.files(&contents).await.to_vec();
             sources[2] = memory(&contents[2]).await;
-            stream(Arc::new(layout.clone()), sources.into(), wanted.clone())
+            stream(Arc::new(layout.clone()), sources.into(), wanted.clone(), Transfer::default())
                 .try_collect()
                 .await
                 .expect("read")
@@ -91,7 +92,7 @@ async fn a_stream_reads_no_more_than_a_little_ahead() {
     };
     let sources: Arc<[OpenSource]> = [open(Arc::new(source)).await].into();
     let layout = Arc::new(layout([range(0, 0, len as u64)]));
-    let mut pieces = Box::pin(stream(layout, sources, 0..len as u64));
+    let mut pieces = Box::pin(stream(layout, sources, 0..len as u64, Transfer::default()));
     assert_eq!(given.load(Ordering::Relaxed), 0);
     let mut taken = 0;
     while let Some(piece) = pieces.next().await {
@@ -110,7 +111,12 @@ async fn an_error_names_its_fragment_and_ends_the_stream() {
     let sources = scratch.files(&[noise(1, 3 << 20), noise(2, 1_000)]).await;
     fs::write(scratch.input(1), noise(2, 999)).expect("cut");
     let layout = layout([range(0, 0, 3 << 20), range(1, 0, 1_000), literal(b"tail")]);
-    let pieces = stream(Arc::new(layout.clone()), sources, 0..layout.size());
+    let pieces = stream(
+        Arc::new(layout.clone()),
+        sources,
+        0..layout.size(),
+        Transfer::default(),
+    );
     let all: Vec<_> = pieces.collect().await;
     let (last, before) = all.split_last().expect("an error");
     assert!(before.iter().all(Result::is_ok));
@@ -129,9 +135,14 @@ async fn many_small_pieces_come_together() {
     let sources: Arc<[OpenSource]> = [memory(&noise(1, 100_000)).await].into();
     let pieces = (0..5_000).flat_map(|i| [range(0, (i * 19) % 99_000, 100), literal(b"..")]);
     let layout = layout(pieces);
-    let read: Vec<Bytes> = stream(Arc::new(layout.clone()), sources, 0..layout.size())
-        .try_collect()
-        .await
-        .expect("read");
+    let read: Vec<Bytes> = stream(
+        Arc::new(layout.clone()),
+        sources,
+        0..layout.size(),
+        Transfer::default(),
+    )
+    .try_collect()
+    .await
+    .expect("read");
     assert!(read.len() <= 3, "{} pieces", read.len());
 }
