@@ -371,6 +371,7 @@ impl Planned {
             Arc::clone(&self.sources),
             path,
             (overwrite, self.concat.options.durability),
+            self.concat.options.transfer,
             self.concat.progress.clone(),
             self.concat.cancel.clone(),
         )

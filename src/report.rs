@@ -36,7 +36,8 @@ pub struct Report {
     pub bytes_copied: u64,
     /// Bytes made: header, silence, parameter sets, padding.
     pub bytes_generated: u64,
-    /// Bytes downloaded from remote sources while writing.
+    /// Bytes downloaded from remote sources while writing: what was copied of them, and small
+    /// holes in between that were thrown away.
     pub bytes_downloaded: u64,
     /// Bytes uploaded to an object store.
     pub bytes_uploaded: u64,

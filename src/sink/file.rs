@@ -4,8 +4,9 @@ use std::{
     fs::{File, FileType, Metadata},
     io,
     os::unix::fs::{FileTypeExt, MetadataExt},
+    panic::resume_unwind,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -19,14 +20,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     SinkError,
+    ahead::Ahead,
     fate::{Fate, StopOnDrop},
+    fetch::fetch,
     mover::Mover,
     output::Output,
+    requests::{Request, is_remote, requests},
     sharing::{Sharing, devices, unshared},
     staged::{Staged, folder, resolve},
 };
 use crate::{
     layout::Layout,
+    options::Transfer,
     progress::{Progress, ProgressSink, Stage},
     source::{OpenSource, SourceError, Validator},
 };
@@ -64,7 +69,7 @@ pub struct Written {
     pub bytes_copied: u64,
     /// Made by us.
     pub bytes_generated: u64,
-    /// Downloaded from remote sources.
+    /// Downloaded from remote sources: what was copied of them, and small holes in between.
     pub bytes_downloaded: u64,
     /// Uploaded to an object store.
     pub bytes_uploaded: u64,
@@ -83,6 +88,7 @@ pub async fn write_file(
     sources: Arc<[OpenSource]>,
     path: &Path,
     publication: (Overwrite, Durability),
+    transfer: Transfer,
     progress: ProgressSink,
     cancel: CancellationToken,
 ) -> Result<Written, SinkError> {
@@ -97,8 +103,10 @@ pub async fn write_file(
         path: path.to_owned(),
         overwrite,
         durability,
+        transfer,
         progress,
-        stop: waiting.stop.clone(),
+        moved: Mutex::default(),
+        stop: waiting.stop.child_token(),
         fate: Arc::clone(&waiting.fate),
         runtime: Handle::current(),
     };
@@ -126,7 +134,11 @@ pub(super) struct Job {
     path: PathBuf,
     overwrite: Overwrite,
     durability: Durability,
-    pub(super) progress: ProgressSink,
+    pub(super) transfer: Transfer,
+    progress: ProgressSink,
+    /// Bytes that are in place.
+    moved: Mutex<u64>,
+    /// Cancelled by the caller, or by one thread of the job that stops the other.
     pub(super) stop: CancellationToken,
     fate: Arc<Fate>,
     pub(super) runtime: Handle,
@@ -155,7 +167,7 @@ impl Job {
         let sharing = Sharing::at(&target, &devices(&self.sources));
         self.room(&target, sharing)?;
         let staged = Staged::beside(&target).map_err(|error| self.failed("creating", error))?;
-        let written = Mover::new(&self, Output::staged(&self, &staged.file), sharing).run()?;
+        let written = self.staged(&staged.file, sharing)?;
         self.fate.finishing();
         self.go_on()?;
         staged
@@ -172,6 +184,48 @@ impl Job {
             })?;
         self.done();
         Ok(written)
+    }
+
+    /// Downloads what is remote while everything else is moved.
+    fn staged(&self, file: &File, sharing: Option<Sharing>) -> Result<Written, SinkError> {
+        let requests = self.requests();
+        let mover = Mover::new(self, Output::staged(self, file), sharing, None);
+        if requests.is_empty() {
+            return mover.run();
+        }
+        let needed: u64 = requests.iter().map(Request::needed).sum();
+        let (moved, fetched) = thread::scope(|scope| {
+            let fetching = thread::Builder::new()
+                .name("media-concat-fetch".to_owned())
+                .spawn_scoped(scope, || self.or_stop(|| fetch(self, requests, file)))
+                .map_err(|error| self.failed("starting a thread for the writing", error))?;
+            let moved = self.or_stop(|| mover.run());
+            let fetched = fetching.join();
+            Ok((moved, fetched.unwrap_or_else(|panic| resume_unwind(panic))))
+        })?;
+        match (moved, fetched) {
+            (Ok(moved), Ok(bytes_downloaded)) => Ok(Written {
+                bytes_copied: moved.bytes_copied + needed,
+                bytes_downloaded,
+                ..moved
+            }),
+            // The one that failed has stopped the other.
+            (Err(error), Err(other)) if error.is_cancelled() => Err(other),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+
+    /// Does one part of the work; if it fails, the other is stopped too.
+    fn or_stop<T>(&self, work: impl FnOnce() -> Result<T, SinkError>) -> Result<T, SinkError> {
+        let guard = self.stop.clone().drop_guard();
+        let done = work()?;
+        guard.disarm();
+        Ok(done)
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        let pieces = self.layout.pieces().iter().cloned();
+        requests(pieces, 0, |fragment| is_remote(&self.sources, fragment))
     }
 
     /// Whether a target is a place to write to rather than a thing to replace. A disk is both: it
@@ -193,7 +247,8 @@ impl Job {
                 Err(error) => return Err(self.failed("opening", error.into())),
             }
         };
-        let written = Mover::new(self, Output::straight(self, &out), None).run()?;
+        let ahead = Ahead::new(&self.sources, self.requests(), self.transfer);
+        let written = Mover::new(self, Output::straight(self, &out), None, Some(ahead)).run()?;
         self.done();
         Ok(written)
     }
@@ -201,6 +256,18 @@ impl Job {
     fn done(&self) {
         let size = self.layout.size();
         self.progress.report(Progress::new(Stage::Done, size, size));
+    }
+
+    /// `count` more bytes are in place.
+    pub(super) fn moved(&self, count: u64) {
+        // Held while it is reported, so that no report overtakes another.
+        let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        *moved += count;
+        // The last byte is reported when the output is in place.
+        let total = self.layout.size();
+        let done = (*moved).min(total.saturating_sub(1));
+        let progress = Progress::new(Stage::Writing, done, total);
+        self.progress.report(progress);
     }
 
     /// Whether the output is to be on the disk before it gets its name.

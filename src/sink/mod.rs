@@ -3,6 +3,7 @@
 mod ahead;
 mod error;
 mod fate;
+mod fetch;
 mod file;
 mod mover;
 #[cfg(feature = "s3")]

@@ -8,6 +8,7 @@ use futures::StreamExt;
 
 use super::{
     SinkError, Written,
+    ahead::Ahead,
     file::Job,
     output::{BUFFER, Output},
     sharing::{SHARED_STEP, Sharing, share},
@@ -30,16 +31,24 @@ pub(super) struct Mover<'a> {
     sharing: Option<Sharing>,
     /// The one source that is open, by fragment.
     open: Option<(usize, File)>,
+    /// The remote pieces, unless somebody else writes them.
+    ahead: Option<Ahead<'a>>,
     written: Written,
 }
 
 impl<'a> Mover<'a> {
-    pub(super) fn new(job: &'a Job, output: Output<'a>, sharing: Option<Sharing>) -> Self {
+    pub(super) fn new(
+        job: &'a Job,
+        output: Output<'a>,
+        sharing: Option<Sharing>,
+        ahead: Option<Ahead<'a>>,
+    ) -> Self {
         Self {
             job,
             output,
             sharing,
             open: None,
+            ahead,
             written: Written::default(),
         }
     }
@@ -62,6 +71,12 @@ impl<'a> Mover<'a> {
         }
         self.output.flush()?;
         self.close()?;
+        if let Some(ahead) = &mut self.ahead {
+            let finishing = self.job.stop.run_until_cancelled(ahead.finish());
+            let finished = self.job.runtime.block_on(finishing);
+            finished.unwrap_or(Err(SinkError::Cancelled))?;
+            self.written.bytes_downloaded = ahead.downloaded();
+        }
         Ok(self.written)
     }
 
@@ -85,6 +100,9 @@ impl<'a> Mover<'a> {
             .sources
             .get(fragment)
             .ok_or(SinkError::NoSource { fragment })?;
+        if open.source.is_remote() {
+            return self.remote(fragment, len);
+        }
         if open.source.local_path().is_none() {
             return self.pull(open, fragment, offset, len);
         }
@@ -189,6 +207,27 @@ impl<'a> Mover<'a> {
         };
         let state = &self.job.sources[fragment].state;
         unchanged(&file, state).map_err(|error| self.job.unread(fragment, error))
+    }
+
+    /// Writes what was read ahead.
+    fn remote(&mut self, fragment: usize, mut left: u64) -> Result<(), SinkError> {
+        let Some(ahead) = &mut self.ahead else {
+            return self.output.skip(left);
+        };
+        while left > 0 {
+            // Whoever reads a pipe need not wait for a server to get what is there already.
+            if !self.job.runtime.block_on(ahead.is_ready()) {
+                self.output.flush()?;
+            }
+            let next = self.job.stop.run_until_cancelled(ahead.next(left));
+            let next = self.job.runtime.block_on(next);
+            let next = next.ok_or(SinkError::Cancelled)?;
+            let piece = next.ok_or(SinkError::NoSource { fragment })??;
+            left -= piece.len() as u64;
+            self.written.bytes_copied += piece.len() as u64;
+            self.output.gather(&piece)?;
+        }
+        Ok(())
     }
 
     /// Writes what a source streams.

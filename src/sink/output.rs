@@ -16,12 +16,11 @@ use rustix::{
 };
 
 use super::{SinkError, file::Job};
-use crate::progress::{Progress, Stage};
 
 /// Small pieces are gathered up to this size: a system call each would cost more than the copy.
 pub(super) const BUFFER: usize = 1 << 20;
 /// What is to be durable is sent on to the disk in parts of this size.
-const SEND: u64 = 32 << 20;
+pub(super) const SEND: u64 = 32 << 20;
 /// As long as nobody reads from a pipe, the look at whether to go on is repeated after this.
 const PATIENCE: Timespec = Timespec {
     tv_sec: 0,
@@ -135,12 +134,15 @@ impl<'a> Output<'a> {
         self.at += count;
         self.job.go_on()?;
         self.send();
-        // The last byte is reported when the output is in place.
-        let total = self.job.layout.size();
-        let done = self.at.min(total.saturating_sub(1));
-        let progress = Progress::new(Stage::Writing, done, total);
-        self.job.progress.report(progress);
+        self.job.moved(count);
         Ok(())
+    }
+
+    /// Leaves room for `count` bytes that somebody else writes.
+    pub(super) fn skip(&mut self, count: u64) -> Result<(), SinkError> {
+        self.flush()?;
+        self.at += count;
+        self.job.go_on()
     }
 
     /// Sends what was written on to the disk while more is written, if it is to be there in the end:
@@ -148,9 +150,7 @@ impl<'a> Output<'a> {
     fn send(&mut self) {
         let len = self.at - self.sent;
         if self.seekable && self.job.durable() && len >= SEND {
-            // Besides forgetting clean pages, of which fresh output has few, this starts to write
-            // dirty ones (Linux, mm/fadvise.c). It is advice: that it failed makes no difference.
-            fadvise(self.file, self.sent, NonZeroU64::new(len), Advice::DontNeed).ok();
+            send(self.file, self.sent, len);
             self.sent = self.at;
         }
     }
@@ -185,4 +185,11 @@ impl<'a> Output<'a> {
             }),
         }
     }
+}
+
+/// Starts to write `len` bytes at `from` to the disk.
+pub(super) fn send(file: &File, from: u64, len: u64) {
+    // Besides forgetting clean pages, of which fresh output has few, this starts to write
+    // dirty ones (Linux, mm/fadvise.c). It is advice: that it failed makes no difference.
+    fadvise(file, from, NonZeroU64::new(len), Advice::DontNeed).ok();
 }

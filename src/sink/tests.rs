@@ -3,6 +3,7 @@
 mod ahead;
 mod cancelling;
 mod changes;
+mod downloading;
 mod mounts;
 mod publishing;
 mod remote;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Durability, Overwrite, SinkError, Written, write_file};
 use crate::{
     layout::{Layout, Piece},
+    options::Transfer,
     progress::ProgressSink,
     source::{FileSource, MemorySource, OpenSource, SharedSource},
 };
@@ -94,6 +96,7 @@ impl Scratch {
             Arc::clone(sources),
             &self.output(),
             (overwrite, Durability::Cached),
+            Transfer::default(),
             progress,
             CancellationToken::new(),
         )

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Scratch, layout, noise, open, range};
 use crate::{
+    options::Transfer,
     progress::ProgressSink,
     sink::{Durability, Overwrite, SinkError, Written, write_file},
     source::{OpenSource, Source, SourceError, SourceState, Validator},
@@ -57,6 +58,7 @@ async fn write(
         Arc::clone(sources),
         &scratch.output(),
         (Overwrite::Never, Durability::Synced),
+        Transfer::default(),
         progress,
         cancel,
     )

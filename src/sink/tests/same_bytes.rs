@@ -106,6 +106,7 @@ async fn write(
         Arc::clone(sources),
         path,
         (overwrite, Durability::Synced),
+        Transfer::default(),
         ProgressSink::default(),
         CancellationToken::new(),
     )
@@ -319,6 +320,7 @@ async fn cancelling_and_dropping_stop_within_a_second() {
             Arc::clone(&sources),
             &out,
             (Overwrite::Never, Durability::Synced),
+            Transfer::default(),
             ProgressSink::default(),
             cancel.clone(),
         );
@@ -360,6 +362,7 @@ async fn progress_rises_and_ends_when_the_output_is_in_place() {
         sources,
         &out,
         publication,
+        Transfer::default(),
         progress,
         CancellationToken::new(),
     )
@@ -426,6 +429,7 @@ async fn many_sources_take_few_descriptors() {
         sources.into(),
         &out,
         publication,
+        Transfer::default(),
         progress,
         CancellationToken::new(),
     )

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Scratch, layout, literal, materialise, noise, range};
 use crate::{
     layout::Layout,
+    options::Transfer,
     progress::ProgressSink,
     sink::{Durability, Overwrite, SinkError, Written, write_file},
     source::OpenSource,
@@ -33,6 +34,7 @@ async fn write(
         Arc::clone(sources),
         path,
         (Overwrite::Never, Durability::Synced),
+        Transfer::default(),
         ProgressSink::default(),
         cancel,
     )
