@@ -110,26 +110,28 @@ impl Concat {
             async move { probe::probe(index, source, session, limits).await }
         });
         let mut probed = stream::iter(probes).buffered(limits.parallel_probes.max(1));
-        let (mut fragments, mut failures) = (Vec::with_capacity(self.sources.len()), Vec::new());
+        let (mut found, mut failures) = (Vec::with_capacity(self.sources.len()), Vec::new());
         let total = self.sources.len() as u64;
         loop {
             let Some(next) = self.cancel.run_until_cancelled(probed.next()).await else {
                 return Err(Error::Cancelled);
             };
             match next {
-                Some(Ok(fragment)) => fragments.push(fragment),
+                Some(Ok(fragment)) => found.push(fragment),
                 Some(Err(failure)) => failures.push(failure),
                 None => break,
             }
-            let done = (fragments.len() + failures.len()) as u64;
+            let done = (found.len() + failures.len()) as u64;
             self.progress
                 .report(Progress::new(Stage::Probing, done, total));
         }
         drop(probed);
+        let (fragments, sources) = found.into_iter().unzip();
         match failures.len() {
             0 => Ok(Probed {
                 concat: self.clone(),
                 fragments,
+                sources,
             }),
             1 => Err(failures.swap_remove(0)),
             _ => Err(Error::Fragments(failures)),
@@ -184,6 +186,8 @@ impl Concat {
 pub struct Probed {
     concat: Concat,
     fragments: Vec<Fragment>,
+    /// Those of the caller, with what was read of them already.
+    sources: Vec<SharedSource>,
 }
 
 impl Probed {
@@ -209,7 +213,11 @@ impl Probed {
     /// [`Error::Header`].
     #[tracing::instrument(name = "plan", skip_all)]
     pub async fn plan(self) -> Result<Planned, Error> {
-        let Self { concat, fragments } = self;
+        let Self {
+            concat,
+            fragments,
+            sources,
+        } = self;
         let order = placement_order(&fragments, &concat)?;
         let checked = compat::check(&fragments, &order, &concat.options);
         let matching = checked.map_err(|mismatches| Error::Incompatible { mismatches })?;
@@ -238,9 +246,9 @@ impl Probed {
             });
         }
         let report = Report::new(&fragments, &plan, &matching.missing, &layout)?;
-        let sources = fragments.iter().zip(&concat.sources);
+        let sources = fragments.iter().zip(sources);
         let sources = sources.map(|(fragment, source)| OpenSource {
-            source: Arc::clone(source),
+            source,
             state: fragment.state.clone(),
         });
         Ok(Planned {

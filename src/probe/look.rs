@@ -1,6 +1,6 @@
 //! Codec parameters: libav is shown the sample entry and a first sample.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
@@ -14,7 +14,6 @@ use crate::{
         write::{OutputChunk, OutputMovie, OutputTrack, Tables, header},
     },
     media::{CodecParameters, StreamKind},
-    source::{SharedSource, SourceState, read_exact},
 };
 
 /// A first sample larger than this is not looked at: 64 MiB, several uncompressed 4K pictures.
@@ -27,13 +26,15 @@ pub(super) struct Looked {
     pub(super) self_describing: bool,
 }
 
-/// Shows libav the track's sample entry with its first sync sample.
-pub(super) async fn look(
-    source: &SharedSource,
-    state: &SourceState,
-    stream: usize,
-    track: &Track,
-) -> Result<Looked, Failure> {
+/// What libav is shown of a track besides its sample entry.
+pub(super) struct FirstSample {
+    /// Where it lies.
+    pub(super) range: Range<u64>,
+    count: u32,
+}
+
+/// The track's first sync sample.
+pub(super) fn first_sample(stream: usize, track: &Track) -> Result<FirstSample, MediaError> {
     let samples = &track.samples;
     let first = samples
         .sync
@@ -56,15 +57,21 @@ pub(super) async fn look(
             stream,
             size,
             limit: LARGEST_FIRST_SAMPLE,
-        }
-        .into());
+        });
     }
-    let sample = read_exact(source.as_ref(), range, state)
-        .await
-        .map_err(Failure::Source)?;
+    Ok(FirstSample { range, count })
+}
+
+/// Shows libav the track's sample entry with the bytes of its first sample.
+pub(super) async fn look(
+    stream: usize,
+    track: &Track,
+    first: &FirstSample,
+    sample: Bytes,
+) -> Result<Looked, Failure> {
     let self_describing = entry::has_av1_sequence_header(&sample);
     let described = track.description.entries.first().map(|one| one.format);
-    let file = one_sample_file(track, &sample, count)?;
+    let file = one_sample_file(track, &sample, first.count)?;
     let found = tokio::task::spawn_blocking(move || av::codec_parameters(file)).await;
     let found = found.map(|found| {
         // A damaged entry can leave libav without any stream, which it does not call a failure.

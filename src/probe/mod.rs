@@ -4,15 +4,22 @@
 //! file of our own making per distinct sample entry: the entry and a first sample. So libav never
 //! parses a fragment's boxes, and thousands of fragments of one encoder cost one look.
 
+mod chapters;
 mod fragment;
 #[cfg(test)]
 pub(crate) mod invented;
 mod look;
 mod rate;
+mod reads;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use bytes::Bytes;
@@ -20,7 +27,9 @@ use bytes::Bytes;
 pub use fragment::{CodedFrame, Fragment, Head, Stream};
 pub use rate::FrameRate;
 
-use look::{Looked, look};
+use chapters::read_chapters;
+use look::{Looked, first_sample, look};
+use reads::Reads;
 
 use crate::{
     error::{Error, MediaError},
@@ -28,17 +37,16 @@ use crate::{
         Movie, Track, TrackDescription,
         read::{IndexReader, ReadLimits, Step},
     },
-    media::{Chapter, StreamKind},
+    media::StreamKind,
     options::Limits,
-    source::{SharedSource, SourceError, SourceState, read_exact},
-    time::Time,
+    source::{KeptSource, SharedSource, SourceError, SourceState},
     timeline::Presentation,
 };
 
 /// More repeats than this are no loop that anybody made: the work of planning grows with them.
 const MOST_REPEATS: u64 = 64;
-/// Chapter titles are read together when they lie within this many bytes.
-const CHAPTER_WINDOW: u64 = 1 << 20;
+/// Bytes of remote fragments that one session keeps: those that were read for a look.
+const MOST_KEPT: u64 = 16 << 20;
 
 /// What fragments of one join share: equal descriptions are kept once, libav asked once.
 #[derive(Debug, Default)]
@@ -49,6 +57,8 @@ pub(crate) struct Session {
     /// One look at a time: fragments probed together mostly have one encoder, and then one of them
     /// has a first sample read for all.
     looking: tokio::sync::Mutex<()>,
+    /// Bytes that are kept.
+    kept: AtomicU64,
 }
 
 impl Session {
@@ -70,6 +80,16 @@ impl Session {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         all.insert(Arc::clone(description), looked.clone());
+    }
+
+    /// What the rest of a join reads from: bytes that were read for a look are not asked for again.
+    fn kept(&self, source: &SharedSource, state: &SourceState, first: Bytes) -> SharedSource {
+        let count = first.len() as u64;
+        if count == 0 || self.kept.fetch_add(count, Relaxed) + count > MOST_KEPT {
+            return Arc::clone(source);
+        }
+        let source = Arc::clone(source);
+        Arc::new(KeptSource::new(source, state.clone(), first))
     }
 }
 
@@ -95,14 +115,14 @@ impl<E: Into<MediaError>> From<E> for Failure {
     }
 }
 
-/// Probes one fragment.
+/// Probes one fragment. The source that comes with it is the one to read on from.
 #[tracing::instrument(name = "probe", skip_all, fields(fragment = index))]
 pub(crate) async fn probe(
     index: usize,
     source: &SharedSource,
     session: &Session,
     limits: &Limits,
-) -> Result<Fragment, Error> {
+) -> Result<(Fragment, SharedSource), Error> {
     let state = source.state().await.map_err(Failure::Source);
     let probed = match state {
         Ok(state) => probe_source(index, source, state, session, limits).await,
@@ -128,8 +148,9 @@ async fn probe_source(
     state: SourceState,
     session: &Session,
     limits: &Limits,
-) -> Result<Fragment, Failure> {
-    let movie = read_index(source, &state, limits).await?;
+) -> Result<(Fragment, SharedSource), Failure> {
+    let mut reads = Reads::new(source, &state);
+    let movie = read_index(&mut reads, state.len, limits).await?;
     let chapter_tracks: HashSet<u32> = movie
         .tracks
         .iter()
@@ -149,32 +170,22 @@ async fn probe_source(
         meta,
         mut chapters,
     } = movie;
-    let mut streams = Vec::new();
-    for track in tracks {
-        if chapter_tracks.contains(&track.id) {
-            if chapters.is_empty() && kind_of(&track.description) == StreamKind::Subtitle {
-                chapters = read_chapters(source, &state, &track).await?;
-            }
-            continue;
+    let (chapter_tracks, mut tracks): (Vec<Track>, Vec<Track>) = tracks
+        .into_iter()
+        .partition(|track| chapter_tracks.contains(&track.id));
+    for track in &chapter_tracks {
+        if chapters.is_empty() && kind_of(&track.description) == StreamKind::Subtitle {
+            chapters = read_chapters(&reads, track).await?;
         }
-        if track.samples.is_empty() {
-            continue;
-        }
-        let description = session.intern(&track.description);
-        let looked = match session.known(&description) {
-            Some(looked) => looked,
-            None => {
-                let _turn = session.looking.lock().await;
-                match session.known(&description) {
-                    Some(looked) => looked,
-                    None => {
-                        let looked = look(source, &state, streams.len(), &track).await?;
-                        session.learn(&description, &looked);
-                        looked
-                    }
-                }
-            }
-        };
+    }
+    tracks.retain(|track| !track.samples.is_empty());
+    for track in &mut tracks {
+        track.description = session.intern(&track.description);
+    }
+    let looks = looks(&mut reads, &tracks, session).await?;
+    let mut streams = Vec::with_capacity(tracks.len());
+    for (track, looked) in tracks.into_iter().zip(looks) {
+        let description = track.description;
         let edited = !track.edits.is_empty();
         let presentation = Presentation::new(
             track.samples,
@@ -202,8 +213,6 @@ async fn probe_source(
             track.references,
         ));
     }
-    // Kept as long as the join: no room for growth.
-    streams.shrink_to_fit();
     let head = intern(
         &session.heads,
         Arc::new(Head {
@@ -215,23 +224,50 @@ async fn probe_source(
             meta,
         }),
     );
-    Ok(Fragment::new(
-        index,
-        source.name(),
-        state,
-        head,
-        streams,
-        chapters,
-    )?)
+    let kept = session.kept(source, &state, reads.into_first());
+    let name = source.name();
+    let fragment = Fragment::new(index, name, state, head, streams, chapters)?;
+    Ok((fragment, kept))
 }
 
-async fn read_index(
-    source: &SharedSource,
-    state: &SourceState,
-    limits: &Limits,
-) -> Result<Movie, Failure> {
+/// What is known of the tracks' codecs, or a look at their first samples tells.
+async fn looks(
+    reads: &mut Reads<'_>,
+    tracks: &[Track],
+    session: &Session,
+) -> Result<Vec<Looked>, Failure> {
+    let known = |track: &Track| session.known(&track.description);
+    if let Some(all) = tracks.iter().map(known).collect() {
+        return Ok(all);
+    }
+    let _turn = session.looking.lock().await;
+    let mut ranges = Vec::new();
+    for (stream, track) in tracks.iter().enumerate() {
+        if known(track).is_none() {
+            ranges.push(first_sample(stream, track)?.range);
+        }
+    }
+    reads.look_at(ranges).await?;
+    let mut all = Vec::with_capacity(tracks.len());
+    for (stream, track) in tracks.iter().enumerate() {
+        let looked = match known(track) {
+            Some(looked) => looked,
+            None => {
+                let first = first_sample(stream, track)?;
+                let sample = reads.read(first.range.clone()).await?;
+                let looked = look(stream, track, &first, sample).await?;
+                session.learn(&track.description, &looked);
+                looked
+            }
+        };
+        all.push(looked);
+    }
+    Ok(all)
+}
+
+async fn read_index(reads: &mut Reads<'_>, len: u64, limits: &Limits) -> Result<Movie, Failure> {
     let mut reader = IndexReader::new(
-        state.len,
+        len,
         ReadLimits {
             index_bytes: limits.index_bytes,
             tracks: limits.streams,
@@ -241,9 +277,7 @@ async fn read_index(
     );
     while let Step::Read(range) = reader.step() {
         let offset = range.start;
-        let bytes = read_exact(source.as_ref(), range, state)
-            .await
-            .map_err(Failure::Source)?;
+        let bytes = reads.index(range).await?;
         reader.feed(offset, bytes)?;
     }
     Ok(reader.finish()?)
@@ -257,50 +291,4 @@ fn kind_of(description: &TrackDescription) -> StreamKind {
         b"sbtl" | b"subt" | b"text" | b"clcp" | b"subp" => StreamKind::Subtitle,
         _ => StreamKind::Data,
     }
-}
-
-/// Titles of a chapter text track: each sample a 16-bit length and that many bytes of text.
-async fn read_chapters(
-    source: &SharedSource,
-    state: &SourceState,
-    track: &Track,
-) -> Result<Vec<Chapter>, Failure> {
-    let samples = &track.samples;
-    let mut chapters = Vec::new();
-    let mut at = 0_i64;
-    let mut window: Option<(u64, Bytes)> = None;
-    for (index, duration) in (0..samples.len()).zip(samples.durations.iter()) {
-        let range = samples.range_of(index, index + 1);
-        let held = window.as_ref().is_some_and(|(start, bytes)| {
-            *start <= range.start && range.end <= start + bytes.len() as u64
-        });
-        if !held {
-            let end = (range.start + CHAPTER_WINDOW).min(state.len).max(range.end);
-            let whole = samples.range_of(samples.len() - 1, samples.len()).end;
-            let end = if whole > range.start {
-                end.min(whole.max(range.end))
-            } else {
-                range.end
-            };
-            if end - range.start > CHAPTER_WINDOW {
-                break;
-            }
-            let bytes = read_exact(source.as_ref(), range.start..end, state).await;
-            window = Some((range.start, bytes.map_err(Failure::Source)?));
-        }
-        let title = window.as_ref().and_then(|(start, bytes)| {
-            let sample = bytes.get((range.start - start) as usize..(range.end - start) as usize)?;
-            let length = usize::from(u16::from_be_bytes(sample.get(..2)?.try_into().ok()?));
-            Some(String::from_utf8_lossy(sample.get(2..2 + length)?).into_owned())
-        });
-        // An empty sample is a pause before the first chapter.
-        if let Some(title) = title.filter(|title| !title.is_empty()) {
-            chapters.push(Chapter {
-                start: Time::from_ticks(at, track.description.timescale),
-                title,
-            });
-        }
-        at = at.saturating_add(i64::from(duration));
-    }
-    Ok(chapters)
 }

@@ -9,6 +9,7 @@ mod file;
 pub(crate) mod guard;
 #[cfg(feature = "http")]
 pub(crate) mod http;
+mod kept;
 mod memory;
 #[cfg(feature = "http")]
 pub(crate) mod ranged;
@@ -25,6 +26,7 @@ pub(crate) use file::{open_unchanged, read_fully, unchanged};
 pub use guard::{AddressPolicy, NotANetwork, Refusal};
 #[cfg(feature = "http")]
 pub use http::{Http, HttpError, HttpOptions, HttpSource};
+pub(crate) use kept::KeptSource;
 pub use memory::MemorySource;
 
 /// The largest piece of a read.

@@ -22,6 +22,10 @@ pub use error::ReadError;
 const FIRST_READ: u64 = 4 << 10;
 /// A read behind the media, where the index may be.
 const TAIL_READ: u64 = 16 << 10;
+/// Where at most this part of a file lies behind the media, all of it is read at once: it is the index.
+const TAIL_PART: u64 = 24;
+/// But no more than this before it is known to be one.
+const LONGEST_TAIL: u64 = 8 << 20;
 /// A read at a movie fragment whose size is not known yet.
 const FRAGMENT_READ: u64 = 2 << 10;
 
@@ -136,7 +140,7 @@ impl IndexReader {
                 let usual = if self.is_fragmented() {
                     FRAGMENT_READ
                 } else {
-                    TAIL_READ
+                    self.tail()
                 };
                 self.ask(self.at, usual);
                 return Ok(());
@@ -213,6 +217,13 @@ impl IndexReader {
         }
         let end = from.saturating_add(count).min(self.len);
         self.want = end.saturating_sub(self.held_at + self.held.len() as u64);
+    }
+
+    /// How much is read behind the media, where the index may be.
+    fn tail(&self) -> u64 {
+        let rest = self.len - self.at;
+        let is_index = rest <= (self.len / TAIL_PART).min(LONGEST_TAIL);
+        if is_index { rest } else { TAIL_READ }
     }
 
     fn is_fragmented(&self) -> bool {
