@@ -18,6 +18,7 @@ use super::{
 use crate::{
     layout::Layout,
     object::{Looked, ObjectError, ObjectStore, Upload, UploadedPart},
+    options::Transfer,
     progress::{Progress, ProgressSink, Stage},
     sink::{Overwrite, SinkError, Written, stream as stream_of},
     source::OpenSource,
@@ -276,7 +277,12 @@ impl Job {
         let Inner {
             layout, sources, ..
         } = &*self.0;
-        stream_of(Arc::clone(layout), Arc::clone(sources), range)
+        // The parts are read at the same time: within one, a request follows the other.
+        let transfer = Transfer {
+            memory: 0,
+            parallel: 1,
+        };
+        stream_of(Arc::clone(layout), Arc::clone(sources), range, transfer)
             .try_collect()
             .await
     }
