@@ -7,6 +7,7 @@ use clap_complete::Shell;
 use media_concat::{
     options::{
         AudioSeams, Durability, Limits, OnGap, OnMissing, OnOverlap, Options, ParameterSets,
+        Transfer,
     },
     time::Time,
 };
@@ -213,6 +214,7 @@ impl JoinOptions {
             } else {
                 Durability::Synced
             },
+            transfer: Transfer::default(),
             limits: Limits {
                 output_bytes: self.max_size.unwrap_or(defaults.output_bytes),
                 ..defaults

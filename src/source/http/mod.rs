@@ -254,6 +254,10 @@ impl HttpSource {
 }
 
 impl Source for HttpSource {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> String {
         self.name.clone()
     }
