@@ -22,7 +22,7 @@ use crate::{
     probe::{self, Fragment},
     progress::{Progress, ProgressSink, Stage},
     report::Report,
-    sink::{self, Overwrite, SinkError},
+    sink::{self, Overwrite, Publication, SinkError},
     source::{OpenSource, SharedSource, Source},
     time::Time,
     verify,
@@ -347,6 +347,18 @@ impl Planned {
         self.read(0..self.layout.size())
     }
 
+    /// The output in order, and the checksums that the options ask for, which are there once the
+    /// stream has ended.
+    #[cfg(feature = "checksum")]
+    pub fn stream_with_checksums(
+        &self,
+    ) -> (
+        impl Stream<Item = Result<Bytes, SinkError>> + Send + 'static + use<>,
+        sink::Summed,
+    ) {
+        sink::stream_summed(self.stream(), self.concat.options.checksums)
+    }
+
     /// Any byte range of the output, without making the rest of it.
     pub fn read(
         &self,
@@ -378,7 +390,12 @@ impl Planned {
             layout,
             Arc::clone(&self.sources),
             path,
-            (overwrite, self.concat.options.durability),
+            Publication {
+                overwrite,
+                durability: self.concat.options.durability,
+                #[cfg(feature = "checksum")]
+                checksums: self.concat.options.checksums,
+            },
             self.concat.options.transfer,
             self.concat.progress.clone(),
             self.concat.cancel.clone(),

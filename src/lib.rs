@@ -30,6 +30,8 @@ pub mod isobmff;
 mod assemble;
 pub mod layout;
 
+#[cfg(feature = "checksum")]
+pub mod checksum;
 pub mod progress;
 pub mod sink;
 

@@ -1,5 +1,7 @@
 //! What a caller can choose, with the defaults.
 
+#[cfg(feature = "checksum")]
+pub use crate::checksum::Checksums;
 use crate::time::Time;
 pub use crate::{sink::Durability, timeline::audio::AudioSeams};
 
@@ -121,6 +123,9 @@ pub struct Options {
     pub durability: Durability,
     /// What reading remote fragments may take.
     pub transfer: Transfer,
+    /// Which checksums of the output are computed.
+    #[cfg(feature = "checksum")]
+    pub checksums: Checksums,
     /// Bounds.
     pub limits: Limits,
 }
@@ -136,6 +141,8 @@ impl Default for Options {
             parameter_sets: ParameterSets::default(),
             durability: Durability::default(),
             transfer: Transfer::default(),
+            #[cfg(feature = "checksum")]
+            checksums: Checksums::default(),
             limits: Limits::default(),
         }
     }

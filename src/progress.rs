@@ -9,6 +9,8 @@ pub enum Stage {
     Probing,
     /// Bytes of the output are written.
     Writing,
+    /// The written bytes are read again for their checksums, where these were asked for.
+    Summing,
     /// The output is in place.
     Done,
 }
@@ -44,6 +46,7 @@ impl Progress {
             Stage::Writing => {
                 (self.bytes_done as f64 / self.bytes_total.max(1) as f64).min(1.0 - f64::EPSILON)
             }
+            Stage::Summing => 1.0 - f64::EPSILON,
             Stage::Done => 1.0,
         }
     }

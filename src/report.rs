@@ -1,5 +1,7 @@
 //! What was planned or written: size, duration, every fragment, every seam, every track. Pure.
 
+#[cfg(feature = "checksum")]
+use crate::checksum::Digests;
 use crate::{
     compat::Missing,
     layout::{Layout, Piece},
@@ -44,6 +46,9 @@ pub struct Report {
     /// Bytes that an object store copied from its own objects; with those shared, copied and made,
     /// this is the size.
     pub bytes_copied_server_side: u64,
+    /// Checksums of the output, as far as they were asked for and it was written.
+    #[cfg(feature = "checksum")]
+    pub checksums: Digests,
     /// What is worth knowing.
     pub warnings: Vec<Warning>,
 }
@@ -218,6 +223,8 @@ impl Report {
             bytes_downloaded: 0,
             bytes_uploaded: 0,
             bytes_copied_server_side: 0,
+            #[cfg(feature = "checksum")]
+            checksums: Digests::default(),
             warnings: plan.warnings.clone(),
         })
     }
@@ -234,6 +241,8 @@ impl Report {
             bytes_downloaded: written.bytes_downloaded,
             bytes_uploaded: written.bytes_uploaded,
             bytes_copied_server_side: written.bytes_copied_server_side,
+            #[cfg(feature = "checksum")]
+            checksums: written.checksums,
             ..self.clone()
         }
     }

@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use media_concat::{
     options::{
-        AudioSeams, Durability, Limits, OnGap, OnMissing, OnOverlap, Options, ParameterSets,
-        Transfer,
+        AudioSeams, Checksums, Durability, Limits, OnGap, OnMissing, OnOverlap, Options,
+        ParameterSets, Transfer,
     },
     time::Time,
 };
@@ -63,6 +63,10 @@ pub(crate) struct Join {
     /// Read the written file again and compare it with the plan.
     #[arg(long)]
     pub(crate) verify: bool,
+    /// Compute checksums of the output, for the report: of a file before it gets its name, of
+    /// standard output as it passes.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAMES")]
+    checksum: Vec<Checksum>,
     #[command(flatten)]
     pub(crate) list: List,
     #[command(flatten)]
@@ -182,6 +186,26 @@ enum Sets {
     Entries,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Checksum {
+    /// SHA-256.
+    Sha256,
+    /// CRC-32C.
+    Crc32c,
+}
+
+impl Join {
+    pub(crate) fn to_options(&self) -> Options {
+        Options {
+            checksums: Checksums {
+                sha256: self.checksum.contains(&Checksum::Sha256),
+                crc32c: self.checksum.contains(&Checksum::Crc32c),
+            },
+            ..self.options.to_options()
+        }
+    }
+}
+
 impl JoinOptions {
     pub(crate) fn to_options(&self) -> Options {
         let defaults = Limits::default();
@@ -219,6 +243,7 @@ impl JoinOptions {
                 output_bytes: self.max_size.unwrap_or(defaults.output_bytes),
                 ..defaults
             },
+            ..Options::default()
         }
     }
 }

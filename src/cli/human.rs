@@ -4,6 +4,7 @@ use std::{fmt::Write, path::Path};
 
 use media_concat::{
     Report,
+    checksum::Digests,
     media::StreamKind,
     probe::{Fragment, Stream},
     time::Time,
@@ -70,11 +71,21 @@ pub(super) fn report(report: &Report, output: Option<&Path>) -> String {
         );
         let _ = writeln!(text, "  {copied} copied, {shared} shared, {made} generated");
     }
+    for checksum in checksums(&report.checksums) {
+        let _ = writeln!(text, "  {checksum}");
+    }
     for warning in &report.warnings {
         let _ = writeln!(text, "  warning: {warning}");
     }
     text.truncate(text.trim_end().len());
     text
+}
+
+/// The checksums that there are, each by its name.
+pub(super) fn checksums(digests: &Digests) -> impl Iterator<Item = String> {
+    let sha256 = digests.sha256.map(|sum| format!("sha256 {sum}"));
+    let crc32c = digests.crc32c.map(|sum| format!("crc32c {sum}"));
+    sha256.into_iter().chain(crc32c)
 }
 
 /// The timeline drawn, a line per fragment.

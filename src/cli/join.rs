@@ -6,6 +6,7 @@ use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use media_concat::{
     CancellationToken, Concat, Error, Overwrite, Planned, Report,
+    checksum::Digests,
     progress::{Progress, Stage},
     source::{FileSource, SharedSource},
 };
@@ -14,7 +15,7 @@ use serde_json::json;
 use super::{
     args::{Check, Join, Plan, Sources},
     fragments, human,
-    output::{Failure, print_json, say},
+    output::{Failure, complain, print_json, say},
 };
 
 pub(super) async fn join(
@@ -28,7 +29,7 @@ pub(super) async fn join(
     let concat = fragments::add(Concat::new(), &join.list).await?;
     let shown = Arc::clone(&bar);
     let concat = concat
-        .options(join.options.to_options())
+        .options(join.to_options())
         .cancel(cancel.clone())
         .on_progress(move |progress| show(&shown, &progress));
     if !to_stdout && !join.force {
@@ -36,8 +37,11 @@ pub(super) async fn join(
     }
     let planned = concat.plan().await?;
     let report = if to_stdout {
-        stream_out(&planned, &cancel, &bar).await?;
-        planned.report().clone()
+        let checksums = stream_out(&planned, &cancel, &bar).await?;
+        Report {
+            checksums,
+            ..planned.report().clone()
+        }
     } else {
         let overwrite = if join.force {
             Overwrite::Replace
@@ -56,6 +60,8 @@ pub(super) async fn join(
         // Standard output is the file: the report goes to standard error, where it is wanted.
         if json {
             let _ = serde_json::to_writer_pretty(std::io::stderr().lock(), &report);
+        } else if !quiet {
+            human::checksums(&report.checksums).for_each(|line| complain(&line));
         }
     } else if json {
         print_json(&report);
@@ -79,10 +85,11 @@ async fn stream_out(
     planned: &Planned,
     cancel: &CancellationToken,
     bar: &ProgressBar,
-) -> Result<(), Failure> {
+) -> Result<Digests, Failure> {
     let total = planned.layout().size();
     bar.set_length(total);
-    let mut pieces = Box::pin(planned.stream());
+    let (pieces, summed) = planned.stream_with_checksums();
+    let mut pieces = Box::pin(pieces);
     loop {
         let piece = tokio::select! {
             biased;
@@ -90,7 +97,7 @@ async fn stream_out(
             piece = pieces.next() => piece,
         };
         let Some(piece) = piece else {
-            return Ok(());
+            return Ok(summed.digests().unwrap_or_default());
         };
         let piece = piece.map_err(Error::from)?;
         let length = piece.len() as u64;
@@ -213,7 +220,10 @@ fn show(bar: &ProgressBar, progress: &Progress) {
         bar.set_message("probing");
         return;
     }
-    bar.set_message("joining");
+    bar.set_message(match progress.stage {
+        Stage::Summing => "summing",
+        _ => "joining",
+    });
     bar.set_length(progress.bytes_total);
     bar.set_position(progress.bytes_done);
 }

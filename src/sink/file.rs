@@ -18,6 +18,8 @@ use rustix::{
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "checksum")]
+use super::summing::of_staged;
 use super::{
     SinkError,
     ahead::Ahead,
@@ -29,6 +31,8 @@ use super::{
     sharing::{Sharing, devices, unshared},
     staged::{Staged, folder, resolve},
 };
+#[cfg(feature = "checksum")]
+use crate::checksum::{Checksums, Digests};
 use crate::{
     layout::Layout,
     options::Transfer,
@@ -60,6 +64,29 @@ pub enum Durability {
     Cached,
 }
 
+/// How a file comes to its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Publication {
+    /// What becomes of an existing target.
+    pub overwrite: Overwrite,
+    /// Whether it is on the disk by then.
+    pub durability: Durability,
+    /// What is computed of it by then.
+    #[cfg(feature = "checksum")]
+    pub checksums: Checksums,
+}
+
+impl From<(Overwrite, Durability)> for Publication {
+    fn from((overwrite, durability): (Overwrite, Durability)) -> Self {
+        Self {
+            overwrite,
+            durability,
+            #[cfg(feature = "checksum")]
+            checksums: Checksums::default(),
+        }
+    }
+}
+
 /// Where the bytes of an output came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Written {
@@ -75,6 +102,9 @@ pub struct Written {
     pub bytes_uploaded: u64,
     /// Copied by an object store from its own objects.
     pub bytes_copied_server_side: u64,
+    /// Checksums of the whole, as far as they were asked for.
+    #[cfg(feature = "checksum")]
+    pub checksums: Digests,
 }
 
 /// Writes a layout to `path`. The file appears whole under its name, or not at all; a
@@ -87,12 +117,12 @@ pub async fn write_file(
     layout: Arc<Layout>,
     sources: Arc<[OpenSource]>,
     path: &Path,
-    publication: (Overwrite, Durability),
+    publication: impl Into<Publication>,
     transfer: Transfer,
     progress: ProgressSink,
     cancel: CancellationToken,
 ) -> Result<Written, SinkError> {
-    let (overwrite, durability) = publication;
+    let publication = publication.into();
     let waiting = StopOnDrop {
         stop: cancel.child_token(),
         fate: Arc::default(),
@@ -101,8 +131,7 @@ pub async fn write_file(
         layout,
         sources,
         path: path.to_owned(),
-        overwrite,
-        durability,
+        publication,
         transfer,
         progress,
         moved: Mutex::default(),
@@ -132,10 +161,9 @@ pub(super) struct Job {
     pub(super) layout: Arc<Layout>,
     pub(super) sources: Arc<[OpenSource]>,
     path: PathBuf,
-    overwrite: Overwrite,
-    durability: Durability,
+    pub(super) publication: Publication,
     pub(super) transfer: Transfer,
-    progress: ProgressSink,
+    pub(super) progress: ProgressSink,
     /// Bytes that are in place.
     moved: Mutex<u64>,
     /// Cancelled by the caller, or by one thread of the job that stops the other.
@@ -156,7 +184,7 @@ impl Job {
             if self.is_straight(kind) {
                 return self.straight(&target, kind);
             }
-            if self.overwrite == Overwrite::Never {
+            if self.publication.overwrite == Overwrite::Never {
                 return Err(self.exists());
             }
             if !kind.is_file() {
@@ -168,16 +196,21 @@ impl Job {
         self.room(&target, sharing)?;
         let staged = Staged::beside(&target).map_err(|error| self.failed("creating", error))?;
         let written = self.staged(&staged.file, sharing)?;
+        #[cfg(feature = "checksum")]
+        let written = Written {
+            checksums: of_staged(&self, &staged.file)?,
+            ..written
+        };
         self.fate.finishing();
         self.go_on()?;
         staged
-            .finish(existing.as_ref(), self.durability)
+            .finish(existing.as_ref(), self.publication.durability)
             .map_err(|error| self.failed("syncing", error))?;
         if !self.fate.publish() {
             return Err(SinkError::Cancelled);
         }
         staged
-            .publish(self.overwrite, self.durability)
+            .publish(self.publication.overwrite, self.publication.durability)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => self.exists(),
                 _ => self.failed("publishing", error),
@@ -231,7 +264,7 @@ impl Job {
     /// Whether a target is a place to write to rather than a thing to replace. A disk is both: it
     /// takes the permission to replace.
     fn is_straight(&self, kind: FileType) -> bool {
-        let disk = kind.is_block_device() && self.overwrite == Overwrite::Replace;
+        let disk = kind.is_block_device() && self.publication.overwrite == Overwrite::Replace;
         kind.is_fifo() || kind.is_char_device() || disk
     }
 
@@ -272,7 +305,7 @@ impl Job {
 
     /// Whether the output is to be on the disk before it gets its name.
     pub(super) fn durable(&self) -> bool {
-        self.durability == Durability::Synced
+        self.publication.durability == Durability::Synced
     }
 
     /// An error if the caller no longer wants the output.

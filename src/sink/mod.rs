@@ -13,12 +13,16 @@ mod requests;
 mod sharing;
 mod staged;
 mod stream;
+#[cfg(feature = "checksum")]
+mod summing;
 #[cfg(test)]
 mod tests;
 
 pub use error::SinkError;
-pub use file::{Durability, Overwrite, Written, write_file};
+pub use file::{Durability, Overwrite, Publication, Written, write_file};
 #[cfg(feature = "s3")]
 pub use object::{ObjectTarget, write_object};
 pub use sharing::sharing_block_size;
 pub use stream::stream;
+#[cfg(feature = "checksum")]
+pub use summing::{Summed, stream_summed};

@@ -77,6 +77,10 @@ impl<'a> Mover<'a> {
             finished.unwrap_or(Err(SinkError::Cancelled))?;
             self.written.bytes_downloaded = ahead.downloaded();
         }
+        #[cfg(feature = "checksum")]
+        {
+            self.written.checksums = self.output.digests();
+        }
         Ok(self.written)
     }
 

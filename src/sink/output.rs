@@ -16,6 +16,8 @@ use rustix::{
 };
 
 use super::{SinkError, file::Job};
+#[cfg(feature = "checksum")]
+use crate::checksum::{Checksums, Digests, Hasher};
 
 /// Small pieces are gathered up to this size: a system call each would cost more than the copy.
 pub(super) const BUFFER: usize = 1 << 20;
@@ -39,6 +41,9 @@ pub(super) struct Output<'a> {
     buffer: Vec<u8>,
     /// Bytes that were sent on to the disk.
     sent: u64,
+    /// What is known of the bytes of an output that cannot be read again.
+    #[cfg(feature = "checksum")]
+    hasher: Hasher,
 }
 
 impl<'a> Output<'a> {
@@ -60,6 +65,12 @@ impl<'a> Output<'a> {
             at: 0,
             buffer: Vec::with_capacity(BUFFER),
             sent: 0,
+            #[cfg(feature = "checksum")]
+            hasher: Hasher::new(if seekable {
+                Checksums::default()
+            } else {
+                job.publication.checksums
+            }),
         }
     }
 
@@ -79,6 +90,8 @@ impl<'a> Output<'a> {
             self.flush()?;
             return bytes.chunks(BUFFER).try_for_each(|part| {
                 self.write(part)?;
+                #[cfg(feature = "checksum")]
+                self.hasher.update(part);
                 self.advance(part.len() as u64)
             });
         }
@@ -108,6 +121,8 @@ impl<'a> Output<'a> {
             return Ok(());
         }
         self.write(&self.buffer)?;
+        #[cfg(feature = "checksum")]
+        self.hasher.update(&self.buffer);
         let count = self.buffer.len() as u64;
         self.buffer.clear();
         self.advance(count)
@@ -127,6 +142,12 @@ impl<'a> Output<'a> {
             }
             Err(_) => Ok(0),
         }
+    }
+
+    /// The checksums of what went by, where an output cannot be read again.
+    #[cfg(feature = "checksum")]
+    pub(super) fn digests(&self) -> Digests {
+        self.hasher.clone().finish()
     }
 
     /// `count` more bytes are in place: progress, and a look at whether to go on.

@@ -10,6 +10,8 @@ mod remote;
 mod same_bytes;
 mod special;
 mod streaming;
+#[cfg(feature = "checksum")]
+mod summing;
 
 use std::{
     ffi::OsString,
