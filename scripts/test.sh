@@ -47,7 +47,10 @@ step "format" cargo fmt --all --check
 step "dependencies of the library alone" lean
 step "lints, no features" lints -p media-concat --no-default-features
 step "lints, serde" lints -p media-concat --no-default-features --features serde
+step "lints, s3" lints -p media-concat --no-default-features --features s3
 step "lints, http" lints -p media-concat --no-default-features --features http
+step "lints, checksum" lints -p media-concat --no-default-features --features checksum
+step "lints, serve" lints -p media-concat --no-default-features --features serve
 step "lints, cli" lints -p media-concat --no-default-features --features cli
 step "lints, everything" lints --workspace --all-features
 step "documentation" env RUSTDOCFLAGS=-Dwarnings \

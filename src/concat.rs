@@ -368,6 +368,12 @@ impl Planned {
         sink::stream(layout, sources, range, self.concat.options.transfer)
     }
 
+    /// What the output is made of.
+    #[cfg(feature = "serve")]
+    pub(crate) fn shared(&self) -> (Arc<Layout>, Arc<[OpenSource]>) {
+        (Arc::clone(&self.layout), Arc::clone(&self.sources))
+    }
+
     /// Writes a file, which appears whole under its name or not at all. Where the filesystem can
     /// share bytes between files, large ranges are placed so that it does, which adds padding of
     /// less than a block for each of them to the planned size.

@@ -33,6 +33,8 @@ pub mod layout;
 #[cfg(feature = "checksum")]
 pub mod checksum;
 pub mod progress;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod sink;
 
 pub mod report;
