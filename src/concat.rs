@@ -374,6 +374,12 @@ impl Planned {
         (Arc::clone(&self.layout), Arc::clone(&self.sources))
     }
 
+    /// How remote fragments are read.
+    #[cfg(feature = "serve")]
+    pub(crate) fn transfer(&self) -> crate::options::Transfer {
+        self.concat.options.transfer
+    }
+
     /// Writes a file, which appears whole under its name or not at all. Where the filesystem can
     /// share bytes between files, large ranges are placed so that it does, which adds padding of
     /// less than a block for each of them to the planned size.

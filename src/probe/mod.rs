@@ -266,19 +266,21 @@ async fn looks(
 }
 
 async fn read_index(reads: &mut Reads<'_>, len: u64, limits: &Limits) -> Result<Movie, Failure> {
-    let mut reader = IndexReader::new(
-        len,
-        ReadLimits {
-            index_bytes: limits.index_bytes,
-            tracks: limits.streams,
-            samples: limits.samples,
-            ..ReadLimits::default()
-        },
-    );
-    while let Step::Read(range) = reader.step() {
-        let offset = range.start;
-        let bytes = reads.index(range).await?;
-        reader.feed(offset, bytes)?;
+    let limits = ReadLimits {
+        index_bytes: limits.index_bytes,
+        tracks: limits.streams,
+        samples: limits.samples,
+        ..ReadLimits::default()
+    };
+    let mut reader = IndexReader::new(len, limits);
+    if reads.is_remote() {
+        reader = reader.remote();
+    }
+    while let Step::Read(ranges) = reader.step() {
+        // All at once: the reader asks for few enough.
+        for (offset, bytes) in reads.index(ranges).await? {
+            reader.feed(offset, bytes)?;
+        }
     }
     Ok(reader.finish()?)
 }

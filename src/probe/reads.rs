@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
+use futures::future::try_join_all;
 
 use super::Failure;
 use crate::source::{SharedSource, SourceState, read_exact};
@@ -33,15 +34,30 @@ impl<'a> Reads<'a> {
         }
     }
 
-    /// Bytes of the index.
-    pub(super) async fn index(&mut self, range: Range<u64>) -> Result<Bytes, Failure> {
-        let bytes = self.ask(range.clone()).await?;
-        let goes_on = range.start == self.first.len() as u64 && range.end <= MOST_FIRST;
-        if goes_on && self.source.is_remote() {
-            self.first.extend_from_slice(&bytes);
-            self.indexed = self.first.len();
+    /// Whether every read is a request.
+    pub(super) fn is_remote(&self) -> bool {
+        self.source.is_remote()
+    }
+
+    /// Bytes of the index, and where they begin.
+    pub(super) async fn index(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> Result<Vec<(u64, Bytes)>, Failure> {
+        let asked = ranges.into_iter().map(async |range| {
+            let bytes = self.ask(range.clone()).await?;
+            Ok::<_, Failure>((range.start, bytes))
+        });
+        let all: Vec<(u64, Bytes)> = try_join_all(asked).await?;
+        for (start, bytes) in &all {
+            let end = start + bytes.len() as u64;
+            let goes_on = *start == self.first.len() as u64 && end <= MOST_FIRST;
+            if goes_on && self.is_remote() {
+                self.first.extend_from_slice(bytes);
+                self.indexed = self.first.len();
+            }
         }
-        Ok(bytes)
+        Ok(all)
     }
 
     /// Reads with one request what `ranges` need of a remote fragment's beginning.

@@ -16,6 +16,7 @@ use futures::{
 
 use crate::{
     layout::Layout,
+    options::Transfer,
     sink::{self, SinkError},
     source::OpenSource,
 };
@@ -53,12 +54,18 @@ impl Body {
         }
     }
 
-    pub(super) fn new(layout: Arc<Layout>, sources: Arc<[OpenSource]>, parts: Vec<Part>) -> Self {
+    pub(super) fn new(
+        layout: Arc<Layout>,
+        sources: Arc<[OpenSource]>,
+        transfer: Transfer,
+        parts: Vec<Part>,
+    ) -> Self {
         let left = parts.iter().map(Part::len).sum();
         let read = move |part| match part {
             Part::Literal(bytes) => stream::iter([Ok(bytes)]).left_stream(),
             Part::Range(range) => {
-                sink::stream(Arc::clone(&layout), Arc::clone(&sources), range).right_stream()
+                sink::stream(Arc::clone(&layout), Arc::clone(&sources), range, transfer)
+                    .right_stream()
             }
         };
         Self {

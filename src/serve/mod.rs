@@ -36,6 +36,7 @@ use crate::{
     Planned,
     layout::{Layout, Piece},
     media::StreamKind,
+    options::Transfer,
     source::{OpenSource, Validator},
 };
 use body::Part;
@@ -67,6 +68,7 @@ use range::Wanted;
 pub struct VirtualFile {
     layout: Arc<Layout>,
     sources: Arc<[OpenSource]>,
+    transfer: Transfer,
     content_type: HeaderValue,
     tag: HeaderValue,
     modified: Option<SystemTime>,
@@ -82,7 +84,10 @@ impl VirtualFile {
     pub fn new(planned: &Planned) -> Self {
         let kinds = planned.report().tracks.iter().map(|track| track.kind);
         let (layout, sources) = planned.shared();
-        Self::of(layout, sources, kinds)
+        Self {
+            transfer: planned.transfer(),
+            ..Self::of(layout, sources, kinds)
+        }
     }
 
     fn of(
@@ -96,6 +101,7 @@ impl VirtualFile {
             content_type: HeaderValue::from_static(content_type(&layout, has_pictures)),
             tag: entity_tag(&layout, &sources),
             modified: last_modified(&sources),
+            transfer: Transfer::default(),
             disposition: None,
             boundary: format!("{:016x}{:016x}", random.hash_one(1), random.hash_one(2)).into(),
             layout,
@@ -232,7 +238,8 @@ impl VirtualFile {
     }
 
     fn body(&self, parts: Vec<Part>) -> Body {
-        Body::new(Arc::clone(&self.layout), Arc::clone(&self.sources), parts)
+        let (layout, sources) = (Arc::clone(&self.layout), Arc::clone(&self.sources));
+        Body::new(layout, sources, self.transfer, parts)
     }
 
     fn content_range(&self, range: &Range<u64>) -> String {
@@ -332,6 +339,7 @@ fn entity_tag(layout: &Layout, sources: &[OpenSource]) -> HeaderValue {
             ]),
             Validator::Tag(tag) => add(&[b"tag", tag.as_bytes()]),
             Validator::Immutable => add(&[b"immutable"]),
+            Validator::Unknown => add(&[b"unknown"]),
         }
     }
     let digest = hash.finalize();
@@ -351,6 +359,7 @@ fn last_modified(sources: &[OpenSource]) -> Option<SystemTime> {
             // A server without entity tags gave a date.
             Validator::Tag(tag) => httpdate::parse_http_date(tag).ok()?,
             Validator::Immutable => continue,
+            Validator::Unknown => return None,
         };
         last = last.max(Some(modified));
     }

@@ -1,10 +1,14 @@
 //! Reads an index: says which bytes it needs, and turns them into a [`Movie`]. It does no I/O.
 //!
 //! A file with its index at either end takes two or three reads; a fragmented one, one more for
-//! each movie fragment.
+//! each movie fragment. Where reads are requests over a network, several movie fragments are read
+//! at once ([`IndexReader::remote`]).
 
+mod ahead;
 mod error;
 mod fragments;
+mod held;
+mod hints;
 mod movie;
 mod sniff;
 mod tables;
@@ -12,9 +16,12 @@ mod track;
 
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{FourCc, Movie, boxes::box_header};
+
+use ahead::Ahead;
+use held::Held;
 
 pub use error::ReadError;
 
@@ -28,6 +35,12 @@ const TAIL_PART: u64 = 24;
 const LONGEST_TAIL: u64 = 8 << 20;
 /// A read at a movie fragment whose size is not known yet.
 const FRAGMENT_READ: u64 = 2 << 10;
+/// The longest box header.
+const LARGEST_HEADER: u64 = 16;
+/// The most that is read there on the word of earlier ones.
+const LARGEST_FRAGMENT_READ: u64 = 64 << 10;
+/// A `sidx` larger than this is passed like any other box; one of 65,535 entries is smaller.
+const LARGEST_SIDX: u64 = 1 << 20;
 
 /// Bounds on an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +69,9 @@ impl Default for ReadLimits {
 /// What a reader needs next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// These bytes of the file.
-    Read(Range<u64>),
+    /// These bytes of the file: ranges that are not empty, in order, and do not overlap. At most
+    /// 20, so that all of them can be read at once.
+    Read(Vec<Range<u64>>),
     /// Nothing more.
     Done,
 }
@@ -69,11 +83,14 @@ pub struct IndexReader {
     limits: ReadLimits,
     /// The next top-level box.
     at: u64,
-    /// Bytes of the file that have been fed and not passed yet, and where they begin.
-    held: BytesMut,
-    held_at: u64,
-    /// What to ask for next, from the end of what is held.
-    want: u64,
+    /// What has been fed and not been passed yet.
+    held: Held,
+    /// What was asked for and has not been fed yet.
+    wants: Vec<Range<u64>>,
+    /// What is known of what lies ahead, where that is of use.
+    ahead: Option<Ahead>,
+    /// What to read at a movie fragment whose size is not known yet.
+    fragment_read: u64,
     file_type: movie::FileType,
     movie: Option<movie::Builder>,
     last: (FourCc, u64, u64),
@@ -92,9 +109,10 @@ impl IndexReader {
             len,
             limits: ReadLimits { samples, ..limits },
             at: 0,
-            held: BytesMut::new(),
-            held_at: 0,
-            want: FIRST_READ.min(len),
+            held: Held::default(),
+            wants: ask_range(0, FIRST_READ.min(len)),
+            ahead: None,
+            fragment_read: FRAGMENT_READ,
             file_type: movie::FileType::default(),
             movie: None,
             last: (FourCc(*b"    "), 0, 0),
@@ -103,26 +121,45 @@ impl IndexReader {
         }
     }
 
+    /// Reads as is best where each read is a request over a network: few, several at once, and a
+    /// little more than is needed. Where movie fragments are, `sidx` and `mfra` may say; they decide
+    /// only what is read early, so that what they get wrong costs reads and nothing else.
+    #[must_use]
+    pub fn remote(mut self) -> Self {
+        self.ahead = Some(Ahead::default());
+        self
+    }
+
     /// What it needs next.
     #[must_use]
     pub fn step(&self) -> Step {
-        if self.want == 0 {
+        if self.wants.is_empty() {
             return Step::Done;
         }
-        let from = self.held_at + self.held.len() as u64;
-        Step::Read(from..from + self.want)
+        Step::Read(self.wants.clone())
     }
 
-    /// Takes the bytes at `offset` that [`IndexReader::step`] asked for.
+    /// Takes one of the ranges that [`IndexReader::step`] asked for, which begins at `offset`; they
+    /// may come in any order. The next step is known when all of them have come.
     ///
     /// # Errors
     /// What is wrong with them.
     pub fn feed(&mut self, offset: u64, bytes: Bytes) -> Result<(), ReadError> {
-        debug_assert_eq!(offset, self.held_at + self.held.len() as u64);
-        self.held.extend_from_slice(&bytes);
-        self.want = 0;
+        let whole = offset..offset.saturating_add(bytes.len() as u64);
+        let asked = self.wants.iter().position(|range| *range == whole);
+        debug_assert!(asked.is_some(), "{whole:?} is none of {:?}", self.wants);
+        if let Some(asked) = asked {
+            self.wants.swap_remove(asked);
+        }
+        self.held.insert(offset, bytes);
+        if !self.wants.is_empty() {
+            return Ok(());
+        }
         if self.at == 0 && self.boxes == 0 {
-            sniff::is_iso_bmff(&self.held)?;
+            sniff::is_iso_bmff(&self.held.from(0, FIRST_READ))?;
+        }
+        if let Some(ahead) = &mut self.ahead {
+            ahead.look_at_end(&self.held, self.at, self.len);
         }
         self.walk()
     }
@@ -130,19 +167,16 @@ impl IndexReader {
     /// Passes the boxes that are held; asks for more where one is cut.
     fn walk(&mut self) -> Result<(), ReadError> {
         while self.at < self.len {
-            let skipped = usize::try_from(self.at - self.held_at).unwrap_or(usize::MAX);
-            let held = self.held.get(skipped..).unwrap_or_default();
-            let Some((kind, size, header)) = box_header(held) else {
-                if self.held_at + self.held.len() as u64 >= self.len {
+            if let Some(ahead) = &mut self.ahead {
+                ahead.hints.reach(self.at);
+            }
+            let held = self.held.from(self.at, LARGEST_HEADER);
+            let Some((kind, size, header)) = box_header(&held) else {
+                if self.at + held.len() as u64 >= self.len {
                     // Less than a box header behind the last box is no box.
                     break;
                 }
-                let usual = if self.is_fragmented() {
-                    FRAGMENT_READ
-                } else {
-                    self.tail()
-                };
-                self.ask(self.at, usual);
+                self.ask(0);
                 return Ok(());
             };
             self.boxes += 1;
@@ -163,6 +197,13 @@ impl IndexReader {
                 b"moof" => true,
                 _ => false,
             };
+            let is_table = kind.0 == *b"sidx" && size <= LARGEST_SIDX && self.ahead.is_some();
+            let held = if wanted || is_table || kind.0 == *b"ftyp" {
+                self.held.from(self.at, size)
+            } else {
+                held
+            };
+            let is_whole = held.len() as u64 >= size;
             if wanted {
                 if end > self.len {
                     let (at, len) = (self.at, self.len);
@@ -170,9 +211,8 @@ impl IndexReader {
                 }
                 let total = self.index_bytes.saturating_add(size);
                 self.limit("the index's size in bytes", total, self.limits.index_bytes)?;
-                if (held.len() as u64) < size {
-                    // With the next box's header, which saves asking for it.
-                    self.ask(self.at, size + 16);
+                if !is_whole {
+                    self.ask(size);
                     return Ok(());
                 }
                 self.index_bytes = total;
@@ -181,11 +221,26 @@ impl IndexReader {
                     self.movie = Some(movie::Builder::parse(payload, &self.limits)?);
                 } else if let Some(movie) = &mut self.movie {
                     movie.add_fragment(payload, self.at, &self.limits)?;
+                    self.passed_fragment(size);
                 }
-            } else if kind.0 == *b"ftyp" && (held.len() as u64) < size && end <= self.len {
+            } else if kind.0 == *b"ftyp" && !is_whole && end <= self.len {
                 self.limit("the size of 'ftyp' in bytes", size, FIRST_READ)?;
-                self.ask(self.at, size);
+                self.ask(size);
                 return Ok(());
+            } else if is_table && end <= self.len {
+                if !is_whole {
+                    self.ask(size);
+                    return Ok(());
+                }
+                let places = hints::of_sidx(&held[header..size as usize], end);
+                if let Some(ahead) = &mut self.ahead {
+                    ahead.hints.add(places, self.at, self.len);
+                }
+            }
+            if let Some(ahead) = &mut self.ahead
+                && matches!(&kind.0, b"mdat" | b"moov")
+            {
+                ahead.media(end);
             }
             if kind.0 == *b"ftyp" && end <= self.len {
                 self.file_type = movie::FileType::parse(&held[header..size as usize])?;
@@ -203,20 +258,45 @@ impl IndexReader {
         Ok(())
     }
 
-    /// Asks for the bytes from `from` on that are not held, `count` of them or to the end.
-    fn ask(&mut self, from: u64, count: u64) {
-        let held_end = self.held_at + self.held.len() as u64;
-        if from >= held_end {
-            self.held.clear();
-            self.held_at = from;
-        } else {
-            // What is passed need not be held.
-            let passed = usize::try_from(from - self.held_at).unwrap_or(0);
-            let _ = self.held.split_to(passed);
-            self.held_at = from;
+    /// A movie fragment of `size` bytes was read: the next ones will be of its kind. Tracks may have
+    /// fragments of their own, large and small in turn, so large ones are forgotten slowly.
+    fn passed_fragment(&mut self, size: u64) {
+        let like_this = size + size / 4 + LARGEST_HEADER;
+        let before = self.fragment_read - self.fragment_read / 8;
+        self.fragment_read = like_this
+            .max(before)
+            .clamp(FRAGMENT_READ, LARGEST_FRAGMENT_READ);
+        if let Some(ahead) = &mut self.ahead {
+            ahead.fragment(self.at);
         }
-        let end = from.saturating_add(count).min(self.len);
-        self.want = end.saturating_sub(self.held_at + self.held.len() as u64);
+    }
+
+    /// Asks for `size` bytes of the box that is next, as far as they are not held; 0 if its size is
+    /// not known yet.
+    fn ask(&mut self, size: u64) {
+        self.held.forget(self.at);
+        let from = self.held.end(self.at);
+        let (fragmented, tail) = (self.is_fragmented(), self.tail());
+        let count = match (size, &mut self.ahead) {
+            (size, Some(ahead)) if fragmented => {
+                let usual = self.fragment_read;
+                size.saturating_add(usual).max(ahead.step(usual))
+            }
+            (0, _) if fragmented => self.fragment_read,
+            (0, _) => tail,
+            // The first movie fragment may follow: then it is there already.
+            (size, Some(_)) => size.saturating_add(FRAGMENT_READ),
+            // With the next box's header, which saves asking for it.
+            (size, None) => size.saturating_add(LARGEST_HEADER),
+        };
+        let end = self.at.saturating_add(count).min(self.len);
+        let end = end.min(self.held.next(from));
+        self.wants = ask_range(from, end);
+        if let Some(ahead) = &mut self.ahead
+            && fragmented
+        {
+            ahead.extend(&mut self.wants, &self.held, self.fragment_read, self.len);
+        }
     }
 
     /// How much is read behind the media, where the index may be.
@@ -270,11 +350,21 @@ impl IndexReader {
 /// As [`IndexReader::feed`] and [`IndexReader::finish`].
 pub fn read_index(file: &[u8], limits: ReadLimits) -> Result<Movie, ReadError> {
     let mut reader = IndexReader::new(file.len() as u64, limits);
-    while let Step::Read(range) = reader.step() {
-        let bytes = &file[range.start as usize..range.end as usize];
-        reader.feed(range.start, Bytes::copy_from_slice(bytes))?;
+    while let Step::Read(ranges) = reader.step() {
+        for range in ranges {
+            let bytes = &file[range.start as usize..range.end as usize];
+            reader.feed(range.start, Bytes::copy_from_slice(bytes))?;
+        }
     }
     reader.finish()
+}
+
+/// A range as a list, which has none if there is nothing in it.
+fn ask_range(from: u64, end: u64) -> Vec<Range<u64>> {
+    Some(from..end)
+        .filter(|range| !range.is_empty())
+        .into_iter()
+        .collect()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::{Scratch, inputs, layout, layouts, materialise, memory, noise, range}
 use crate::{
     checksum::{Checksums, Digests},
     layout::Layout,
+    options::Transfer,
     progress::{ProgressSink, Stage},
     sink::{Durability, Publication, SinkError, Written, stream_summed, write_file},
     source::OpenSource,
@@ -81,6 +82,7 @@ async fn write(
         Arc::clone(sources),
         &scratch.output(),
         publication,
+        Transfer::default(),
         progress,
         cancel,
     )
@@ -105,7 +107,7 @@ proptest! {
             let written = written.await.expect("written");
             prop_assert_eq!(shown(written.checksums), expected.clone());
 
-            let pieces = crate::sink::stream(Arc::new(layout.clone()), Arc::clone(&sources), 0..layout.size());
+            let pieces = crate::sink::stream(Arc::new(layout.clone()), Arc::clone(&sources), 0..layout.size(), Transfer::default());
             let (pieces, summed) = stream_summed(pieces, BOTH);
             let pieces: Vec<Bytes> = pieces.try_collect().await.expect("streamed");
             prop_assert_eq!(pieces.concat(), whole.clone());

@@ -24,17 +24,31 @@ const LIMITS: ReadLimits = ReadLimits {
 /// More reads than this is no end: a fixture has a few movie fragments.
 const MOST_READS: usize = 200;
 
-/// Reads a file as `probe` does, and holds the reader to its promises on the way.
+/// Reads a file as `probe` does, and holds the reader to its promises on the way; from far away it
+/// finds the same.
 fn read(file: &[u8]) -> Result<Movie, ReadError> {
-    let mut reader = IndexReader::new(file.len() as u64, LIMITS);
+    let movie = read_by(IndexReader::new(file.len() as u64, LIMITS), file);
+    let remote = read_by(IndexReader::new(file.len() as u64, LIMITS).remote(), file);
+    assert_eq!(movie, remote);
+    movie
+}
+
+fn read_by(mut reader: IndexReader, file: &[u8]) -> Result<Movie, ReadError> {
     let mut reads = 0;
-    while let Step::Read(range) = reader.step() {
+    while let Step::Read(ranges) = reader.step() {
         reads += 1;
         assert!(reads <= MOST_READS, "reads without end");
-        assert!(range.start < range.end, "an empty read: {range:?}");
-        assert!(range.end <= file.len() as u64, "a read beyond the end");
-        let bytes = &file[range.start as usize..range.end as usize];
-        reader.feed(range.start, Bytes::copy_from_slice(bytes))?;
+        assert!(!ranges.is_empty() && ranges.len() <= 20, "{ranges:?}");
+        assert!(
+            ranges.is_sorted_by(|one, next| one.end <= next.start),
+            "{ranges:?}"
+        );
+        for range in ranges {
+            assert!(range.start < range.end, "an empty read: {range:?}");
+            assert!(range.end <= file.len() as u64, "a read beyond the end");
+            let bytes = &file[range.start as usize..range.end as usize];
+            reader.feed(range.start, Bytes::copy_from_slice(bytes))?;
+        }
     }
     let movie = reader.finish()?;
     assert_sound(&movie, file);
