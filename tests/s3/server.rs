@@ -102,7 +102,9 @@ impl Server {
     /// Options for clients that know the keys, and are impatient.
     pub(crate) fn options(&self) -> StoreOptions {
         let mut options = StoreOptions::new(Credentials::keys(&self.keys.0, &self.keys.1));
-        options.addresses = AddressPolicy::default().allow("127.0.0.0/8").unwrap();
+        options.addresses = AddressPolicy::default()
+            .allow("127.0.0.0/8")
+            .expect("a network");
         options.endpoint = Some(format!("http://{}", self.address));
         options.patience = Duration::from_secs(2);
         options
