@@ -148,6 +148,14 @@ pub enum MediaError {
         /// Why.
         source: AvError,
     },
+    /// It is larger than allowed.
+    #[error("it has {size} bytes, above the limit of {limit}")]
+    TooLarge {
+        /// Its size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// A first sample is too large to be looked at.
     #[error("stream {stream}: its first sample has {size} bytes, above the limit of {limit}")]
     LargeSample {

@@ -56,6 +56,8 @@ pub enum ParameterSets {
 pub struct Limits {
     /// Fragments in a join: 100,000.
     pub fragments: usize,
+    /// Bytes of a fragment: 1 TiB.
+    pub fragment_bytes: u64,
     /// Streams in a fragment: 64.
     pub streams: usize,
     /// Samples in a fragment: 2^31 (12 hours of 48 kHz PCM, where every PCM sample counts).
@@ -74,6 +76,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             fragments: 100_000,
+            fragment_bytes: 1 << 40,
             streams: 64,
             samples: 1 << 31,
             index_bytes: 1 << 30,

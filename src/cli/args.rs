@@ -1,6 +1,6 @@
 //! What can be said on the command line.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -11,6 +11,8 @@ use media_concat::{
     },
     time::Time,
 };
+
+use super::remote::Remote;
 
 /// Joins media fragments into one file without re-encoding, each at the start time you give.
 #[derive(Debug, Parser)]
@@ -54,7 +56,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Parser)]
 pub(crate) struct Join {
-    /// Where the output goes; `-` is standard output.
+    /// Where the output goes: a path, s3://BUCKET/KEY, or `-` for standard output.
     #[arg(long, short, value_name = "OUT")]
     pub(crate) output: PathBuf,
     /// Replace OUT if it exists, once the join is finished.
@@ -91,21 +93,25 @@ pub(crate) struct Check {
 
 #[derive(Debug, Parser)]
 pub(crate) struct Sources {
-    /// Paths of media files.
+    /// Media: paths, http(s):// or s3:// URLs.
     #[arg(required = true, value_name = "SOURCE")]
-    pub(crate) sources: Vec<PathBuf>,
+    pub(crate) sources: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
 }
 
 #[derive(Debug, Parser)]
 pub(crate) struct List {
-    /// A path, optionally with a start: SECONDS or [HH:]MM:SS[.fff]. Without one, the fragment
-    /// starts where the one before it ends. A path that itself ends in `@…` of an existing file is
-    /// taken as it is.
+    /// A path, an http(s):// or an s3:// URL, optionally with a start: SECONDS or [HH:]MM:SS[.fff].
+    /// Without one, the fragment starts where the one before it ends. A path that itself ends in
+    /// `@…` of an existing file is taken as it is.
     #[arg(value_name = "SOURCE[@START]", required_unless_present = "fragments")]
-    pub(crate) sources: Vec<std::ffi::OsString>,
-    /// A JSON array of {"path": …, "startTime": …} objects; `-` reads it from standard input.
+    pub(crate) sources: Vec<OsString>,
+    /// A JSON array of {"path"|"url"|"s3Path": …, "startTime": …} objects; `-` reads it from standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "sources")]
     pub(crate) fragments: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
 }
 
 #[derive(Debug, Parser)]
@@ -203,6 +209,10 @@ impl Join {
             },
             ..self.options.to_options()
         }
+    }
+
+    pub(crate) fn has_checksums(&self) -> bool {
+        !self.checksum.is_empty()
     }
 }
 

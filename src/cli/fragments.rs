@@ -7,11 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use media_concat::{Concat, source::FileSource, time::Time};
+use media_concat::{Concat, time::Time};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{args::List, output::Failure};
+use super::{
+    args::List,
+    output::Failure,
+    remote::{Places, is_url},
+};
 
 /// The longest fragment list that is read: 64 MiB, hundreds of thousands of fragments.
 const LARGEST_LIST: u64 = 64 << 20;
@@ -27,8 +31,15 @@ struct Element {
     start_time: Option<Box<RawValue>>,
 }
 
+/// A fragment's name, and where it starts.
+type Named = (OsString, Option<Time>);
+
 /// Adds the list's fragments to a join.
-pub(super) async fn add(concat: Concat, list: &List) -> Result<Concat, Failure> {
+pub(super) async fn add(
+    concat: Concat,
+    list: &List,
+    places: &Places<'_>,
+) -> Result<Concat, Failure> {
     let fragments = match &list.fragments {
         Some(file) => from_json(file.clone()).await?,
         None => list
@@ -38,36 +49,35 @@ pub(super) async fn add(concat: Concat, list: &List) -> Result<Concat, Failure> 
             .map(|(i, one)| from_argument(i, one))
             .collect::<Result<_, _>>()?,
     };
-    Ok(fragments.into_iter().fold(concat, |concat, (path, start)| {
-        concat.fragment(FileSource::new(path), start)
-    }))
+    let mut all = fragments.into_iter().enumerate();
+    all.try_fold(concat, |concat, (index, (name, start))| {
+        Ok(concat.shared_fragment(places.source(index, &name)?, start))
+    })
 }
 
-/// `PATH` or `PATH@START`.
-fn from_argument(index: usize, argument: &OsStr) -> Result<(PathBuf, Option<Time>), Failure> {
+/// `SOURCE` or `SOURCE@START`.
+fn from_argument(index: usize, argument: &OsStr) -> Result<Named, Failure> {
     let bytes = argument.as_bytes();
-    let whole = || PathBuf::from(argument);
+    let whole = || Ok((argument.to_owned(), None));
     let Some(at) = bytes.iter().rposition(|&byte| byte == b'@') else {
-        refuse_remote(index, argument)?;
-        return Ok((whole(), None));
+        return whole();
     };
-    let path = PathBuf::from(OsString::from_vec(bytes[..at].to_vec()));
-    refuse_remote(index, path.as_os_str())?;
+    let name = OsString::from_vec(bytes[..at].to_vec());
     let text = String::from_utf8_lossy(&bytes[at + 1..]);
     match text.parse::<Time>() {
-        Ok(start) if !path.as_os_str().is_empty() => Ok((path, Some(start))),
-        _ if Path::new(argument).exists() => Ok((whole(), None)),
+        Ok(start) if !name.is_empty() => Ok((name, Some(start))),
+        _ if is_url(argument) || Path::new(argument).exists() => whole(),
         Ok(_) => Err(Failure::usage(format!(
             "fragment {index}: no path before the start"
         ))),
         Err(error) => Err(Failure::usage(format!(
             "fragment {index} ({}): {error}",
-            path.display()
+            name.to_string_lossy()
         ))),
     }
 }
 
-async fn from_json(file: PathBuf) -> Result<Vec<(PathBuf, Option<Time>)>, Failure> {
+async fn from_json(file: PathBuf) -> Result<Vec<Named>, Failure> {
     let name = file.display().to_string();
     let read = tokio::task::spawn_blocking(move || read_list(&file)).await;
     let text = match read {
@@ -110,7 +120,7 @@ fn read_list(file: &Path) -> std::io::Result<String> {
 }
 
 impl Element {
-    fn resolve(self, index: usize) -> Result<(PathBuf, Option<Time>), Failure> {
+    fn resolve(self, index: usize) -> Result<Named, Failure> {
         let given = usize::from(self.url.is_some())
             + usize::from(self.s3_path.is_some())
             + usize::from(self.path.is_some());
@@ -130,30 +140,19 @@ impl Element {
             }
             _ => None,
         };
-        match (self.path, self.url.or(self.s3_path)) {
-            (Some(path), _) => Ok((path, start)),
-            (None, Some(remote)) => {
-                refuse_remote(index, OsStr::new(&remote))?;
-                Ok((PathBuf::from(remote), start))
+        let remote = |name: Option<String>, schemes: &[&str]| match name {
+            Some(name) if !schemes.iter().any(|scheme| name.starts_with(scheme)) => {
+                Err(Failure::usage(format!(
+                    "fragment {index}: a name that begins with {} was expected",
+                    schemes.join(" or ")
+                )))
             }
-            (None, None) => Err(Failure::usage(format!("fragment {index}: no source"))),
-        }
+            name => Ok(name.map(OsString::from)),
+        };
+        let url = remote(self.url, &["http://", "https://"])?;
+        let object = remote(self.s3_path, &["s3://"])?;
+        let name = self.path.map(PathBuf::into_os_string).or(url).or(object);
+        let name = name.unwrap_or_default();
+        Ok((name, start))
     }
-}
-
-/// This build reads local files: a URL is refused as such, not looked for on disk.
-fn refuse_remote(index: usize, source: &OsStr) -> Result<(), Failure> {
-    let text = source.to_string_lossy();
-    let scheme = text
-        .split_once(':')
-        .map(|(scheme, _)| scheme)
-        .unwrap_or_default();
-    let remote =
-        text.contains("://") || matches!(scheme, "concat" | "subfile" | "data" | "pipe" | "fd");
-    if remote && !Path::new(source).exists() {
-        return Err(Failure::refused(format!(
-            "fragment {index}: {scheme}: is not supported, a path of a local file was expected"
-        )));
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use media_concat::{
     CancellationToken, Concat, Error, Overwrite, Planned, Report,
     checksum::Digests,
+    options::Options,
     progress::{Progress, Stage},
     source::{FileSource, SharedSource},
 };
@@ -16,6 +17,7 @@ use super::{
     args::{Check, Join, Plan, Sources},
     fragments, human,
     output::{Failure, complain, print_json, say},
+    remote::{Places, Remote},
 };
 
 pub(super) async fn join(
@@ -26,13 +28,25 @@ pub(super) async fn join(
 ) -> Result<(), Failure> {
     let to_stdout = join.output == Path::new("-");
     let bar = Arc::new(bar(quiet || json));
-    let concat = fragments::add(Concat::new(), &join.list).await?;
+    let places = Places::new(&join.list.remote);
+    let concat = fragments::add(Concat::new(), &join.list, &places).await?;
     let shown = Arc::clone(&bar);
     let concat = concat
-        .options(join.to_options())
+        .options(limited(join.to_options(), &join.list.remote))
         .cancel(cancel.clone())
         .on_progress(move |progress| show(&shown, &progress));
-    if !to_stdout && !join.force {
+    let overwrite = if join.force {
+        Overwrite::Replace
+    } else {
+        Overwrite::Never
+    };
+    let object = places.target(&join.output, overwrite)?;
+    if object.is_some() && join.has_checksums() {
+        return Err(Failure::usage(
+            "--checksum: what a store copies itself does not pass through here".to_owned(),
+        ));
+    }
+    if object.is_none() && !to_stdout && !join.force {
         refuse_existing(&join.output)?;
     }
     let planned = concat.plan().await?;
@@ -43,14 +57,14 @@ pub(super) async fn join(
             ..planned.report().clone()
         }
     } else {
-        let overwrite = if join.force {
-            Overwrite::Replace
-        } else {
-            Overwrite::Never
+        let (report, written): (_, SharedSource) = match object {
+            Some((target, written)) => (planned.write_object(&target).await?, written),
+            None => {
+                let report = planned.write_file(&join.output, overwrite).await?;
+                (report, Arc::new(FileSource::new(&join.output)))
+            }
         };
-        let report = planned.write_file(&join.output, overwrite).await?;
         if join.verify {
-            let written: SharedSource = Arc::new(FileSource::new(&join.output));
             planned.verify(&written).await?;
         }
         report
@@ -123,9 +137,10 @@ async fn stream_out(
 }
 
 pub(super) async fn plan(plan: Plan, json: bool, cancel: CancellationToken) -> Result<(), Failure> {
-    let concat = fragments::add(Concat::new(), &plan.list).await?;
+    let places = Places::new(&plan.list.remote);
+    let concat = fragments::add(Concat::new(), &plan.list, &places).await?;
     let planned = concat
-        .options(plan.options.to_options())
+        .options(limited(plan.options.to_options(), &plan.list.remote))
         .cancel(cancel)
         .plan()
         .await?;
@@ -144,7 +159,8 @@ pub(super) async fn probe(
     json: bool,
     cancel: CancellationToken,
 ) -> Result<(), Failure> {
-    let probed = list(&sources).cancel(cancel).probe().await?;
+    let concat = list(&sources)?.options(limited(Options::default(), &sources.remote));
+    let probed = concat.cancel(cancel).probe().await?;
     if json {
         let all: Vec<_> = probed
             .fragments()
@@ -166,8 +182,8 @@ pub(super) async fn check(
     json: bool,
     cancel: CancellationToken,
 ) -> Result<(), Failure> {
-    let concat = list(&check.sources)
-        .options(check.options.to_options())
+    let concat = list(&check.sources)?
+        .options(limited(check.options.to_options(), &check.sources.remote))
         .cancel(cancel);
     let probed = concat.probe().await?;
     let checked = probed.check();
@@ -195,10 +211,19 @@ pub(super) async fn check(
     checked.map(|_| ()).map_err(|_| Failure::Unfit)
 }
 
-fn list(sources: &Sources) -> Concat {
-    sources.sources.iter().fold(Concat::new(), |concat, path| {
-        concat.fragment(FileSource::new(path), None)
+fn list(sources: &Sources) -> Result<Concat, Failure> {
+    let places = Places::new(&sources.remote);
+    let mut all = sources.sources.iter().enumerate();
+    all.try_fold(Concat::new(), |concat, (index, name)| {
+        Ok(concat.shared_fragment(places.source(index, name)?, None))
     })
+}
+
+/// Options with the limit on fragments.
+fn limited(mut options: Options, remote: &Remote) -> Options {
+    let limits = &mut options.limits;
+    limits.fragment_bytes = remote.max_fragment_size.unwrap_or(limits.fragment_bytes);
+    options
 }
 
 /// A bar on a terminal, nothing elsewhere.

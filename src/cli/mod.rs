@@ -5,6 +5,7 @@ mod fragments;
 mod human;
 mod join;
 mod output;
+mod remote;
 
 use std::process::ExitCode;
 

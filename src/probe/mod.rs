@@ -125,6 +125,11 @@ pub(crate) async fn probe(
 ) -> Result<(Fragment, SharedSource), Error> {
     let state = source.state().await.map_err(Failure::Source);
     let probed = match state {
+        Ok(state) if state.len > limits.fragment_bytes => Err(MediaError::TooLarge {
+            size: state.len,
+            limit: limits.fragment_bytes,
+        }
+        .into()),
         Ok(state) => probe_source(index, source, state, session, limits).await,
         Err(failure) => Err(failure),
     };

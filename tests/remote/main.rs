@@ -8,3 +8,4 @@ mod http;
 mod joins;
 mod nginx;
 mod support;
+mod tool;

@@ -7,3 +7,4 @@ mod joins;
 mod objects;
 mod proxy;
 mod server;
+mod tool;
