@@ -1,11 +1,12 @@
-//! Any bytes are read as a file: an index that keeps its promises, or an error.
+//! Any bytes are read as a file: an index that keeps its promises, or an error; the same from near
+//! and from far away.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use media_concat::{
     isobmff::{
-        Track,
-        read::{ReadLimits, read_index},
+        Movie, Track,
+        read::{IndexReader, ReadError, ReadLimits, Step, read_index},
     },
     timeline::Presentation,
 };
@@ -19,7 +20,9 @@ const LIMITS: ReadLimits = ReadLimits {
 };
 
 fuzz_target!(|file: &[u8]| {
-    let Ok(movie) = read_index(file, LIMITS) else {
+    let near = read_index(file, LIMITS);
+    assert_eq!(near, read_remotely(file));
+    let Ok(movie) = near else {
         return;
     };
     for track in movie.tracks {
@@ -32,6 +35,18 @@ fuzz_target!(|file: &[u8]| {
         }
     }
 });
+
+/// Reads as over a network: several ranges at once, by the word of the file's own tables.
+fn read_remotely(file: &[u8]) -> Result<Movie, ReadError> {
+    let mut reader = IndexReader::new(file.len() as u64, LIMITS).remote();
+    while let Step::Read(ranges) = reader.step() {
+        for range in ranges {
+            let bytes = file[range.start as usize..range.end as usize].to_vec();
+            reader.feed(range.start, bytes.into())?;
+        }
+    }
+    reader.finish()
+}
 
 /// What the stages behind the reader rely on.
 fn check(track: &Track, len: u64) {

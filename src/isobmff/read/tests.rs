@@ -4,6 +4,7 @@ mod damage;
 mod fragmented;
 mod handmade;
 mod progressive;
+mod requests;
 
 use std::path::PathBuf;
 

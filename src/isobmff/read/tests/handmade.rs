@@ -8,18 +8,18 @@ use crate::isobmff::{
 };
 
 /// The video track of `j_frag.mp4`.
-const TRACK: u32 = 1;
+pub(super) const TRACK: u32 = 1;
 /// `trun`: sample durations and sizes are given.
-const DURATIONS_AND_SIZES: u32 = 0x300;
+pub(super) const DURATIONS_AND_SIZES: u32 = 0x300;
 
-fn boxed(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn boxed(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let size = u32::try_from(content.len() + 8).expect("small");
     [&size.to_be_bytes()[..], kind, &content].concat()
 }
 
 /// A full box of big-endian words.
-fn full(kind: &[u8; 4], version: u32, flags: u32, words: &[u32]) -> Vec<u8> {
+pub(super) fn full(kind: &[u8; 4], version: u32, flags: u32, words: &[u32]) -> Vec<u8> {
     let words: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
     boxed(kind, &[&(version << 24 | flags).to_be_bytes(), &words])
 }
