@@ -50,7 +50,10 @@ pub(super) fn range_applies(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     let mut given = headers.get_all(IF_RANGE).iter();
     match (given.next(), given.next()) {
         (None, _) => true,
-        (Some(one), None) => one.as_bytes().trim_ascii() == tag.as_bytes(),
+        (Some(one), None) => {
+            let (own, is_weak) = opaque(tag.as_bytes());
+            !is_weak && one.as_bytes().trim_ascii() == own
+        }
         _ => false,
     }
 }
@@ -58,6 +61,7 @@ pub(super) fn range_applies(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 /// Whether a list of entity tags has ours, or is `*`. A weak tag counts only if `weak` ones do:
 /// what it stands for need not be the same bytes (§ 8.8.3.2).
 fn lists(headers: &HeaderMap, name: HeaderName, tag: &HeaderValue, weak: bool) -> bool {
+    let (own, own_is_weak) = opaque(tag.as_bytes());
     headers.get_all(name).iter().any(|line| {
         let mut rest = line.as_bytes().trim_ascii();
         if rest == b"*" {
@@ -67,10 +71,7 @@ fn lists(headers: &HeaderMap, name: HeaderName, tag: &HeaderValue, weak: bool) -
             while let Some(after) = rest.strip_prefix(b",") {
                 rest = after.trim_ascii_start();
             }
-            let (quoted, is_weak) = match rest.strip_prefix(b"W/") {
-                Some(quoted) => (quoted, true),
-                None => (rest, false),
-            };
+            let (quoted, is_weak) = opaque(rest);
             let Some(end) = quoted
                 .strip_prefix(b"\"")
                 .and_then(|inner| inner.iter().position(|byte| *byte == b'"'))
@@ -79,12 +80,20 @@ fn lists(headers: &HeaderMap, name: HeaderName, tag: &HeaderValue, weak: bool) -
                 return false;
             };
             let (one, after) = quoted.split_at(end + 2);
-            if one == tag.as_bytes() && (weak || !is_weak) {
+            if one == own && (weak || !(is_weak || own_is_weak)) {
                 return true;
             }
             rest = after.trim_ascii_start();
         }
     })
+}
+
+/// An entity tag without its mark of weakness, and whether it has one.
+fn opaque(tag: &[u8]) -> (&[u8], bool) {
+    match tag.strip_prefix(b"W/") {
+        Some(quoted) => (quoted, true),
+        None => (tag, false),
+    }
 }
 
 /// A header's date in whole seconds; one that is no date is as if it were not there.

@@ -294,7 +294,8 @@ fn content_type(layout: &Layout, has_pictures: bool) -> &'static str {
 }
 
 /// A hash of everything that the bytes follow from: the layout, and of every fragment its name, its
-/// length and what changes when it does.
+/// length and what changes when it does. It is weak where a server tells nothing of that: the same
+/// tag may then stand for other bytes.
 fn entity_tag(layout: &Layout, sources: &[OpenSource]) -> HeaderValue {
     let mut hash = Sha256::new();
     let mut add = |parts: &[&[u8]]| {
@@ -344,7 +345,13 @@ fn entity_tag(layout: &Layout, sources: &[OpenSource]) -> HeaderValue {
     }
     let digest = hash.finalize();
     let digits: String = digest[..16].iter().map(|b| format!("{b:02x}")).collect();
-    value(format!("\"{digits}\""))
+    let unknown = |open: &OpenSource| open.state.validator == Validator::Unknown;
+    let weak = if sources.iter().any(unknown) {
+        "W/"
+    } else {
+        ""
+    };
+    value(format!("{weak}\"{digits}\""))
 }
 
 /// When the fragment that changed last did, if all tell.

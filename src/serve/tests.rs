@@ -428,3 +428,20 @@ proptest! {
         prop_assert!(parts.len() == 1 || header(&head.headers, "content-range").is_none());
     }
 }
+
+/// Where a server tells nothing of changes, ours are not sworn to: no part is glued to another.
+#[test]
+fn what_nobody_vouches_for_has_a_weak_tag() {
+    let unknown = [
+        sources()[0].clone(),
+        source("b", &noise(200), Validator::Unknown),
+    ];
+    let file = file_of(layout(b"isom"), unknown);
+    let tag = file.entity_tag().to_str().expect("text").to_owned();
+    assert!(tag.starts_with("W/\""), "{tag}");
+    let status = |headers: &[(&'static str, &str)]| ask(&file, "GET", headers).status().as_u16();
+    assert_eq!(status(&[("range", "bytes=0-9")]), 206);
+    assert_eq!(status(&[("range", "bytes=0-9"), ("if-range", &tag)]), 200);
+    assert_eq!(status(&[("if-match", &tag)]), 412);
+    assert_eq!(status(&[("if-none-match", &tag)]), 304);
+}
