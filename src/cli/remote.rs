@@ -1,10 +1,9 @@
 //! Sources and targets by what they are called: paths, URLs, objects.
 
 use std::{
-    cell::OnceCell,
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -42,16 +41,16 @@ pub(crate) struct Remote {
 /// Makes sources; what they share is made when the first one needs it.
 pub(super) struct Places<'a> {
     options: &'a Remote,
-    http: OnceCell<Http>,
-    store: OnceCell<ObjectStore>,
+    http: OnceLock<Http>,
+    store: OnceLock<ObjectStore>,
 }
 
 impl<'a> Places<'a> {
     pub(super) fn new(options: &'a Remote) -> Self {
         Self {
             options,
-            http: OnceCell::new(),
-            store: OnceCell::new(),
+            http: OnceLock::new(),
+            store: OnceLock::new(),
         }
     }
 
