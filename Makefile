@@ -43,6 +43,7 @@ bench: ## measure beside FFmpeg, mkvmerge, mp4-merge and cat (bench-out/results.
 	@scripts/deps.sh bench
 	@cargo build --quiet --locked --release --features cli --bin media-concat
 	@benches/peers.sh
+	@benches/remote.sh
 
 fuzz: fixtures ## fuzz every target for FUZZ_SECONDS (60)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh

@@ -3,7 +3,7 @@
 # what the largest fragment takes at that rate, beside FFmpeg reading the same URLs, and what nginx was
 # asked for. The inputs are those of peers.sh.
 #
-#   benches/remote.sh            ROUNDS times (3), appended to bench-out/results.md
+#   benches/remote.sh            FRAGMENTS (4), ROUNDS times (3), appended to bench-out/results.md
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,7 +16,7 @@ work=$(mktemp -d)
 server=
 trap '[[ -z $server ]] || kill "$server"; rm -rf "$work"' EXIT
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$((20000 + RANDOM % 20000))
 cat >"$work/nginx.conf" <<EOF
 daemon off; master_process off; pid $work/pid; error_log $work/error.log;
 events { worker_connections 256; }
@@ -30,9 +30,13 @@ http {
 EOF
 nginx -p "$work" -e "$work/error.log" -c "$work/nginx.conf" &
 server=$!
-until curl --silent --output /dev/null "http://127.0.0.1:$port/"; do sleep 0.05; done
+until curl --silent --output /dev/null "http://127.0.0.1:$port/"; do
+    kill -0 "$server"
+    sleep 0.05
+done
 
 files=("$parts"/*.mp4)
+files=("${files[@]:0:${FRAGMENTS:-4}}")
 urls=("${files[@]/#"$parts"/http:\/\/127.0.0.1:$port}")
 largest=$(stat -c %s "${files[@]}" | sort -n | tail -1)
 total=$(cat "${files[@]}" | wc -c)

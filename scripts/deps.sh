@@ -8,10 +8,11 @@ set -euo pipefail
 build=(gcc libc6-dev libavcodec-dev libavformat-dev libavutil-dev libclang-dev make pkg-config)
 # Real clips, an independent reader, and a font for the labels in the pictures.
 demo=(ffmpeg fonts-dejavu-core)
-# Fixtures; a browser and mkvmerge as players that are not ours; a web server and its certificate.
-test=(ffmpeg perl-base util-linux chromium mkvtoolnix nginx-light openssl)
-# Peers, GNU time, and a file system that shares extents.
-bench=(ffmpeg mkvtoolnix time perl-base xfsprogs e2fsprogs util-linux)
+# Fixtures; a browser and mkvmerge as players that are not ours; a web server and its certificate; a
+# client of the files that we serve.
+test=(ffmpeg perl-base util-linux chromium mkvtoolnix nginx-light openssl curl)
+# Peers, GNU time, a file system that shares extents, and a web server whose connections have a rate.
+bench=(ffmpeg mkvtoolnix time perl-base xfsprogs e2fsprogs util-linux nginx-light curl)
 
 wanted=()
 for group in "${@:-all}"; do
