@@ -28,6 +28,10 @@ struct Distant {
 }
 
 impl Source for Distant {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> String {
         self.bytes.name()
     }
