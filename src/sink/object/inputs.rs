@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     layout::Piece,
-    sink::{SinkError, Written},
+    sink::{SinkError, Written, requests::is_remote},
     source::{OpenSource, SourceError, Validator},
 };
 
@@ -94,7 +94,7 @@ impl Job {
                             continue;
                         };
                         written.bytes_copied += len;
-                        if tag(&self.0.sources[fragment as usize]).is_some() {
+                        if is_remote(&self.0.sources, fragment as usize) {
                             written.bytes_downloaded += len;
                         }
                     }

@@ -26,6 +26,7 @@ use crate::{
 
 /// What memory is counted in.
 const KIB: u64 = 1 << 10;
+
 /// A layout on its way to an object.
 #[derive(Debug, Clone)]
 pub(super) struct Job(pub(super) Arc<Inner>);
