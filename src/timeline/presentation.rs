@@ -84,6 +84,8 @@ impl Presentation {
             }
             at = at.plus(Time::from_ticks(segment, movie))?;
         }
+        // Mostly one, and kept for every stream of every fragment.
+        all.spans.shrink_to_fit();
         Ok(all)
     }
 

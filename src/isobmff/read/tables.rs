@@ -249,6 +249,8 @@ pub(super) fn sample_groups(parent: FourCc, payload: &[u8]) -> Result<Vec<Sample
             group.descriptions.clone_from(&descriptions);
         }
     }
+    // One or two of them are kept for every track of every fragment.
+    groups.shrink_to_fit();
     Ok(groups)
 }
 
