@@ -7,7 +7,7 @@ use crate::{
     isobmff::{Edit, RunLength, SampleSizes},
     time::Time,
     timeline::{
-        Payload, Placed, Presentation,
+        Payload, Placed, Presentation, TrackTimeline,
         audio::{self, AudioRules, AudioSeams},
         sparse, ticks,
     },
@@ -34,6 +34,17 @@ fn rules(seams: AudioSeams, silence: bool) -> AudioRules {
         varying: false,
         silence,
     }
+}
+
+/// Where in the output sound is first shown, and which media time is shown there.
+fn shown_first(timeline: &TrackTimeline) -> (i64, i64) {
+    let late = timeline
+        .edits
+        .iter()
+        .take_while(|edit| edit.media_time.is_none());
+    let late: i64 = late.map(|edit| edit.duration).sum();
+    let media = timeline.edits.iter().find_map(|edit| edit.media_time);
+    (late, media.expect("sound"))
 }
 
 proptest! {
@@ -66,7 +77,8 @@ proptest! {
                     u64::from(clip.0)
                 );
             }
-            let origin = timeline.edits[0].media_time.expect("sound from the start");
+            let (late, media) = shown_first(&timeline);
+            prop_assert!(late <= 512, "silent for {late}");
             for (index, run) in timeline.runs.iter().enumerate() {
                 let count = i64::try_from(run.payload.len()).expect("few");
                 let last = run.end - run.dts - (count - 1) * 1024;
@@ -80,7 +92,7 @@ proptest! {
                 if let (AudioSeams::Exact, Payload::Samples { placed, first, .. }) = (seams, run.payload) {
                     let start = ticks(places[placed].start, timescale(48_000)).expect("in range");
                     let own = start + i64::from(first) * 1024 - clips[placed].1;
-                    prop_assert_eq!(run.dts - origin, own);
+                    prop_assert_eq!(run.dts - media + late, own);
                 }
             }
         }
@@ -97,6 +109,27 @@ proptest! {
         prop_assert_eq!(timeline.runs.len(), 2);
         prop_assert_eq!(timeline.runs[0].end, timeline.runs[1].dts);
         prop_assert!(timeline.outcomes[1].count_error.abs() <= 512);
+    }
+}
+
+/// A first fragment that is heard for less than half a frame gives no frame, and the one after it
+/// keeps its place: silence for that long, by an empty edit.
+#[test]
+fn a_first_fragment_shorter_than_half_a_frame_gives_none() {
+    let presentations = [sound(3, 0, 3 * 1024), sound(3, 0, 3 * 1024)];
+    let length = presentations[0]
+        .presented()
+        .expect("in range")
+        .expect("sound")
+        .1;
+    let places = placed(&presentations, &[length; 2], &[0, -49], Time::ZERO);
+    let start = ticks(places[1].start, timescale(48_000)).expect("in range");
+    assert!((1..512).contains(&start), "{start}");
+    for seams in [AudioSeams::Continuous, AudioSeams::Exact] {
+        let timeline = audio::plan(&places, rules(seams, true), places[1].end).expect("in range");
+        assert_eq!(timeline.outcomes[0].kept, 0);
+        assert_eq!(timeline.outcomes[1].kept, 3);
+        assert_eq!(shown_first(&timeline), (start, 0));
     }
 }
 
