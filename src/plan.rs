@@ -23,6 +23,8 @@ const BLANKS: [(FourCc, &[u8]); 2] = [
 
 /// Codecs whose frames may differ in length from one to the next.
 const VARYING: [&str; 3] = ["flac", "opus", "vorbis"];
+/// Codecs whose last frame may hold less than the others.
+const LOSSLESS: [&str; 2] = ["alac", "flac"];
 
 /// Silence for one track.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,6 +218,7 @@ fn plan_track(
                 frame: reference.frame_ticks(matched.timescale),
                 seams: options.audio_seams,
                 varying: VARYING.contains(&reference.parameters.codec.as_str()),
+                lossless: LOSSLESS.contains(&reference.parameters.codec.as_str()),
                 silence: silence != Silence::Unavailable,
             };
             audio::plan(&placed, rules, duration)?

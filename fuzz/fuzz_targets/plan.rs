@@ -31,6 +31,7 @@ struct Join {
     on_overlap: u8,
     exact: bool,
     varying: bool,
+    lossless: bool,
     silence: bool,
     blank: bool,
 }
@@ -192,6 +193,7 @@ fuzz_target!(|join: Join| {
         frame: duration.saturating_mul(common.get() / first.timescale.get()),
         seams: [AudioSeams::Continuous, AudioSeams::Exact][usize::from(join.exact)],
         varying: join.varying,
+        lossless: join.lossless,
         silence: join.silence,
     };
     if let Ok(timeline) = audio::plan(&placed, rules, end) {

@@ -45,6 +45,9 @@ pub struct AudioRules {
     /// Whether every frame lasts as its sample says (Opus, Vorbis, FLAC), not `frame` whatever that
     /// says.
     pub varying: bool,
+    /// Whether a shortened last frame really holds less, as in lossless codecs. In others it is as
+    /// long as any when decoded, and only its presentation is trimmed.
+    pub lossless: bool,
     /// Whether silent frames can be had; without them the frame before a hole is stretched.
     pub silence: bool,
 }

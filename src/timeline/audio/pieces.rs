@@ -175,10 +175,13 @@ fn stretches(stream: &Presentation, scale: i64, rules: AudioRules) -> Vec<Stretc
     let slack = jitter.max(frame / 64);
     let uneven = runs.iter().enumerate().any(|(index, &(count, duration))| {
         // A lone odd duration is a pause or a step in the source and says nothing of the frame,
-        // unless the codec's frames vary; the last one is often shortened.
+        // unless the codec's frames vary; the last one is often shortened, mostly in name only.
         let drift = i64::from(duration) * scale - frame;
         let cut = index + 1 == runs.len() && drift < 0;
-        let lone = count == 1 && (!rules.varying || cut);
+        if cut && rules.lossless {
+            return drift <= -scale;
+        }
+        let lone = count == 1 && (cut || !rules.varying);
         !lone && drift.abs() > slack / i64::from(count)
     });
     if !uneven {

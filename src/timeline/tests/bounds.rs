@@ -130,7 +130,7 @@ proptest! {
         streams in proptest::collection::vec(hostile(), 1..4),
         starts in proptest::collection::vec((extreme(), narrow(), any::<bool>()), 4),
         frame in narrow(), fine in narrow(),
-        exact in any::<bool>(), varying in any::<bool>(), silence in any::<bool>(),
+        exact in any::<bool>(), varying in any::<bool>(), lossless in any::<bool>(), silence in any::<bool>(),
     ) {
         let presentations: Vec<_> = streams
             .iter()
@@ -162,7 +162,7 @@ proptest! {
             check(&timeline);
         }
         let seams = if exact { AudioSeams::Exact } else { AudioSeams::Continuous };
-        let rules = AudioRules { timescale: common, frame: frame.max(1), seams, varying, silence };
+        let rules = AudioRules { timescale: common, frame: frame.max(1), seams, varying, lossless, silence };
         let end = places.last().map_or(Time::ZERO, |last| last.end);
         if let Ok(timeline) = audio::plan(&places, rules, end) {
             check(&timeline);
@@ -193,6 +193,7 @@ proptest! {
             frame: 1024,
             seams: AudioSeams::Continuous,
             varying: false,
+            lossless: false,
             silence: true,
         };
         prop_assert_eq!(video::plan(&[place], fine), Err(OutOfRange));
@@ -234,6 +235,7 @@ fn counts_at_their_limit_are_taken_or_refused() {
                 frame,
                 seams: AudioSeams::Continuous,
                 varying: false,
+                lossless: false,
                 silence: true,
             };
             if let Ok(timeline) = audio::plan(&[place], rules, place.end) {

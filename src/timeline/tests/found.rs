@@ -16,6 +16,7 @@ const RULES: AudioRules = AudioRules {
     frame: 20_000,
     seams: AudioSeams::Exact,
     varying: false,
+    lossless: false,
     silence: true,
 };
 

@@ -166,6 +166,17 @@ fn placed<'a>(
     places
 }
 
+/// Where in the output sound is first shown, and which media time is shown there.
+fn shown_first(timeline: &TrackTimeline) -> (i64, i64) {
+    let late = timeline
+        .edits
+        .iter()
+        .take_while(|edit| edit.media_time.is_none());
+    let late: i64 = late.map(|edit| edit.duration).sum();
+    let media = timeline.edits.iter().find_map(|edit| edit.media_time);
+    (late, media.expect("sound"))
+}
+
 /// Every sample as decode time, composition time, and where it comes from.
 fn samples(timeline: &TrackTimeline, placed: &[Placed<'_>]) -> Vec<(i64, i64, usize)> {
     let mut all = Vec::new();

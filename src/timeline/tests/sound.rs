@@ -2,12 +2,12 @@
 
 use proptest::prelude::{Just, ProptestConfig, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
-use super::{MOVIE, placed, table, timescale};
+use super::{MOVIE, placed, shown_first, table, timescale};
 use crate::{
     isobmff::{Edit, RunLength, SampleSizes},
     time::Time,
     timeline::{
-        Payload, Placed, Presentation, TrackTimeline,
+        Payload, Placed, Presentation,
         audio::{self, AudioRules, AudioSeams},
         sparse, ticks,
     },
@@ -32,19 +32,9 @@ fn rules(seams: AudioSeams, silence: bool) -> AudioRules {
         frame: 1024,
         seams,
         varying: false,
+        lossless: false,
         silence,
     }
-}
-
-/// Where in the output sound is first shown, and which media time is shown there.
-fn shown_first(timeline: &TrackTimeline) -> (i64, i64) {
-    let late = timeline
-        .edits
-        .iter()
-        .take_while(|edit| edit.media_time.is_none());
-    let late: i64 = late.map(|edit| edit.duration).sum();
-    let media = timeline.edits.iter().find_map(|edit| edit.media_time);
-    (late, media.expect("sound"))
 }
 
 proptest! {
@@ -146,6 +136,7 @@ fn pcm_is_exact_on_both_clocks() {
         frame: 1,
         seams: AudioSeams::Continuous,
         varying: false,
+        lossless: false,
         silence: true,
     };
     let timeline = audio::plan(&places, rules, places[1].end).expect("in range");
