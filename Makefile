@@ -44,6 +44,7 @@ bench: ## measure beside FFmpeg, mkvmerge, mp4-merge and cat (bench-out/results.
 	@cargo build --quiet --locked --release --features cli --bin media-concat
 	@benches/peers.sh
 	@benches/remote.sh
+	@cargo bench --quiet --locked --features cli --bench store | tee -a bench-out/results.md
 
 fuzz: fixtures ## fuzz every target for FUZZ_SECONDS (60)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh

@@ -11,8 +11,9 @@ demo=(ffmpeg fonts-dejavu-core)
 # Fixtures; a browser and mkvmerge as players that are not ours; a web server and its certificate; a
 # client of the files that we serve.
 test=(ffmpeg perl-base util-linux chromium mkvtoolnix nginx-light openssl curl)
-# Peers, GNU time, a file system that shares extents, and a web server whose connections have a rate.
-bench=(ffmpeg mkvtoolnix time perl-base xfsprogs e2fsprogs util-linux nginx-light curl)
+# Peers, GNU time, a file system that shares extents, a web server whose connections have a rate, and what a
+# wire that they share is written in.
+bench=(ffmpeg mkvtoolnix time perl-base xfsprogs e2fsprogs util-linux nginx-light curl python3-minimal)
 
 wanted=()
 for group in "${@:-all}"; do
