@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::StreamExt;
 use media_concat::{
     CancellationToken, Concat, Error, Overwrite, Report,
     source::{Http, HttpOptions},
@@ -281,6 +282,22 @@ async fn cancelling_ends_every_wait() {
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         }
     }
+}
+
+/// The header of a stream does not wait for the media, which here never comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_bytes_of_a_stream_need_no_media() {
+    let server = served().await;
+    let planned = join(&server, &patient()).plan().await.unwrap();
+    server.script(|_| Act::Silent);
+    let mut stream = planned.stream().boxed();
+    let first = tokio::time::timeout(Duration::from_secs(1), stream.next());
+    let first = first.await.expect("at once").unwrap().unwrap();
+    assert_eq!(&first[4..8], b"ftyp");
+    let rest = tokio::time::timeout(Duration::from_millis(300), async {
+        while stream.next().await.is_some() {}
+    });
+    assert!(rest.await.is_err(), "the media is not there");
 }
 
 /// A server that does not accept connections.
