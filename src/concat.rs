@@ -15,8 +15,9 @@ use crate::{
     compat::{self, Matching, Mismatch},
     error::Error,
     layout::Layout,
-    media::CodecParameters,
+    media::{CodecParameters, Container},
     options::Options,
+    packets::{self, Cues, Script, matroska},
     placement::Placement,
     plan::{self, Plan, Silence},
     probe::{self, Fragment},
@@ -236,7 +237,24 @@ impl Probed {
         if silence(&fragments, &matching, &plan, &mut silences).await {
             plan = make(&silences)?;
         }
-        let layout = assemble(&fragments, &plan, None)?;
+        let container = concat.options.container.unwrap_or(Container::Mp4);
+        packets::fit(container, &fragments, &mut plan)?;
+        let sources = fragments.iter().zip(sources);
+        let sources = sources.map(|(fragment, source)| OpenSource {
+            source,
+            state: fragment.state.clone(),
+        });
+        let sources: Arc<[OpenSource]> = sources.collect();
+        let script = Script {
+            fragments: &fragments,
+            plan: &plan,
+        };
+        let layout = if container.is_matroska() {
+            let cues = Cues::read(script, &sources).await?;
+            matroska::layout(container, script, &cues)?
+        } else {
+            assemble(&fragments, &plan, None)?
+        };
         let limit = concat.options.limits.output_bytes;
         if layout.size() > limit {
             return Err(Error::Limit {
@@ -246,13 +264,9 @@ impl Probed {
             });
         }
         let report = Report::new(&fragments, &plan, &matching.missing, &layout)?;
-        let sources = fragments.iter().zip(sources);
-        let sources = sources.map(|(fragment, source)| OpenSource {
-            source,
-            state: fragment.state.clone(),
-        });
         Ok(Planned {
-            sources: sources.collect(),
+            container,
+            sources,
             layout: Arc::new(layout),
             concat,
             fragments,
@@ -310,6 +324,7 @@ async fn silence(
 #[derive(Debug, Clone)]
 pub struct Planned {
     concat: Concat,
+    container: Container,
     fragments: Vec<Fragment>,
     plan: Plan,
     layout: Arc<Layout>,
@@ -388,7 +403,12 @@ impl Planned {
     /// [`Error::Sink`], [`Error::Header`].
     #[tracing::instrument(name = "write", skip_all, fields(path = %path.display()))]
     pub async fn write_file(&self, path: &Path, overwrite: Overwrite) -> Result<Report, Error> {
-        let block = sink::sharing_block_size(path, &self.sources).await;
+        // Packets are too small to be shared: only an index can point at large ranges.
+        let block = if self.container.is_iso() {
+            sink::sharing_block_size(path, &self.sources).await
+        } else {
+            None
+        };
         let layout = match block {
             Some(block) => Arc::new(assemble(
                 &self.fragments,

@@ -4,6 +4,7 @@ use crate::{
     av::AvError,
     compat::Mismatch,
     isobmff::{read::ReadError, write::TooLarge},
+    media::{Container, StreamKind},
     placement::RefusedSeam,
     sink::SinkError,
     source::SourceError,
@@ -75,6 +76,39 @@ pub enum Error {
     /// The output's header cannot be written.
     #[error("the output's header cannot be written")]
     Header(#[from] TooLarge),
+    /// The output's container cannot carry a codec.
+    #[error("{container} cannot carry {codec}: {kind} track {track} has no place in it")]
+    Container {
+        /// The container of the output.
+        container: Container,
+        /// Position of the track in the plan.
+        track: usize,
+        /// What it carries.
+        kind: StreamKind,
+        /// Its codec.
+        codec: String,
+    },
+    /// The output's container cannot hide pictures that a fragment hides.
+    #[error(
+        "fragment {fragment} ({name}) hides {pictures} pictures that decoding needs, and {container} \
+         cannot hide any: MP4 and QuickTime can"
+    )]
+    Hidden {
+        /// The container of the output.
+        container: Container,
+        /// Index in the caller's list.
+        fragment: usize,
+        /// Its source.
+        name: String,
+        /// How many.
+        pictures: u64,
+    },
+    /// This kind of file is not written.
+    #[error("{container} files are not written")]
+    NotWritten {
+        /// The container.
+        container: Container,
+    },
     /// The output could not be written.
     #[error("the output cannot be written")]
     Sink(#[from] SinkError),
@@ -94,10 +128,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether fragments differ in format.
+    /// Whether fragments differ in format, or do not fit into the output's container.
     #[must_use]
     pub fn is_incompatible(&self) -> bool {
-        matches!(self, Self::Incompatible { .. })
+        matches!(
+            self,
+            Self::Incompatible { .. } | Self::Container { .. } | Self::Hidden { .. }
+        )
     }
 
     /// Whether the caller cancelled.
@@ -119,7 +156,10 @@ impl Error {
     /// Whether the list of fragments itself is wrong.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::NoFragments | Self::NegativeStart { .. })
+        matches!(
+            self,
+            Self::NoFragments | Self::NegativeStart { .. } | Self::NotWritten { .. }
+        )
     }
 
     /// Whether a fragment's content is at fault.

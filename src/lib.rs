@@ -29,6 +29,7 @@ pub mod isobmff;
 
 mod assemble;
 pub mod layout;
+mod packets;
 
 #[cfg(feature = "checksum")]
 pub mod checksum;

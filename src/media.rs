@@ -1,6 +1,10 @@
 //! What a fragment holds, in words shared by every container.
 
+mod container;
+
 use crate::time::Time;
+
+pub use container::Container;
 
 /// What a stream carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "checksum")]
 pub use crate::checksum::Checksums;
-use crate::time::Time;
+use crate::{media::Container, time::Time};
 pub use crate::{sink::Durability, timeline::audio::AudioSeams};
 
 /// What to do where a fragment starts later than the one before it ends.
@@ -109,6 +109,8 @@ impl Default for Transfer {
 /// How to join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
+    /// What kind of file is written; `None`: that of the fragments.
+    pub container: Option<Container>,
     /// How far a fragment may start from the end of the one before it and still be a plain seam:
     /// 0.2 s.
     pub tolerance: Time,
@@ -136,6 +138,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            container: None,
             tolerance: Time::from_ticks(1, std::num::NonZeroU32::MIN.saturating_add(4)),
             on_gap: OnGap::default(),
             on_overlap: OnOverlap::default(),

@@ -8,7 +8,7 @@ use crate::{
     },
     plan::{Plan, PlannedTrack},
     probe::{Fragment, Stream},
-    timeline::{Pace, Payload, Presentation, Run},
+    timeline::{Pace, Payload, Run, Stamps},
 };
 
 /// Durations, composition offsets, sync samples, dependencies and groups of a planned track.
@@ -53,8 +53,8 @@ pub(super) fn timing(
             Payload::Silence(_) | Payload::Blank => None,
         };
         match (run.pace, source) {
-            (Pace::Source { .. }, Some((stream, first, end))) => {
-                source_pace(&mut tables, run, stream, first..end)?;
+            (Pace::Source { .. }, Some((stream, ..))) => {
+                source_pace(&mut tables, run, stream)?;
             }
             (Pace::Even(frame), _) => even_pace(&mut tables, run, frame, count)?,
             (Pace::Source { .. }, None) => {}
@@ -110,81 +110,24 @@ fn even_pace(tables: &mut Tables, run: &Run, frame: u32, count: u32) -> Result<(
     Ok(())
 }
 
-/// Decode times as in the source; where the run ends before they do, its tail moves up, so that
-/// they keep rising and no picture is later decoded than shown.
-fn source_pace(
-    tables: &mut Tables,
-    run: &Run,
-    stream: &Stream,
-    range: std::ops::Range<u32>,
-) -> Result<(), TooLarge> {
-    let Pace::Source {
-        scale,
-        shift,
-        pulled,
-        squeezed,
-        late,
-    } = run.pace
-    else {
-        return Ok(());
-    };
-    let presentation = &stream.presentation;
-    let ranks = squeezed_ranks(presentation, range.start, squeezed.samples);
-    let times = presentation.decode_times().skip(range.start as usize);
-    let mut begin = None;
+/// The times of a fragment's own samples.
+fn source_pace(tables: &mut Tables, run: &Run, stream: &Stream) -> Result<(), TooLarge> {
+    let presentation = Some(&stream.presentation);
+    let mut stamps = Stamps::new(run, presentation);
     let mut previous: Option<i64> = None;
-    for (index, at) in range.clone().zip(times) {
-        let offset = i64::from(presentation.samples.composition_offset(index));
-        let nth = index - range.start;
-        let (own, composition) = match ranks.get(nth as usize) {
-            Some(&rank) => {
-                let own = run.dts + i64::from(nth);
-                (own, squeezed.delay + i64::from(rank) - i64::from(nth))
-            }
-            None => {
-                let since = (at - *begin.get_or_insert(at)) * i64::from(scale);
-                let earlier = if index >= range.end - pulled.samples {
-                    pulled.ticks
-                } else {
-                    0
-                };
-                let own = run.dts + i64::from(squeezed.samples) + since;
-                let composed = (at + offset) * i64::from(scale);
-                let later = if late.ticks > 0 && composed >= late.from {
-                    late.ticks
-                } else {
-                    0
-                };
-                (own, offset * i64::from(scale) + shift - earlier + later)
-            }
-        };
-        let after = previous.map_or(own, |previous| own.max(previous + 1));
-        let dts = after.min(run.end - i64::from(range.end - index));
+    while let Some(stamp) = stamps.next(run, presentation) {
         if let Some(previous) = previous {
-            tables.durations.push(1, duration(dts - previous)?);
+            tables.durations.push(1, duration(stamp.dts - previous)?);
         }
-        previous = Some(dts);
+        previous = Some(stamp.dts);
         tables
             .composition
-            .push(1, composition_offset(composition + (own - dts))?);
+            .push(1, composition_offset(stamp.offset)?);
     }
     if let Some(previous) = previous {
         tables.durations.push(1, duration(run.end - previous)?);
     }
     Ok(())
-}
-
-/// For each squeezed sample in decode order, its place in composition order.
-fn squeezed_ranks(presentation: &Presentation, first: u32, samples: u32) -> Vec<u32> {
-    let times = presentation.composition_times().skip(first as usize);
-    let times: Vec<i64> = times.take(samples as usize).collect();
-    let mut order: Vec<u32> = (0..samples).collect();
-    order.sort_by_key(|&index| times.get(index as usize));
-    let mut ranks = vec![0; order.len()];
-    for (rank, &index) in (0..).zip(&order) {
-        ranks[index as usize] = rank;
-    }
-    ranks
 }
 
 /// Carries over which samples are sync samples and what depends on them.

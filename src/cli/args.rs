@@ -5,6 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use media_concat::{
+    media::Container,
     options::{
         AudioSeams, Checksums, Durability, Limits, OnGap, OnMissing, OnOverlap, Options,
         ParameterSets, Transfer,
@@ -59,6 +60,10 @@ pub(crate) struct Join {
     /// Where the output goes: a path, s3://BUCKET/KEY, or `-` for standard output.
     #[arg(long, short, value_name = "OUT")]
     pub(crate) output: PathBuf,
+    /// What kind of file is written, by its usual extension; otherwise what OUT's extension says,
+    /// and MP4 where it says nothing.
+    #[arg(long, value_name = "EXTENSION", value_parser = container)]
+    format: Option<Container>,
     /// Replace OUT if it exists, once the join is finished.
     #[arg(long)]
     pub(crate) force: bool,
@@ -203,6 +208,7 @@ enum Checksum {
 impl Join {
     pub(crate) fn to_options(&self) -> Options {
         Options {
+            container: self.format.or_else(|| Container::from_path(&self.output)),
             checksums: Checksums {
                 sha256: self.checksum.contains(&Checksum::Sha256),
                 crc32c: self.checksum.contains(&Checksum::Crc32c),
@@ -256,6 +262,10 @@ impl JoinOptions {
             ..Options::default()
         }
     }
+}
+
+fn container(text: &str) -> Result<Container, String> {
+    Container::from_extension(text).ok_or_else(|| format!("{text} is no container"))
 }
 
 fn tolerance(text: &str) -> Result<Time, String> {

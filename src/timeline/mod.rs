@@ -13,6 +13,7 @@
 pub mod audio;
 mod presentation;
 pub mod sparse;
+mod stamps;
 #[cfg(test)]
 #[allow(clippy::as_conversions, reason = "tests count in small numbers")]
 mod tests;
@@ -21,6 +22,7 @@ pub mod video;
 use std::ops::Range;
 
 pub use presentation::{Presentation, Span};
+pub use stamps::{Stamp, Stamps};
 
 use crate::{
     isobmff::RunLength,

@@ -1,0 +1,150 @@
+//! The containers that are read and written.
+
+use std::{fmt, path::Path};
+
+/// A kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum Container {
+    /// MPEG-4 Part 14 and its kin (MP4, 3GP, CMAF).
+    Mp4,
+    /// The same with sound only.
+    M4a,
+    /// QuickTime.
+    Mov,
+    /// Matroska.
+    Matroska,
+    /// Matroska with sound only.
+    Mka,
+    /// `WebM`.
+    WebM,
+    /// An MPEG-2 transport stream.
+    MpegTs,
+    /// MPEG audio frames.
+    Mp3,
+    /// AAC frames with ADTS headers.
+    Adts,
+    /// AC-3 or E-AC-3 frames.
+    Ac3,
+    /// Native FLAC.
+    Flac,
+    /// Ogg.
+    Ogg,
+    /// Ogg with Opus only.
+    Opus,
+    /// RIFF/WAVE, RF64 included.
+    Wav,
+    /// AIFF and AIFF-C.
+    Aiff,
+    /// AMR, narrow and wide band.
+    Amr,
+    /// Flash video.
+    Flv,
+    /// AVI.
+    Avi,
+}
+
+/// File name extensions, the usual one of each container first.
+const EXTENSIONS: [(&str, Container); 35] = [
+    ("mp4", Container::Mp4),
+    ("m4v", Container::Mp4),
+    ("3gp", Container::Mp4),
+    ("3g2", Container::Mp4),
+    ("m4a", Container::M4a),
+    ("m4b", Container::M4a),
+    ("mov", Container::Mov),
+    ("qt", Container::Mov),
+    ("mkv", Container::Matroska),
+    ("mks", Container::Matroska),
+    ("mk3d", Container::Matroska),
+    ("mka", Container::Mka),
+    ("webm", Container::WebM),
+    ("weba", Container::WebM),
+    ("ts", Container::MpegTs),
+    ("m2ts", Container::MpegTs),
+    ("mts", Container::MpegTs),
+    ("mp3", Container::Mp3),
+    ("mp2", Container::Mp3),
+    ("aac", Container::Adts),
+    ("adts", Container::Adts),
+    ("ac3", Container::Ac3),
+    ("eac3", Container::Ac3),
+    ("flac", Container::Flac),
+    ("ogg", Container::Ogg),
+    ("ogv", Container::Ogg),
+    ("oga", Container::Ogg),
+    ("opus", Container::Opus),
+    ("wav", Container::Wav),
+    ("wave", Container::Wav),
+    ("rf64", Container::Wav),
+    ("aiff", Container::Aiff),
+    ("amr", Container::Amr),
+    ("flv", Container::Flv),
+    ("avi", Container::Avi),
+];
+
+impl Container {
+    /// The container that a file name extension stands for, without its dot and in any case.
+    #[must_use]
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        let found = EXTENSIONS
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(extension));
+        found.map(|&(_, container)| container)
+    }
+
+    /// The container that a path's extension stands for.
+    ///
+    /// # Example
+    /// ```
+    /// use media_concat::media::Container;
+    /// assert_eq!(Container::from_path("out/a.MKV".as_ref()), Some(Container::Matroska));
+    /// assert_eq!(Container::from_path("out/mkv".as_ref()), None);
+    /// ```
+    #[must_use]
+    pub fn from_path(path: &Path) -> Option<Self> {
+        Self::from_extension(path.extension()?.to_str()?)
+    }
+
+    /// Whether it is an ISO base media file.
+    #[must_use]
+    pub const fn is_iso(self) -> bool {
+        matches!(self, Self::Mp4 | Self::M4a | Self::Mov)
+    }
+
+    /// Whether it is Matroska or its subset `WebM`.
+    #[must_use]
+    pub const fn is_matroska(self) -> bool {
+        matches!(self, Self::Matroska | Self::Mka | Self::WebM)
+    }
+}
+
+impl fmt::Display for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mp4 => "MP4",
+            Self::M4a => "M4A",
+            Self::Mov => "QuickTime",
+            Self::Matroska => "Matroska",
+            Self::Mka => "Matroska audio",
+            Self::WebM => "WebM",
+            Self::MpegTs => "MPEG-TS",
+            Self::Mp3 => "MP3",
+            Self::Adts => "ADTS",
+            Self::Ac3 => "AC-3",
+            Self::Flac => "FLAC",
+            Self::Ogg => "Ogg",
+            Self::Opus => "Ogg Opus",
+            Self::Wav => "WAV",
+            Self::Aiff => "AIFF",
+            Self::Amr => "AMR",
+            Self::Flv => "FLV",
+            Self::Avi => "AVI",
+        })
+    }
+}

@@ -1,0 +1,233 @@
+//! Blocks, and the clusters they are in.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::{
+    TICK,
+    ebml::{Elements, vint_len},
+    ids,
+    track::Blocks,
+};
+use crate::{
+    layout::{Layout, Piece},
+    media::StreamKind,
+    packets::schedule::{Body, Packet},
+    time::{OutOfRange, Timescale},
+};
+
+/// A block's time counts from its cluster's, in 16 bits.
+const LONGEST: i64 = i16::MAX as i64;
+/// Sound alone gets a cue about this often, in ticks: half a second.
+const CUE_EVERY: i64 = 500_000_000 / TICK as i64;
+
+/// Where a cluster with something to seek to is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cue {
+    pub(super) time: u64,
+    pub(super) track: u64,
+    /// From the beginning of the first cluster.
+    pub(super) cluster: u64,
+}
+
+/// A track, as its blocks see it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Laid {
+    pub(super) blocks: Blocks,
+    pub(super) timescale: Timescale,
+    /// Where its presentation ends, in its own ticks.
+    pub(super) end: i64,
+}
+
+/// A block that waits for its cluster to be complete.
+struct Block {
+    track: usize,
+    /// Its time, in ticks of the file.
+    at: i64,
+    sync: bool,
+    /// For a group: how long it lasts in ticks of the file, and nanoseconds that are not heard.
+    lasting: Option<(u64, u64)>,
+    body: Body,
+}
+
+/// Puts packets into clusters.
+pub(super) struct Clusters<'a> {
+    tracks: &'a [Laid],
+    /// The track whose key frames begin clusters and get cues.
+    leader: Option<usize>,
+    pub(super) layout: Layout,
+    pub(super) cues: Vec<Cue>,
+    waiting: Vec<Block>,
+    /// The times of what waits.
+    span: Range<i64>,
+    /// The last cue's time.
+    cued: Option<i64>,
+}
+
+impl<'a> Clusters<'a> {
+    pub(super) fn new(tracks: &'a [Laid]) -> Self {
+        let of_kind = |kind| tracks.iter().position(|track| track.blocks.kind == kind);
+        Self {
+            tracks,
+            leader: of_kind(StreamKind::Video).or_else(|| of_kind(StreamKind::Audio)),
+            layout: Layout::new(),
+            cues: Vec::new(),
+            waiting: Vec::new(),
+            span: 0..0,
+            cued: None,
+        }
+    }
+
+    /// Appends a packet.
+    pub(super) fn push(&mut self, packet: Packet) -> Result<(), OutOfRange> {
+        let track = &self.tracks[packet.track];
+        let nanos = nanos(packet.pts, track.timescale)? + i128::from(track.blocks.delay);
+        // There are no times below 0.
+        let at = i64::try_from(rounded(nanos.max(0))).map_err(|_| OutOfRange)?;
+        let heard = track.end - packet.pts;
+        let discarded = if track.blocks.discards && heard > 0 && heard < packet.duration {
+            nanos_of(packet.duration - heard, track.timescale)?
+        } else {
+            0
+        };
+        let cue = matches!(track.blocks.kind, StreamKind::Subtitle | StreamKind::Data);
+        let lasting = (cue || discarded > 0)
+            .then(|| nanos_of(packet.duration, track.timescale))
+            .transpose()?
+            .map(|nanos| (nanos.div_ceil(TICK), discarded));
+        let (from, to) = (self.span.start.min(at), self.span.end.max(at));
+        let leads = self.leader == Some(packet.track) && packet.sync;
+        let begins = leads && track.blocks.kind == StreamKind::Video;
+        if !self.waiting.is_empty() && (begins || to - from > LONGEST) {
+            self.flush();
+        }
+        if self.waiting.is_empty() {
+            self.span = at..at;
+            let due = self.cued.is_none_or(|cued| at >= cued + CUE_EVERY);
+            if leads && (begins || due) {
+                self.cued = Some(at);
+                self.cues.push(Cue {
+                    time: u64::try_from(at).map_err(|_| OutOfRange)?,
+                    track: packet.track as u64 + 1,
+                    cluster: self.layout.size(),
+                });
+            }
+        }
+        self.span = self.span.start.min(at)..self.span.end.max(at);
+        self.waiting.push(Block {
+            track: packet.track,
+            at,
+            sync: packet.sync,
+            lasting,
+            body: packet.body,
+        });
+        Ok(())
+    }
+
+    /// Writes the cluster that waits.
+    pub(super) fn flush(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let mut blocks = Elements::new();
+        let mut ends = Vec::with_capacity(self.waiting.len());
+        let mut size = 0;
+        for block in &self.waiting {
+            block.head(self.span.start, &mut blocks);
+            ends.push(blocks.len());
+            size += block.body.len();
+        }
+        let mut time = Elements::new();
+        time.uint(ids::TIMESTAMP, self.span.start.unsigned_abs());
+        size += (time.len() + blocks.len()) as u64;
+        let mut all = Elements::new();
+        all.id(ids::CLUSTER);
+        all.vint(size);
+        all.0.extend_from_slice(&time.0);
+        let begin = all.len();
+        all.0.extend_from_slice(&blocks.0);
+        // One allocation for all the heads of a cluster.
+        let heads = Bytes::from(all.0);
+        let mut from = 0;
+        for (block, end) in self.waiting.drain(..).zip(ends) {
+            let end = begin + end;
+            self.layout.push(Piece::Literal(heads.slice(from..end)));
+            from = end;
+            body(&mut self.layout, block.body);
+        }
+    }
+}
+
+/// Lays out a packet's bytes.
+fn body(layout: &mut Layout, body: Body) {
+    match body {
+        Body::Source {
+            fragment,
+            offset,
+            len,
+            prefix,
+            ..
+        } => {
+            if let Some(prefix) = prefix {
+                layout.push(Piece::Literal(prefix));
+            }
+            layout.push(Piece::Source {
+                fragment,
+                offset,
+                len,
+            });
+        }
+        Body::Made(pattern, 1) => layout.push(Piece::Literal(pattern)),
+        Body::Made(pattern, count) => layout.push(Piece::Repeat { pattern, count }),
+    }
+}
+
+impl Block {
+    /// What comes before the block's bytes, behind a cluster's time of `base`.
+    fn head(&self, base: i64, all: &mut Elements) {
+        let number = self.track as u64 + 1;
+        let inside = (vint_len(number) + 3) as u64 + self.body.len();
+        let since = i16::try_from(self.at - base).unwrap_or(0);
+        if let Some((duration, discarded)) = self.lasting {
+            let mut before = Elements::new();
+            before.uint(ids::BLOCK_DURATION, duration);
+            if discarded > 0 {
+                let nanos = i64::try_from(discarded).unwrap_or(i64::MAX);
+                before.int(ids::DISCARD_PADDING, nanos);
+            }
+            if !self.sync {
+                before.int(ids::REFERENCE_BLOCK, 0);
+            }
+            let block = 1 + vint_len(inside) as u64 + inside;
+            all.id(ids::BLOCK_GROUP);
+            all.vint(before.len() as u64 + block);
+            all.0.extend_from_slice(&before.0);
+            all.id(ids::BLOCK);
+        } else {
+            all.id(ids::SIMPLE_BLOCK);
+        }
+        all.vint(inside);
+        all.vint(number);
+        all.0.extend_from_slice(&since.to_be_bytes());
+        let key = self.sync && self.lasting.is_none();
+        all.0.push(if key { 0x80 } else { 0 });
+    }
+}
+
+fn nanos(ticks: i64, timescale: Timescale) -> Result<i128, OutOfRange> {
+    let whole = i128::from(ticks).checked_mul(1_000_000_000);
+    let whole = whole.ok_or(OutOfRange)?;
+    Ok((whole + i128::from(timescale.get() / 2)).div_euclid(i128::from(timescale.get())))
+}
+
+/// A length of time in nanoseconds.
+fn nanos_of(ticks: i64, timescale: Timescale) -> Result<u64, OutOfRange> {
+    u64::try_from(nanos(ticks.max(0), timescale)?).map_err(|_| OutOfRange)
+}
+
+/// Nanoseconds to the nearest tick of the file.
+fn rounded(nanos: i128) -> i128 {
+    let tick = i128::from(TICK);
+    (nanos + tick / 2).div_euclid(tick)
+}

@@ -1,0 +1,109 @@
+//! Matroska and `WebM` (RFC 9559) as a [`Layout`]: the header with its cues first, then clusters of
+//! literal block heads and source ranges. Pure.
+//!
+//! libav's muxer counts in milliseconds and nothing finer, needs a second look at its header, and
+//! tells its size in the end only. Here a block's bytes are the fragment's as they lie there (H.264
+//! and HEVC behind lengths, AAC without headers: Matroska frames them as MP4 does), so the output is
+//! known before a byte moves, comes in one pass, can be read in any range, and has 10 µs ticks: finer
+//! than a sample of 48 kHz sound, coarse enough for clusters of a third of a second.
+
+mod clusters;
+mod codec;
+mod ebml;
+mod head;
+mod ids;
+mod picture;
+mod track;
+
+use clusters::{Clusters, Laid};
+use ebml::Elements;
+use head::Parts;
+
+use super::{
+    cues::Cues,
+    schedule::{Body, Schedule, Script},
+    tags,
+};
+use crate::{
+    error::Error,
+    layout::{Layout, Piece},
+    media::Container,
+};
+
+/// Nanoseconds in a tick (`TimestampScale`).
+const TICK: u64 = 10_000;
+
+/// Whether `container`, which is Matroska of some kind, takes a codec.
+pub(crate) use codec::takes;
+
+/// The whole output. `cues` are the texts of cues that are framed otherwise here.
+///
+/// # Errors
+/// [`Error::Timeline`] if a time cannot be expressed.
+pub(crate) fn layout(
+    container: Container,
+    script: Script<'_>,
+    cues: &Cues,
+) -> Result<Layout, Error> {
+    let Script {
+        fragments, plan, ..
+    } = script;
+    let mut entries = Elements::new();
+    let mut laid = Vec::with_capacity(script.tracks());
+    for (number, early) in (1_u64..).zip(leads(script)) {
+        let planned = script.track(laid.len());
+        let (entry, blocks) = track::track(container, number, fragments, planned, early);
+        entries.master(ids::TRACK_ENTRY, &entry);
+        laid.push(Laid {
+            blocks,
+            timescale: planned.timeline.timescale,
+            end: planned.timeline.presented_end(),
+        });
+    }
+    let mut clusters = Clusters::new(&laid);
+    let mut schedule = Schedule::new(script);
+    while let Some(mut packet) = schedule.next(script) {
+        match cues.text(&packet) {
+            Some(text) => packet.body = Body::Made(text, 1),
+            // A pause between cues needs nothing here.
+            None if packet.body.len() == 0 || cues.is_pause(script, &packet) => continue,
+            None => {}
+        }
+        if packet.body.len() > 0 {
+            clusters.push(packet)?;
+        }
+    }
+    clusters.flush();
+    let first = head::first_head(fragments, plan);
+    let tags = first.map_or_else(Vec::new, tags::tags);
+    let title = tags.iter().find(|(name, _)| name == "TITLE");
+    let others: Vec<_> = tags
+        .iter()
+        .filter(|(name, _)| name != "TITLE")
+        .cloned()
+        .collect();
+    let parts = Parts {
+        info: head::info(plan, first, title.map(|(_, title)| title.as_str())),
+        tracks: entries,
+        chapters: head::chapters(&plan.chapters),
+        tags: head::tags(&others),
+    };
+    let header = head::header(container, &parts, &clusters.cues, clusters.layout.size());
+    let mut all = Layout::new();
+    all.push(Piece::Literal(header.into()));
+    for piece in clusters.layout.into_pieces() {
+        all.push(piece);
+    }
+    Ok(all)
+}
+
+/// Per track, by how many samples of 48 kHz its first packet comes before the output begins.
+fn leads(script: Script<'_>) -> Vec<u64> {
+    let schedule = Schedule::new(script);
+    let lead = |(track, first): (usize, Option<i64>)| {
+        let rate = i128::from(script.track(track).timeline.timescale.get());
+        let early = i128::from(first.unwrap_or(0)).min(0).unsigned_abs() * 48_000;
+        u64::try_from(early / rate.unsigned_abs()).unwrap_or(u64::MAX)
+    };
+    schedule.next_times().enumerate().map(lead).collect()
+}

@@ -1,0 +1,210 @@
+//! A track's entry in the header.
+
+use super::{
+    codec,
+    ebml::Elements,
+    ids,
+    picture::{colour, display},
+};
+use crate::{
+    isobmff::entry,
+    media::{Container, StreamKind, VideoParameters},
+    plan::PlannedTrack,
+    probe::{Fragment, Stream},
+};
+
+/// How long Opus takes to find its sound after a seek (RFC 9559 § 28: 80 ms).
+const OPUS_PRE_ROLL: u64 = 80_000_000;
+/// Samples per second that Opus counts its pre-skip in, whatever it encoded.
+const OPUS_RATE: u64 = 48_000;
+
+/// What of a track concerns its blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Blocks {
+    pub(super) kind: StreamKind,
+    /// Added to every timestamp, in nanoseconds: what `CodecDelay` takes off again.
+    pub(super) delay: u64,
+    /// Whether the last block says how much of it is not heard.
+    pub(super) discards: bool,
+}
+
+/// `TrackEntry` of track `number`. `early` is by how much, in samples of 48 kHz, the first packet
+/// comes before the output begins.
+pub(super) fn track(
+    container: Container,
+    number: u64,
+    fragments: &[Fragment],
+    planned: &PlannedTrack,
+    early: u64,
+) -> (Elements, Blocks) {
+    let stream = planned.matched.reference_stream(fragments);
+    let parameters = &stream.parameters;
+    let kind = planned.matched.kind;
+    let mut all = Elements::new();
+    all.uint(ids::TRACK_NUMBER, number)
+        .uint(ids::TRACK_UID, number)
+        .uint(ids::TRACK_TYPE, track_type(kind))
+        .uint(ids::FLAG_DEFAULT, u64::from(stream.description.flags & 1))
+        .uint(ids::FLAG_LACING, 0);
+    if let Some(nanos) = default_duration(stream) {
+        all.uint(ids::DEFAULT_DURATION, nanos);
+    }
+    language(&mut all, stream);
+    let name = codec::name(container, &parameters.codec).unwrap_or_default();
+    all.text(ids::CODEC_ID, name);
+    let mut private = codec::private(stream);
+    let mut delay = 0;
+    if parameters.codec == "opus" {
+        // What is not heard of the first packet is what the decoder is told to skip.
+        let skip = u16::try_from(early).unwrap_or_else(|_| codec::opus_pre_skip(stream));
+        if let Some(field) = private.to_mut().get_mut(10..12) {
+            field.copy_from_slice(&skip.to_le_bytes());
+        }
+        delay = u64::from(skip) * 1_000_000_000 / OPUS_RATE;
+        all.uint(ids::CODEC_DELAY, delay);
+        all.uint(ids::SEEK_PRE_ROLL, OPUS_PRE_ROLL);
+    }
+    if !private.is_empty() {
+        all.binary(ids::CODEC_PRIVATE, &private);
+    }
+    if let Some(video) = &parameters.video
+        && kind == StreamKind::Video
+    {
+        all.master(ids::VIDEO, &pictures(stream, video));
+        dolby_vision(&mut all, stream);
+    }
+    if let Some(audio) = &parameters.audio
+        && kind == StreamKind::Audio
+    {
+        let mut sound = Elements::new();
+        sound
+            .float(ids::SAMPLING_FREQUENCY, f64::from(audio.sample_rate))
+            .uint(ids::CHANNELS, u64::from(audio.channels));
+        if audio.bits_per_sample > 0 {
+            sound.uint(ids::BIT_DEPTH, u64::from(audio.bits_per_sample));
+        }
+        all.master(ids::AUDIO, &sound);
+    }
+    let blocks = Blocks {
+        kind,
+        delay,
+        discards: parameters.codec == "opus",
+    };
+    (all, blocks)
+}
+
+const fn track_type(kind: StreamKind) -> u64 {
+    match kind {
+        StreamKind::Video => 1,
+        StreamKind::Audio => 2,
+        StreamKind::Subtitle => 0x11,
+        StreamKind::Data => 0x21,
+    }
+}
+
+/// Nanoseconds of a picture or a frame, where they are all as long.
+fn default_duration(stream: &Stream) -> Option<u64> {
+    let nanos = |ticks: u64, per_second: u64| {
+        let all = u128::from(ticks) * 1_000_000_000 + u128::from(per_second) / 2;
+        u64::try_from(all / u128::from(per_second.max(1))).ok()
+    };
+    let found = match stream.kind {
+        StreamKind::Video => {
+            let rate = stream.frame_rate.filter(|rate| rate.constant)?;
+            let per_second = rate.frames.checked_mul(u64::from(rate.timescale.get()))?;
+            nanos(rate.ticks, per_second)
+        }
+        StreamKind::Audio if stream.parameters.codec.starts_with("pcm_") => None,
+        StreamKind::Audio if stream.has_even_frames() => {
+            let timescale = stream.presentation.timescale;
+            let frame = stream.frame_ticks(timescale);
+            nanos(u64::from(frame), u64::from(timescale.get()))
+        }
+        _ => None,
+    };
+    found.filter(|&nanos| nanos > 0)
+}
+
+fn language(all: &mut Elements, stream: &Stream) {
+    let three = stream.description.language.as_str();
+    all.text(ids::LANGUAGE, if three.is_empty() { "und" } else { three });
+    if let Some(tag) = &stream.description.extended_language {
+        all.text(ids::LANGUAGE_BCP47, tag);
+    }
+}
+
+fn pictures(stream: &Stream, video: &VideoParameters) -> Elements {
+    let mut all = Elements::new();
+    match video.field_order.as_deref() {
+        Some("progressive") => {
+            all.uint(ids::FLAG_INTERLACED, 2);
+        }
+        Some(order) => {
+            let order = match order {
+                "tt" => 1,
+                "bb" => 6,
+                "tb" => 9,
+                "bt" => 14,
+                _ => 2,
+            };
+            all.uint(ids::FLAG_INTERLACED, 1)
+                .uint(ids::FIELD_ORDER, order);
+        }
+        None => {}
+    }
+    all.uint(ids::PIXEL_WIDTH, u64::from(video.width))
+        .uint(ids::PIXEL_HEIGHT, u64::from(video.height));
+    display(&mut all, video);
+    all.some(ids::COLOUR, &colour(stream, video));
+    if let Some(degrees) = rotation(stream.description.matrix) {
+        let mut projection = Elements::new();
+        projection
+            .uint(ids::PROJECTION_TYPE, 0)
+            .float(ids::PROJECTION_POSE_ROLL, degrees);
+        all.master(ids::PROJECTION, &projection);
+    }
+    all
+}
+
+/// Counter-clockwise degrees of a display matrix that turns by quarters; `None` where it does not
+/// turn.
+fn rotation(matrix: [i32; 9]) -> Option<f64> {
+    let signs = [matrix[0], matrix[1], matrix[3], matrix[4]].map(i32::signum);
+    match signs {
+        [0, 1, -1, 0] => Some(-90.0),
+        [-1, 0, 0, -1] => Some(180.0),
+        [0, -1, 1, 0] => Some(90.0),
+        _ => None,
+    }
+}
+
+/// The Dolby Vision configuration, as the sample entry has it.
+fn dolby_vision(all: &mut Elements, stream: &Stream) {
+    let Some(entry) = stream.description.entries.first() else {
+        return;
+    };
+    for kind in [b"dvcC", b"dvvC", b"dvwC"] {
+        if let Some(record) = entry::child(&entry.bytes, true, kind) {
+            let mut mapping = Elements::new();
+            mapping
+                .uint(ids::BLOCK_ADD_ID_TYPE, u64::from(u32::from_be_bytes(*kind)))
+                .binary(ids::BLOCK_ADD_ID_EXTRA_DATA, record);
+            all.master(ids::BLOCK_ADDITION_MAPPING, &mapping);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quarter_turns_are_told_from_plain_pictures() {
+        let one = 1 << 16;
+        let turned = |a, b, c, d| rotation([a, b, 0, c, d, 0, 0, 0, 1 << 30]);
+        assert_eq!(turned(one, 0, 0, one), None);
+        assert_eq!(turned(0, one, -one, 0), Some(-90.0));
+        assert_eq!(turned(-one, 0, 0, -one), Some(180.0));
+        assert_eq!(turned(0, -one, one, 0), Some(90.0));
+    }
+}

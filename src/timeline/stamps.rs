@@ -1,0 +1,164 @@
+//! The decode time and the composition offset of every sample of a run, one after the other.
+
+use super::{Pace, Payload, Presentation, Run, position};
+
+/// When a sample is decoded and composed, in media ticks of the output track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its place in the run.
+    pub nth: u32,
+    /// Its decode time.
+    pub dts: i64,
+    /// How much later it is composed; negative where that is earlier.
+    pub offset: i64,
+}
+
+/// Walks through a run. It borrows nothing, so that it can be kept beside what it walks through; the
+/// run and the presentation must be the same at every step.
+#[derive(Debug, Clone)]
+pub struct Stamps {
+    /// Samples that were given.
+    nth: u32,
+    /// In the presentation's durations: which stretch, and how many of it are used up.
+    stretch: usize,
+    used: u32,
+    /// Source time since the run's first sample, in source ticks.
+    since: i64,
+    /// Source decode time of the run's first sample.
+    begin: i64,
+    previous: Option<i64>,
+    /// For each squeezed sample in decode order, its place in composition order.
+    ranks: Vec<u32>,
+}
+
+impl Stamps {
+    /// Before the first sample of `run`, whose samples are those of `presentation` if they are a
+    /// fragment's.
+    #[must_use]
+    pub fn new(run: &Run, presentation: Option<&Presentation>) -> Self {
+        let mut walk = Self {
+            nth: 0,
+            stretch: 0,
+            used: 0,
+            since: 0,
+            begin: 0,
+            previous: None,
+            ranks: Vec::new(),
+        };
+        if let (Pace::Source { squeezed, .. }, Payload::Samples { first, .. }, Some(presentation)) =
+            (run.pace, run.payload, presentation)
+        {
+            walk.begin = presentation.first_decode_time() + walk.skip(first, presentation);
+            walk.ranks = squeezed_ranks(presentation, first, squeezed.samples);
+        }
+        walk
+    }
+
+    /// Goes past `count` samples; returns the source ticks they last.
+    fn skip(&mut self, mut count: u32, presentation: &Presentation) -> i64 {
+        let mut ticks = 0;
+        let runs = presentation.samples.durations.runs();
+        while let Some(&(length, duration)) = runs.get(self.stretch)
+            && count > 0
+        {
+            let step = count.min(length - self.used);
+            ticks += i64::from(step) * i64::from(duration);
+            count -= step;
+            self.used += step;
+            if self.used == length {
+                self.stretch += 1;
+                self.used = 0;
+            }
+        }
+        ticks
+    }
+
+    /// The next sample's times; `None` behind the last.
+    pub fn next(&mut self, run: &Run, presentation: Option<&Presentation>) -> Option<Stamp> {
+        let nth = self.nth;
+        if u64::from(nth) >= run.payload.len() {
+            return None;
+        }
+        self.nth += 1;
+        let paced = |dts| Stamp {
+            nth,
+            dts,
+            offset: 0,
+        };
+        let frame = match run.pace {
+            Pace::Even(frame) => frame,
+            Pace::Source { .. } => 0,
+        };
+        let (
+            Pace::Source {
+                scale,
+                shift,
+                pulled,
+                squeezed,
+                late,
+            },
+            Payload::Samples { first, end, .. },
+            Some(presentation),
+        ) = (run.pace, run.payload, presentation)
+        else {
+            return Some(paced(run.dts + i64::from(nth) * i64::from(frame)));
+        };
+        let index = first + nth;
+        let offset = i64::from(presentation.samples.composition_offset(index));
+        let scale = i64::from(scale);
+        let at = self.since;
+        self.since += self.skip(1, presentation);
+        let (own, composition) = match self.ranks.get(position(nth)) {
+            Some(&rank) => {
+                let own = run.dts + i64::from(nth);
+                (own, squeezed.delay + i64::from(rank) - i64::from(nth))
+            }
+            None => {
+                if nth == squeezed.samples {
+                    // What is shown keeps its distances from its own first sample on.
+                    self.begin += at;
+                    self.since -= at;
+                }
+                let since = if nth == squeezed.samples { 0 } else { at };
+                let earlier = if index >= end - pulled.samples {
+                    pulled.ticks
+                } else {
+                    0
+                };
+                let own = run.dts + i64::from(squeezed.samples) + since * scale;
+                let composed = (self.begin + since + offset) * scale;
+                let later = if late.ticks > 0 && composed >= late.from {
+                    late.ticks
+                } else {
+                    0
+                };
+                (own, offset * scale + shift - earlier + later)
+            }
+        };
+        // Where the run ends before its samples do, its tail moves up, so that decode times keep
+        // rising and no picture is later decoded than shown.
+        let after = self.previous.map_or(own, |previous| own.max(previous + 1));
+        let dts = after.min(run.end - i64::from(end - index));
+        self.previous = Some(dts);
+        Some(Stamp {
+            nth,
+            dts,
+            offset: composition + (own - dts),
+        })
+    }
+}
+
+/// For each squeezed sample in decode order, its place in composition order.
+fn squeezed_ranks(presentation: &Presentation, first: u32, samples: u32) -> Vec<u32> {
+    let times = presentation.composition_times().skip(position(first));
+    let times: Vec<i64> = times.take(position(samples)).collect();
+    let mut order: Vec<u32> = (0..samples).collect();
+    order.sort_by_key(|&index| times.get(position(index)));
+    let mut ranks = vec![0; order.len()];
+    for (rank, &index) in (0..).zip(&order) {
+        if let Some(place) = ranks.get_mut(position(index)) {
+            *place = rank;
+        }
+    }
+    ranks
+}
