@@ -30,6 +30,7 @@ build: ## build the tool: target/release/media-concat
 fixtures: ## make the test media (fixtures/generated)
 	@scripts/deps.sh test
 	@fixtures/make.sh
+	@fixtures/containers.sh
 
 demo: ## join three clips and look at the seams (demo-out)
 	@scripts/deps.sh demo
@@ -51,4 +52,4 @@ fuzz: fixtures ## fuzz every target for FUZZ_SECONDS (60)
 
 clean: ## remove what was built and made
 	@cargo clean --quiet
-	@rm -rf fixtures/generated demo-out bench-out fuzz/target fuzz/artifacts
+	@rm -rf fixtures/generated fixtures/containers demo-out bench-out fuzz/target fuzz/artifacts

@@ -188,6 +188,34 @@ pub enum MediaError {
         /// Why.
         source: AvError,
     },
+    /// The packets of another container cannot be read.
+    #[error("it cannot be read as {container}")]
+    Packets {
+        /// What it begins like.
+        container: Container,
+        /// Why.
+        source: AvError,
+    },
+    /// It is shorter than it says.
+    #[error("it is a truncated {container} file: it should have {stated} bytes and has {found}")]
+    Truncated {
+        /// What it is.
+        container: Container,
+        /// Its length by its own word.
+        stated: u64,
+        /// Its length.
+        found: u64,
+    },
+    /// There is more of something than allowed.
+    #[error("it has {found} {what}, above the limit of {limit}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// It is larger than allowed.
     #[error("it has {size} bytes, above the limit of {limit}")]
     TooLarge {

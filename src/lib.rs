@@ -17,6 +17,7 @@ pub mod time;
 pub mod object;
 pub mod source;
 
+mod ingest;
 pub mod probe;
 
 pub mod compat;

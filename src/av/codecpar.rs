@@ -32,7 +32,7 @@ macro_rules! number {
     };
 }
 
-fn describe(stream: &Stream<'_>) -> Result<CodecParameters, AvError> {
+pub(super) fn describe(stream: &Stream<'_>) -> Result<CodecParameters, AvError> {
     let par = stream.parameters();
     // SAFETY: `par` is valid and unwritten while `stream` is borrowed; only integers are read, enums
     // through `number!`.

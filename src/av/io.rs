@@ -1,8 +1,8 @@
-//! A demuxer over bytes in memory, which can open nothing else.
+//! A demuxer over bytes of ours, which can open nothing else.
 
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
-    io::Cursor,
+    io::{Cursor, Read, Seek},
     ptr::{self, NonNull},
 };
 
@@ -11,11 +11,13 @@ use ffmpeg_next::{ffi, format::context::StreamIo};
 
 use super::{AvError, check};
 
-/// The one demuxer that is let near the bytes.
-const DEMUXER: &CStr = c"mov";
+/// The one demuxer that is let near the bytes of a sample entry.
+const MOV: &CStr = c"mov";
 /// Pictures above this are not decoded to learn about them: 8192 × 8192. What the sample entry says
 /// about a larger one still stands.
 const MAX_PIXELS: i64 = 8192 * 8192;
+/// Bytes that libav reads at a time.
+const BUFFER: usize = 128 << 10;
 /// The least that libav may read while it looks; never less than the file has.
 const PROBED: i64 = 4096;
 /// How much media time is looked at, in microseconds. There is one sample per stream, so this binds
@@ -34,7 +36,17 @@ impl Input {
     /// Opens a complete MP4 or MOV and looks at the first samples of its streams.
     pub(super) fn open(media: Bytes) -> Result<Self, AvError> {
         let len = i64::try_from(media.len()).unwrap_or(i64::MAX);
-        let mut input = Self::unopened(media)?;
+        Self::open_as(MOV, Cursor::new(media), len.max(PROBED))
+    }
+
+    /// Opens what `reader` gives with one demuxer and no other, and looks at the streams in at most
+    /// `probed` bytes.
+    pub(super) fn open_as<R: Read + Seek + Send + 'static>(
+        demuxer: &CStr,
+        reader: R,
+        probed: i64,
+    ) -> Result<Self, AvError> {
+        let mut input = Self::unopened(reader)?;
         // SAFETY: the context is fresh and ours, and `io` outlives it: the drop of `Self` frees the
         // context first. The flag says that the context does not own its `pb`.
         unsafe {
@@ -42,22 +54,24 @@ impl Input {
             (*context).pb = input.io.as_mut_ptr();
             (*context).flags |= ffi::AVFMT_FLAG_CUSTOM_IO;
             (*context).io_open = Some(refuse);
-            (*context).probesize = len.max(PROBED);
+            (*context).probesize = probed;
             (*context).max_analyze_duration = ANALYSED;
         }
-        input.set(c"format_whitelist", DEMUXER)?;
+        input.set(c"format_whitelist", demuxer)?;
         input.set(c"protocol_whitelist", c"")?;
-        input.read_header()?;
+        input.read_header(demuxer)?;
         input.describe_streams()?;
         Ok(input)
     }
 
     /// A context that has read nothing yet, and what it will read from.
-    fn unopened(media: Bytes) -> Result<Self, AvError> {
-        // The callbacks are those of a `Cursor` over `Bytes`, none of which can panic.
-        let io = StreamIo::from_read_seek(Cursor::new(media)).map_err(|error| AvError::Failed {
-            call: "avio_alloc_context",
-            code: error.into(),
+    fn unopened<R: Read + Seek + Send + 'static>(reader: R) -> Result<Self, AvError> {
+        // The callbacks are those of a reader of ours, which does not panic.
+        let io = StreamIo::from_read_seek_with_capacity(reader, BUFFER).map_err(|error| {
+            AvError::Failed {
+                call: "avio_alloc_context",
+                code: error.into(),
+            }
         })?;
         // SAFETY: takes nothing; what it returns is ours.
         let context = unsafe { ffi::avformat_alloc_context() };
@@ -84,13 +98,13 @@ impl Input {
         check("av_opt_set", code).map(drop)
     }
 
-    fn read_header(&mut self) -> Result<(), AvError> {
-        // SAFETY: it reads a constant table; the name is a terminated constant.
-        let demuxer = unsafe { ffi::av_find_input_format(DEMUXER.as_ptr()) };
+    fn read_header(&mut self, name: &CStr) -> Result<(), AvError> {
+        // SAFETY: it reads a constant table; the name is terminated.
+        let demuxer = unsafe { ffi::av_find_input_format(name.as_ptr()) };
         if demuxer.is_null() {
             return Err(AvError::Missing {
                 what: "demuxer",
-                codec: DEMUXER.to_string_lossy().into_owned(),
+                codec: name.to_string_lossy().into_owned(),
             });
         }
         // SAFETY: the context is ours and unopened; the name may be null where I/O is our own. A
@@ -106,6 +120,11 @@ impl Input {
         // SAFETY: the context is open and ours; there is one dictionary for each of its streams.
         let code = unsafe { ffi::avformat_find_stream_info(self.context, options.0.as_mut_ptr()) };
         check("avformat_find_stream_info", code).map(drop)
+    }
+
+    /// The context, for calls that take it: ours alone, and alive as long as `self`.
+    pub(super) fn context(&mut self) -> *mut ffi::AVFormatContext {
+        self.context
     }
 
     /// Number of streams.
@@ -147,6 +166,11 @@ impl Stream<'_> {
     pub(super) fn parameters(&self) -> *const ffi::AVCodecParameters {
         // SAFETY: the stream belongs to the context of `input`, which is borrowed for as long.
         unsafe { (*self.stream.as_ptr()).codecpar }
+    }
+
+    /// The stream itself, for fields that have no accessor: valid while `self` is borrowed.
+    pub(super) fn as_ptr(&self) -> *const ffi::AVStream {
+        self.stream.as_ptr()
     }
 
     /// Width and height of a pixel: the container's word, then the codec's; 1:1 without either.

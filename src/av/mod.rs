@@ -7,9 +7,11 @@
 
 mod codec;
 mod codecpar;
+mod demux;
 mod error;
 mod frame;
 mod io;
+mod mux;
 mod names;
 mod silence;
 
@@ -21,6 +23,7 @@ use std::{ffi::c_int, sync::Once};
 use ffmpeg_next::ffi;
 
 pub(crate) use codecpar::codec_parameters;
+pub(crate) use demux::{Demuxer, PacketView, StreamInfo};
 pub use error::{AvError, NoSilence};
 pub(crate) use silence::silent_frame;
 

@@ -284,6 +284,7 @@ fn hide_unsaid_priming(streams: &mut [Stream]) -> Result<(), OutOfRange> {
         let exact = !edited || (lead - frame).abs() <= slack;
         if short && exact && frames <= most_frames as usize && frame > 1 {
             stream.presentation.hide_before(first_picture)?;
+            stream.presentation.begin_with_sample(slack);
         }
     }
     Ok(())

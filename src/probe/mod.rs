@@ -9,6 +9,7 @@ mod fragment;
 #[cfg(test)]
 pub(crate) mod invented;
 mod look;
+mod packets;
 mod rate;
 mod reads;
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod tests;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -29,17 +30,18 @@ pub use rate::FrameRate;
 
 use chapters::read_chapters;
 use look::{Looked, first_sample, look};
+use packets::{packets_of, probe_packets};
 use reads::Reads;
 
 use crate::{
     error::{Error, MediaError},
     isobmff::{
         Movie, Track, TrackDescription,
-        read::{IndexReader, ReadLimits, Step},
+        read::{IndexReader, ReadError, ReadLimits, Step},
     },
     media::StreamKind,
     options::Limits,
-    source::{KeptSource, SharedSource, SourceError, SourceState},
+    source::{KeptSource, SharedSource, SourceError, SourceState, spool::Spool},
     timeline::Presentation,
 };
 
@@ -59,6 +61,8 @@ pub(crate) struct Session {
     looking: tokio::sync::Mutex<()>,
     /// Bytes that are kept.
     kept: AtomicU64,
+    /// What of fragments without an index is kept on disk.
+    spool: OnceLock<Arc<Spool>>,
 }
 
 impl Session {
@@ -80,6 +84,11 @@ impl Session {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         all.insert(Arc::clone(description), looked.clone());
+    }
+
+    fn spool(&self, limits: &Limits) -> &Arc<Spool> {
+        let new = || Arc::new(Spool::new(std::env::temp_dir(), limits.spool_bytes));
+        self.spool.get_or_init(new)
     }
 
     /// What the rest of a join reads from: bytes that were read for a look are not asked for again.
@@ -104,9 +113,20 @@ fn intern<T: Eq + std::hash::Hash>(known: &Mutex<HashSet<Arc<T>>>, value: Arc<T>
 }
 
 /// A failure to probe, before it is given the fragment's name.
-enum Failure {
+#[derive(Debug)]
+pub(crate) enum Failure {
     Source(SourceError),
     Media(MediaError),
+}
+
+impl Failure {
+    /// Whether the file does not begin as an ISO base media file does.
+    fn is_another_container(&self) -> bool {
+        matches!(
+            self,
+            Self::Media(MediaError::Index(ReadError::NotIsoBmff { .. }))
+        )
+    }
 }
 
 impl<E: Into<MediaError>> From<E> for Failure {
@@ -155,7 +175,16 @@ async fn probe_source(
     limits: &Limits,
 ) -> Result<(Fragment, SharedSource), Failure> {
     let mut reads = Reads::new(source, &state);
-    let movie = read_index(&mut reads, state.len, limits).await?;
+    let movie = match read_index(&mut reads, state.len, limits).await {
+        Ok(movie) => movie,
+        Err(failure) if failure.is_another_container() => {
+            return match packets_of(&reads, state.len).await? {
+                Some(found) => probe_packets(index, source, &state, found, session, limits).await,
+                None => Err(failure),
+            };
+        }
+        Err(failure) => return Err(failure),
+    };
     let chapter_tracks: HashSet<u32> = movie
         .tracks
         .iter()

@@ -13,6 +13,7 @@ mod kept;
 mod memory;
 #[cfg(feature = "http")]
 pub(crate) mod ranged;
+pub(crate) mod spool;
 
 use std::{fmt, ops::Range, path::Path, sync::Arc};
 

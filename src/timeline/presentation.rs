@@ -153,6 +153,25 @@ impl Presentation {
         Ok(())
     }
 
+    /// Begins with a whole sample, where what is presented begins no more than `slack` ticks before
+    /// one: such a rest of the sample before is a rounding error of the container's clock.
+    pub fn begin_with_sample(&mut self, slack: i64) {
+        let Some(first) = self.spans.first() else {
+            return;
+        };
+        let media = first.media;
+        let Some(next) = self.decode_times().find(|&at| at >= media) else {
+            return;
+        };
+        if let Some(first) = self.spans.first_mut()
+            && next - media <= slack
+            && next - media < first.duration
+        {
+            first.media = next;
+            first.duration -= next - media;
+        }
+    }
+
     /// Decode time of every sample in turn, in media ticks.
     pub fn decode_times(&self) -> impl Iterator<Item = i64> + '_ {
         let mut at = self.first_decode_time();

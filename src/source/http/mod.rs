@@ -2,7 +2,6 @@
 
 pub(crate) mod client;
 mod options;
-mod spool;
 
 use std::{
     ops::Range,
@@ -14,14 +13,12 @@ use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
 use url::Url;
 
-use self::{
-    client::{Body, Client, ClientError, ClientOptions},
-    spool::{Region, Spool},
-};
+use self::client::{Body, Client, ClientError, ClientOptions};
 use super::{
     AddressPolicy, Refusal, Source, SourceError, SourceState, Validator,
     guard::UrlPolicy,
     ranged::{self, Effort, Failure, Incoming, Patience, Probed, Ranged},
+    spool::{Region, Spool},
 };
 pub use options::HttpOptions;
 

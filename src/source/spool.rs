@@ -1,4 +1,5 @@
-//! One unnamed temporary file for all fragments whose servers give no ranges.
+//! One unnamed temporary file for what has no other place that can be read again: fragments whose servers
+//! give no ranges, and payloads that are written otherwise than their container has them.
 //!
 //! It is divided into extents, which regions take as they grow and give back when they are dropped:
 //! thousands of fragments hold one descriptor, and nothing is left on disk when the process ends,
@@ -23,7 +24,7 @@ const EXTENT: u64 = PIECE;
 
 /// The file, which exists while something is in it.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub(crate) struct Spool {
     folder: PathBuf,
     limit: u64,
     state: Mutex<State>,
@@ -38,7 +39,7 @@ struct State {
 }
 
 impl Spool {
-    pub(super) fn new(folder: PathBuf, limit: u64) -> Self {
+    pub(crate) fn new(folder: PathBuf, limit: u64) -> Self {
         Self {
             folder,
             limit,
@@ -52,7 +53,7 @@ impl Spool {
         let found = (state.used + 1) * EXTENT;
         if found > self.limit {
             return Err(SourceError::TooLarge {
-                what: "the size in bytes of fragments whose servers give no ranges",
+                what: "the size in bytes of the temporary file",
                 found,
                 limit: self.limit,
             });
@@ -119,7 +120,7 @@ impl Drop for Extent {
 
 /// What one fragment has of the file.
 #[derive(Debug)]
-pub(super) struct Region {
+pub(crate) struct Region {
     spool: Arc<Spool>,
     extents: Vec<Arc<Extent>>,
     /// What is behind the extents, less than one.
@@ -128,7 +129,7 @@ pub(super) struct Region {
 }
 
 impl Region {
-    pub(super) fn new(spool: &Arc<Spool>) -> Self {
+    pub(crate) fn new(spool: &Arc<Spool>) -> Self {
         Self {
             spool: Arc::clone(spool),
             extents: Vec::new(),
@@ -137,11 +138,11 @@ impl Region {
         }
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    pub(super) async fn append(&mut self, mut bytes: Bytes) -> Result<(), SourceError> {
+    pub(crate) async fn append(&mut self, mut bytes: Bytes) -> Result<(), SourceError> {
         while !bytes.is_empty() {
             let room = EXTENT as usize - self.tail.len();
             let some = bytes.split_to(room.min(bytes.len()));
@@ -154,8 +155,53 @@ impl Region {
         Ok(())
     }
 
+    /// As [`Region::append`], in a thread that may block.
+    pub(crate) fn append_blocking(&mut self, mut bytes: &[u8]) -> Result<(), SourceError> {
+        while !bytes.is_empty() {
+            let room = EXTENT as usize - self.tail.len();
+            let (some, rest) = bytes.split_at(room.min(bytes.len()));
+            self.tail.extend_from_slice(some);
+            self.len += some.len() as u64;
+            bytes = rest;
+            if self.tail.len() == EXTENT as usize {
+                self.write_blocking()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Region::finish`], in a thread that may block.
+    pub(crate) fn finish_blocking(&mut self) -> Result<(), SourceError> {
+        if self.tail.is_empty() {
+            return Ok(());
+        }
+        self.write_blocking()
+    }
+
+    fn write_blocking(&mut self) -> Result<(), SourceError> {
+        let offset = self.extents.len() as u64 * EXTENT;
+        let extent = self.spool.take()?;
+        extent.write(&self.tail).map_err(at(offset))?;
+        self.tail.clear();
+        self.extents.push(Arc::new(extent));
+        Ok(())
+    }
+
+    /// Fills `buffer` from `offset` on as far as there is something, in a thread that may block.
+    pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let left = self.len.saturating_sub(offset);
+        let within = offset % EXTENT;
+        let count = (buffer.len() as u64).min(left).min(EXTENT - within) as usize;
+        let Some(extent) = self.extents.get((offset / EXTENT) as usize) else {
+            return Ok(0);
+        };
+        let at = extent.index * EXTENT + within;
+        extent.file.read_exact_at(&mut buffer[..count], at)?;
+        Ok(count)
+    }
+
     /// Writes what is left.
-    pub(super) async fn finish(&mut self) -> Result<(), SourceError> {
+    pub(crate) async fn finish(&mut self) -> Result<(), SourceError> {
         if self.tail.is_empty() {
             return Ok(());
         }
@@ -171,7 +217,7 @@ impl Region {
     }
 
     /// The bytes of `range`, in pieces of at most an extent.
-    pub(super) fn read(
+    pub(crate) fn read(
         self: Arc<Self>,
         range: Range<u64>,
     ) -> BoxStream<'static, Result<Bytes, SourceError>> {

@@ -1,0 +1,293 @@
+//! Packets of a container that has no reader of ours.
+
+use std::{
+    ffi::CStr,
+    io::{Read, Seek},
+    slice,
+};
+
+use bytes::Bytes;
+use ffmpeg_next::ffi;
+
+use super::{
+    AvError, check, codecpar,
+    frame::Packet,
+    io::{Input, Stream},
+    mux, silence_log,
+};
+use crate::{
+    media::{CodecParameters, StreamKind},
+    time::{Time, Timescale},
+};
+
+/// Bytes that may be read to find out what the streams are.
+const PROBED: i64 = 8 << 20;
+
+/// An opened container whose packets are read one after the other. Not shared between threads; every
+/// call blocks as its reader does.
+pub(crate) struct Demuxer {
+    input: Input,
+    packet: Packet,
+}
+
+/// One stream of a container.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamInfo {
+    /// Index of the stream, as packets have it.
+    pub(crate) index: usize,
+    /// What it carries; `None` for what is no timed stream (attachments, cover pictures).
+    pub(crate) kind: Option<StreamKind>,
+    /// Seconds of a tick, as numerator and denominator; both above 0.
+    pub(crate) tick: (u32, u32),
+    /// What a decoder must know.
+    pub(crate) parameters: CodecParameters,
+    /// PCM samples before the first that is meant to be heard, where the container says so.
+    pub(crate) priming: u32,
+    /// Pictures per second as libav guesses them, as a fraction; 0/1 where there is none.
+    pub(crate) rate: (u32, u32),
+    /// Language tag, where the container has one.
+    pub(crate) language: Option<String>,
+    /// Bytes of one sample of PCM for all channels; 0 where it is not PCM.
+    pub(crate) block: u32,
+}
+
+/// One packet. Times are ticks of its stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PacketView<'a> {
+    /// Index of its stream.
+    pub(crate) stream: usize,
+    /// When it is presented.
+    pub(crate) pts: Option<i64>,
+    /// When it is decoded.
+    pub(crate) dts: Option<i64>,
+    /// How long it lasts; 0 where unknown.
+    pub(crate) duration: i64,
+    /// Whether decoding can begin with it.
+    pub(crate) key: bool,
+    /// Where in the file libav says that it, or what it is wrapped in, begins.
+    pub(crate) position: Option<u64>,
+    /// PCM samples that are not to be heard: of its beginning, and of its end.
+    pub(crate) skip: (u32, u32),
+    /// Its payload.
+    pub(crate) data: &'a [u8],
+}
+
+impl Demuxer {
+    /// Opens what `reader` gives with the demuxer called `name`.
+    ///
+    /// # Errors
+    /// [`AvError`] where libav refuses it, or the reader failed: the reader knows.
+    pub(crate) fn open<R: Read + Seek + Send + 'static>(
+        name: &CStr,
+        reader: R,
+    ) -> Result<Self, AvError> {
+        silence_log();
+        let input = Input::open_as(name, reader, PROBED)?;
+        let packet = Packet::new()?;
+        Ok(Self { input, packet })
+    }
+
+    /// The streams that are known so far, in the order of their indexes.
+    ///
+    /// # Errors
+    /// [`AvError`] where a parameter cannot be expressed.
+    pub(crate) fn streams(&self) -> Result<Vec<StreamInfo>, AvError> {
+        self.input
+            .streams()
+            .enumerate()
+            .map(|(index, stream)| describe(index, &stream))
+            .collect()
+    }
+
+    /// Title and start of the chapters.
+    pub(crate) fn chapters(&mut self) -> Vec<(Time, String)> {
+        let context = self.input.context();
+        // SAFETY: the context is ours and alive; it has `nb_chapters` chapters, which are read only.
+        let chapters = unsafe {
+            let count = (*context).nb_chapters as usize;
+            if (*context).chapters.is_null() {
+                &[][..]
+            } else {
+                slice::from_raw_parts((*context).chapters, count)
+            }
+        };
+        let found = chapters.iter().filter_map(|&chapter| {
+            // SAFETY: each entry is a valid chapter of the context.
+            let (start, base, metadata) =
+                unsafe { ((*chapter).start, (*chapter).time_base, (*chapter).metadata) };
+            let (num, den) = fraction(base)?;
+            let ticks = start.checked_mul(i64::from(num))?;
+            let start = Time::from_ticks(ticks, Timescale::new(den)?);
+            // SAFETY: the dictionary is null or the chapter's, and read only.
+            Some((
+                start,
+                unsafe { text(metadata, c"title") }.unwrap_or_default(),
+            ))
+        });
+        found.collect()
+    }
+
+    /// The next packet; `None` at the end. A reader that failed looks like the end to libav: ask the
+    /// reader.
+    ///
+    /// # Errors
+    /// [`AvError`] where libav cannot go on.
+    pub(crate) fn next(&mut self) -> Result<Option<PacketView<'_>>, AvError> {
+        let packet = self.packet.0;
+        // SAFETY: the packet is ours; what it held of the last call is given back.
+        unsafe { ffi::av_packet_unref(packet) };
+        // SAFETY: the context is open and ours, the packet is blank.
+        let code = unsafe { ffi::av_read_frame(self.input.context(), packet) };
+        if code == ffi::AVERROR_EOF {
+            return Ok(None);
+        }
+        check("av_read_frame", code)?;
+        // SAFETY: the packet was just filled and is not written to while `self` is borrowed.
+        Ok(Some(unsafe { view(packet) }))
+    }
+
+    /// A file of one track with nothing but `packet` of stream `index` in it, as libav writes it:
+    /// MP4 or, for what MP4 has no place for, MOV.
+    ///
+    /// # Errors
+    /// [`AvError`] where neither has a place for the codec.
+    pub(crate) fn one_packet_file(&self, index: usize, packet: &[u8]) -> Result<Bytes, AvError> {
+        let missing = || AvError::Missing {
+            what: "stream",
+            codec: index.to_string(),
+        };
+        let stream = self.input.streams().nth(index).ok_or_else(missing)?;
+        let mp4 = mux::one_packet(c"mp4", &stream, packet);
+        mp4.or_else(|_| mux::one_packet(c"mov", &stream, packet))
+    }
+}
+
+fn describe(index: usize, stream: &Stream<'_>) -> Result<StreamInfo, AvError> {
+    let parameters = codecpar::describe(stream)?;
+    let (av, par) = (stream.as_ptr(), stream.parameters());
+    // SAFETY: stream and parameters are valid while `stream` is borrowed; only numbers are read, the
+    // enum as the integer that it is.
+    let (kind, disposition, tick, rate, priming, metadata) = unsafe {
+        (
+            (&raw const (*par).codec_type).cast::<i32>().read(),
+            (*av).disposition,
+            (*av).time_base,
+            (*av).r_frame_rate,
+            (*par).initial_padding,
+            (*av).metadata,
+        )
+    };
+    let is = |medium: ffi::AVMediaType| kind == medium as i32;
+    let kind = match () {
+        () if disposition & ffi::AV_DISPOSITION_ATTACHED_PIC != 0 => None,
+        () if is(ffi::AVMediaType::AVMEDIA_TYPE_VIDEO) => Some(StreamKind::Video),
+        () if is(ffi::AVMediaType::AVMEDIA_TYPE_AUDIO) => Some(StreamKind::Audio),
+        () if is(ffi::AVMediaType::AVMEDIA_TYPE_SUBTITLE) => Some(StreamKind::Subtitle),
+        () if is(ffi::AVMediaType::AVMEDIA_TYPE_DATA) => Some(StreamKind::Data),
+        () => None,
+    };
+    // Containers need not say so: all channels of one instant.
+    let block = match &parameters.audio {
+        Some(audio) if parameters.codec.starts_with("pcm_") => {
+            u32::from(audio.channels) * (audio.bits_per_sample / 8)
+        }
+        _ => 0,
+    };
+    Ok(StreamInfo {
+        index,
+        kind,
+        tick: fraction(tick).unwrap_or((1, 1_000)),
+        priming: u32::try_from(priming).unwrap_or(0),
+        rate: fraction(rate).unwrap_or((0, 1)),
+        // SAFETY: the dictionary is null or the stream's, and read only.
+        language: unsafe { text(metadata, c"language") },
+        block,
+        parameters,
+    })
+}
+
+/// A fraction above 0.
+fn fraction(value: ffi::AVRational) -> Option<(u32, u32)> {
+    let (num, den) = (
+        u32::try_from(value.num).ok()?,
+        u32::try_from(value.den).ok()?,
+    );
+    (num > 0 && den > 0).then_some((num, den))
+}
+
+/// A value of a dictionary.
+///
+/// # Safety
+/// `dictionary` is null or valid, and nothing writes to it during the call.
+unsafe fn text(dictionary: *const ffi::AVDictionary, key: &CStr) -> Option<String> {
+    // SAFETY: the caller's promise; the key is terminated.
+    let entry = unsafe { ffi::av_dict_get(dictionary, key.as_ptr(), std::ptr::null(), 0) };
+    if entry.is_null() {
+        return None;
+    }
+    // SAFETY: an entry's value is a terminated text that belongs to the dictionary.
+    let value = unsafe { CStr::from_ptr((*entry).value) };
+    Some(value.to_string_lossy().into_owned())
+}
+
+/// What a filled packet says.
+///
+/// # Safety
+/// `packet` is valid and nothing writes to it for as long as the view lives.
+unsafe fn view<'a>(packet: *const ffi::AVPacket) -> PacketView<'a> {
+    // SAFETY: the caller's promise; these are fields of it.
+    let (stream, pts, dts, duration, flags, position, data, size) = unsafe {
+        (
+            (*packet).stream_index,
+            (*packet).pts,
+            (*packet).dts,
+            (*packet).duration,
+            (*packet).flags,
+            (*packet).pos,
+            (*packet).data,
+            (*packet).size,
+        )
+    };
+    let known = |time: i64| (time != ffi::AV_NOPTS_VALUE).then_some(time);
+    let size = usize::try_from(size).unwrap_or(0);
+    let data = if data.is_null() {
+        &[][..]
+    } else {
+        // SAFETY: the packet owns `size` bytes at `data`; the caller keeps them unwritten.
+        unsafe { slice::from_raw_parts(data, size) }
+    };
+    PacketView {
+        stream: usize::try_from(stream).unwrap_or(usize::MAX),
+        pts: known(pts),
+        dts: known(dts),
+        duration: duration.max(0),
+        key: flags & ffi::AV_PKT_FLAG_KEY != 0,
+        position: u64::try_from(position).ok(),
+        // SAFETY: the caller's promise.
+        skip: unsafe { skipped(packet) },
+        data,
+    }
+}
+
+/// `AV_PKT_DATA_SKIP_SAMPLES`: two little-endian numbers, of the beginning and of the end.
+///
+/// # Safety
+/// `packet` is valid and nothing writes to it during the call.
+unsafe fn skipped(packet: *const ffi::AVPacket) -> (u32, u32) {
+    let mut size = 0;
+    let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_SKIP_SAMPLES;
+    // SAFETY: the caller's promise; the size is ours.
+    let data = unsafe { ffi::av_packet_get_side_data(packet, kind, &raw mut size) };
+    if data.is_null() || size < 8 {
+        return (0, 0);
+    }
+    // SAFETY: the side data have at least eight bytes and belong to the packet.
+    let bytes = unsafe { slice::from_raw_parts(data, 8) };
+    let number = |at: usize| {
+        bytes[at..at + 4]
+            .iter()
+            .rev()
+            .fold(0, |sum, &byte| sum << 8 | u32::from(byte))
+    };
+    (number(0), number(4))
+}

@@ -1,0 +1,176 @@
+//! A stream while its packets are read.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    description::describe,
+    payload::{self, Framing},
+    read::IngestedStream,
+    times::{self, Item, Timed},
+};
+use crate::{
+    av::{PacketView, StreamInfo},
+    isobmff::{TrackDescription, parameter_sets::ParameterSets},
+    media::StreamKind,
+    probe::Failure,
+    time::Timescale,
+};
+
+/// A stream while it is read.
+pub(super) struct Collected {
+    info: StreamInfo,
+    kind: StreamKind,
+    pub(super) framing: Option<Framing>,
+    /// What a decoder begins with, and the file that libav made of it.
+    file: Option<Bytes>,
+    pub(super) sets: Vec<Bytes>,
+    hidden: u32,
+    cut: u32,
+    items: Vec<Item>,
+}
+
+/// The first packet of a stream, kept while libav is asked about it.
+pub(super) struct First {
+    pub(super) data: Vec<u8>,
+    pts: Option<i64>,
+    dts: Option<i64>,
+    duration: i64,
+    key: bool,
+    position: Option<u64>,
+    skip: (u32, u32),
+}
+
+impl First {
+    pub(super) fn of(packet: &PacketView<'_>) -> Self {
+        Self {
+            data: packet.data.to_vec(),
+            pts: packet.pts,
+            dts: packet.dts,
+            duration: packet.duration,
+            key: packet.key,
+            position: packet.position,
+            skip: packet.skip,
+        }
+    }
+
+    pub(super) fn view(&self, stream: usize) -> PacketView<'_> {
+        PacketView {
+            stream,
+            pts: self.pts,
+            dts: self.dts,
+            duration: self.duration,
+            key: self.key,
+            position: self.position,
+            skip: self.skip,
+            data: &self.data,
+        }
+    }
+}
+
+impl Collected {
+    pub(super) fn new(info: StreamInfo, kind: StreamKind) -> Self {
+        Self {
+            info,
+            kind,
+            framing: None,
+            file: None,
+            sets: Vec::new(),
+            hidden: 0,
+            cut: 0,
+            items: Vec::new(),
+        }
+    }
+
+    /// What the first packet tells.
+    pub(super) fn learn(&mut self, file: Option<Bytes>, packet: &[u8]) {
+        let parameters = &self.info.parameters;
+        self.framing = Some(Framing::of(
+            &parameters.codec,
+            &parameters.extradata,
+            packet,
+        ));
+        self.file = file;
+        let description = self.describe();
+        let entry = description.entries.first();
+        let sets = entry.and_then(|entry| ParameterSets::of(&entry.bytes));
+        self.sets = sets.map_or_else(Vec::new, |sets| sets.sets);
+    }
+
+    fn describe(&self) -> Arc<TrackDescription> {
+        describe(
+            self.file.as_ref(),
+            self.kind,
+            &self.info.parameters,
+            Timescale::MIN,
+            self.info.language.as_deref(),
+        )
+    }
+
+    pub(super) fn push(&mut self, packet: &PacketView<'_>, payload: &[u8], offset: u64, size: u32) {
+        let audio = self.info.parameters.audio.as_ref();
+        let pcm_samples = match self.info.parameters.codec.as_str() {
+            "opus" => payload::opus_samples(payload).unwrap_or(0),
+            "flac" => payload::flac_samples(payload).unwrap_or(0),
+            "vorbis" => 0,
+            _ => audio.map_or(0, |audio| audio.frame_size),
+        };
+        if self.items.is_empty() {
+            self.hidden = packet.skip.0;
+        }
+        if packet.skip.1 > 0 {
+            self.cut = packet.skip.1;
+        }
+        self.items.push(Item {
+            pts: packet.pts.or(packet.dts),
+            duration: packet.duration,
+            pcm_samples,
+            offset,
+            size,
+            key: packet.key,
+        });
+    }
+
+    pub(super) fn finish(self) -> Result<Option<IngestedStream>, Failure> {
+        if self.items.is_empty() {
+            return Ok(None);
+        }
+        let tick = self.info.tick;
+        let audio = self.info.parameters.audio.as_ref();
+        let rate = audio.map_or(0, |audio| audio.sample_rate);
+        let timed = match self.kind {
+            StreamKind::Video => times::pictures(self.items, tick, self.info.rate)?,
+            StreamKind::Audio if self.info.block > 0 => {
+                times::pcm(&self.items, tick, rate, self.info.block)?
+            }
+            StreamKind::Audio => {
+                let hidden = self.hidden.max(self.info.priming);
+                times::sound(&self.items, tick, rate, hidden, self.cut)?
+            }
+            StreamKind::Subtitle | StreamKind::Data => times::cues(&self.items, tick)?,
+        };
+        let Timed {
+            samples,
+            timescale,
+            span,
+        } = timed;
+        let Some(span) = span else {
+            return Ok(None);
+        };
+        let description = describe(
+            self.file.as_ref(),
+            self.kind,
+            &self.info.parameters,
+            timescale,
+            self.info.language.as_deref(),
+        );
+        Ok(Some(IngestedStream {
+            id: u32::try_from(self.info.index + 1).unwrap_or(u32::MAX),
+            description,
+            parameters: self.info.parameters,
+            samples,
+            span,
+        }))
+    }
+}

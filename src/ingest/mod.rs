@@ -1,0 +1,21 @@
+//! Containers that have no index of our own making: their packets are read through libav, once and in
+//! order, into the same tables that an ISO base media file's index gives.
+//!
+//! The one form that the rest of the pipeline knows is that of ISO base media files: H.264 and HEVC with
+//! lengths before their units, AAC without ADTS headers, sound in whole coded frames. A payload
+//! that lies so in its fragment stays there, as a range of bytes; what has to be written otherwise goes
+//! to a temporary file ([`crate::source::spool`]).
+
+mod collect;
+mod complete;
+mod description;
+mod payload;
+mod read;
+mod reader;
+mod sniff;
+mod source;
+mod times;
+
+pub(crate) use description::is_unplaced;
+pub(crate) use read::{IngestedStream, ingest};
+pub(crate) use sniff::{Found, LOOKED_AT, sniff, tag_length};

@@ -1,0 +1,320 @@
+//! Reads a fragment's packets, once and in order.
+
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use futures::StreamExt;
+
+use super::{
+    collect::{Collected, First},
+    complete,
+    payload::{self, Framing},
+    reader::{Failure as ReadFailure, Reader, Storage},
+    sniff::Found,
+    source::{Own, PacketSource},
+};
+use crate::{
+    av::{Demuxer, PacketView},
+    error::MediaError,
+    isobmff::{SampleTable, TrackDescription},
+    media::{Chapter, CodecParameters},
+    options::Limits,
+    probe::Failure,
+    source::{
+        SharedSource, SourceError, SourceState, open_unchanged,
+        spool::{Region, Spool},
+    },
+    timeline::Span,
+};
+
+/// Bytes behind the place that libav names in which a payload is looked for: the headers of a block.
+const HEADERS: usize = 64;
+/// A packet above this is no coded frame.
+const LARGEST_PACKET: usize = 256 << 20;
+
+/// A fragment as tables of samples.
+#[derive(Debug)]
+pub(crate) struct Ingested {
+    pub(crate) streams: Vec<IngestedStream>,
+    pub(crate) chapters: Vec<Chapter>,
+    /// What the samples' offsets refer to, and its state.
+    pub(crate) source: SharedSource,
+    pub(crate) state: SourceState,
+}
+
+/// One stream of it.
+#[derive(Debug)]
+pub(crate) struct IngestedStream {
+    pub(crate) id: u32,
+    pub(crate) description: Arc<TrackDescription>,
+    /// As its container describes it.
+    pub(crate) parameters: CodecParameters,
+    pub(crate) samples: SampleTable,
+    /// What is presented when.
+    pub(crate) span: Span,
+}
+
+/// Ends the reading when the probe is given up.
+struct Abandon(Arc<AtomicBool>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Reads the packets of `source`.
+pub(crate) async fn ingest(
+    source: &SharedSource,
+    state: &SourceState,
+    found: Found,
+    spool: &Arc<Spool>,
+    limits: &Limits,
+) -> Result<Ingested, Failure> {
+    let (storage, downloaded) = match source.local_path() {
+        Some(path) => {
+            let (path, state) = (path.to_owned(), state.clone());
+            let opened = tokio::task::spawn_blocking(move || open_unchanged(&path, &state)).await;
+            let file = opened.map_err(|_| stopped())?.map_err(Failure::Source)?;
+            (Storage::File(Arc::new(file)), None)
+        }
+        None => {
+            let mut region = Region::new(spool);
+            let mut pieces = source.read(0..state.len, state);
+            while let Some(piece) = pieces.next().await {
+                region
+                    .append(piece.map_err(Failure::Source)?)
+                    .await
+                    .map_err(Failure::Source)?;
+            }
+            region.finish().await.map_err(Failure::Source)?;
+            let region = Arc::new(region);
+            (Storage::Region(Arc::clone(&region)), Some(region))
+        }
+    };
+    let abandoned = Arc::new(AtomicBool::new(false));
+    let _guard = Abandon(Arc::clone(&abandoned));
+    let work = Work {
+        storage,
+        len: state.len,
+        found,
+        spool: Arc::clone(spool),
+        limits: *limits,
+        abandoned,
+    };
+    let done = tokio::task::spawn_blocking(move || work.run()).await;
+    let read = done.map_err(|_| stopped())??;
+    let spooled = read.spooled.len();
+    if spooled == 0 && downloaded.is_none() {
+        return Ok(Ingested {
+            streams: read.streams,
+            chapters: read.chapters,
+            source: Arc::clone(source),
+            state: state.clone(),
+        });
+    }
+    let whole = SourceState {
+        len: state.len + spooled,
+        validator: state.validator.clone(),
+    };
+    let own = downloaded.map_or_else(|| Own::Source(state.clone()), Own::Region);
+    Ok(Ingested {
+        streams: read.streams,
+        chapters: read.chapters,
+        source: Arc::new(PacketSource {
+            inner: Arc::clone(source),
+            own,
+            len: state.len,
+            spooled: Arc::new(read.spooled),
+            state: whole.clone(),
+        }),
+        state: whole,
+    })
+}
+
+fn stopped() -> Failure {
+    Failure::Source(SourceError::Io {
+        offset: 0,
+        source: Arc::new(std::io::Error::other("the reading thread stopped")),
+    })
+}
+
+/// What was read.
+struct Read {
+    streams: Vec<IngestedStream>,
+    chapters: Vec<Chapter>,
+    spooled: Region,
+}
+
+/// The work of a thread that may block.
+struct Work {
+    storage: Storage,
+    len: u64,
+    found: Found,
+    spool: Arc<Spool>,
+    limits: Limits,
+    abandoned: Arc<AtomicBool>,
+}
+
+impl Work {
+    fn run(self) -> Result<Read, Failure> {
+        let container = self.found.container;
+        complete::check(container, &self.storage, self.len)?;
+        let failure = ReadFailure::default();
+        let reader = Reader {
+            storage: self.storage.clone(),
+            len: self.len,
+            at: 0,
+            failure: failure.clone(),
+            abandoned: Arc::clone(&self.abandoned),
+        };
+        // A reader that failed comes first: libav takes it for the end, or for damage.
+        let judge = |error| match failure.take() {
+            Some((offset, source)) => Failure::Source(SourceError::Io {
+                offset,
+                source: Arc::new(source),
+            }),
+            None => Failure::Media(MediaError::Packets {
+                container,
+                source: error,
+            }),
+        };
+        let mut demuxer = Demuxer::open(self.found.demuxer, reader).map_err(&judge)?;
+        let mut streams: BTreeMap<usize, Collected> = BTreeMap::new();
+        for info in demuxer.streams().map_err(&judge)? {
+            if let Some(kind) = info.kind {
+                streams.insert(info.index, Collected::new(info, kind));
+            }
+        }
+        if streams.len() > self.limits.streams {
+            return Err(over(
+                "streams",
+                streams.len() as u64,
+                self.limits.streams as u64,
+            ));
+        }
+        let mut spooled = Region::new(&self.spool);
+        let (mut samples, mut buffer) = (0_u64, Vec::new());
+        loop {
+            let first = match demuxer.next().map_err(&judge)? {
+                None => break,
+                Some(packet) => {
+                    let Some(stream) = streams.get_mut(&packet.stream) else {
+                        continue;
+                    };
+                    samples += 1;
+                    if samples > self.limits.samples {
+                        return Err(over("samples", samples, self.limits.samples));
+                    }
+                    let placed = self.place(stream, &packet, &mut spooled, &mut buffer)?;
+                    match placed {
+                        ControlFlow::Continue(()) => continue,
+                        ControlFlow::Break(first) => (packet.stream, first),
+                    }
+                }
+            };
+            // The first packet: what it is part of is only now known, and libav is free to be asked.
+            let (index, packet) = first;
+            let file = demuxer.one_packet_file(index, &packet.data).ok();
+            if let Some(stream) = streams.get_mut(&index) {
+                stream.learn(file, &packet.data);
+                let view = packet.view(index);
+                // Its framing is known now.
+                let _ = self.place(stream, &view, &mut spooled, &mut buffer)?;
+            }
+        }
+        if let Some((offset, source)) = failure.take() {
+            return Err(Failure::Source(SourceError::Io {
+                offset,
+                source: Arc::new(source),
+            }));
+        }
+        spooled.finish_blocking().map_err(Failure::Source)?;
+        let chapters = demuxer.chapters();
+        drop(demuxer);
+        let mut all = Vec::with_capacity(streams.len());
+        for stream in streams.into_values() {
+            all.extend(stream.finish()?);
+        }
+        let chapter = |(start, title)| Chapter { start, title };
+        Ok(Read {
+            streams: all,
+            chapters: chapters.into_iter().map(chapter).collect(),
+            spooled,
+        })
+    }
+
+    /// Finds or makes the place of a packet's payload. Breaks with the packet where the stream has to be
+    /// learnt first.
+    fn place(
+        &self,
+        stream: &mut Collected,
+        packet: &PacketView<'_>,
+        spooled: &mut Region,
+        buffer: &mut Vec<u8>,
+    ) -> Result<ControlFlow<First>, Failure> {
+        if packet.data.is_empty() || packet.data.len() > LARGEST_PACKET {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let Some(framing) = stream.framing else {
+            return Ok(ControlFlow::Break(First::of(packet)));
+        };
+        let payload = match framing {
+            Framing::AsIs => packet.data,
+            Framing::Adts => payload::behind_adts(packet.data),
+            Framing::AvcStartCodes | Framing::HevcStartCodes => {
+                buffer.clear();
+                payload::lengths_for_codes(packet.data, framing, &stream.sets, buffer);
+                buffer.as_slice()
+            }
+        };
+        let Ok(size) = u32::try_from(payload.len()) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        if size == 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let verbatim = match (packet.position, framing) {
+            (Some(position), Framing::AsIs | Framing::Adts) => self.find(position, payload)?,
+            _ => None,
+        };
+        let offset = match verbatim {
+            Some(offset) => offset,
+            None => {
+                let offset = self.len + spooled.len();
+                spooled.append_blocking(payload).map_err(Failure::Source)?;
+                offset
+            }
+        };
+        stream.push(packet, payload, offset, size);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Where in the fragment `payload` lies as it is, at `position` or a few bytes behind it.
+    fn find(&self, position: u64, payload: &[u8]) -> Result<Option<u64>, Failure> {
+        let failed = |source| {
+            Failure::Source(SourceError::Io {
+                offset: position,
+                source: Arc::new(source),
+            })
+        };
+        let mut bytes = vec![0; HEADERS + payload.len()];
+        let room = self.len.saturating_sub(position).min(bytes.len() as u64) as usize;
+        bytes.truncate(room);
+        if room < payload.len() || !self.storage.fill(&mut bytes, position).map_err(failed)? {
+            return Ok(None);
+        }
+        let at = (0..=room - payload.len()).find(|&at| bytes[at..at + payload.len()] == *payload);
+        Ok(at.map(|at| position + at as u64))
+    }
+}
+
+fn over(what: &'static str, found: u64, limit: u64) -> Failure {
+    Failure::Media(MediaError::TooMany { what, found, limit })
+}

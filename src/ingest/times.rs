@@ -1,0 +1,394 @@
+//! Times of packets as a sample table has them.
+//!
+//! Presentation times are taken from the container, decode times are not: pictures are decoded in the
+//! order of the packets, at the presentation times in rising order, early enough that none is shown before it
+//! is decoded. Timestamps that a coarse clock has rounded (a millisecond in Matroska and FLV) are put back on
+//! the stream's own grid where every one of them is within a tick of it.
+
+use crate::{
+    error::MediaError,
+    isobmff::{Chunk, RunLength, SampleSizes, SampleTable},
+    time::{OutOfRange, Time, Timescale},
+    timeline::Span,
+};
+
+/// Output timescales are at least this fine, so that starts can be.
+const FINE: u32 = 60_000;
+
+/// One packet of a stream. Times are ticks of the container.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Item {
+    pub(super) pts: Option<i64>,
+    pub(super) duration: i64,
+    /// PCM samples, where the payload tells; else 0.
+    pub(super) pcm_samples: u32,
+    pub(super) offset: u64,
+    pub(super) size: u32,
+    pub(super) key: bool,
+}
+
+/// A stream's packets as samples.
+#[derive(Debug)]
+pub(super) struct Timed {
+    pub(super) samples: SampleTable,
+    pub(super) timescale: Timescale,
+    /// What is presented when; `None` where nothing is.
+    pub(super) span: Option<Span>,
+}
+
+/// Ticks of a container: numerator and denominator of a second.
+pub(super) type Tick = (u32, u32);
+
+fn time_of(ticks: i64, tick: Tick) -> Result<Time, OutOfRange> {
+    let ticks = ticks.checked_mul(i64::from(tick.0)).ok_or(OutOfRange)?;
+    Ok(Time::from_ticks(
+        ticks,
+        Timescale::new(tick.1).ok_or(OutOfRange)?,
+    ))
+}
+
+/// `value` × `by` ÷ `per`, to the nearest.
+fn scaled(value: i64, by: u64, per: u64) -> Result<i64, OutOfRange> {
+    let (by, per) = (i128::from(by), i128::from(per.max(1)));
+    let doubled = i128::from(value) * by * 2 + per;
+    i64::try_from(doubled.div_euclid(2 * per)).map_err(|_| OutOfRange)
+}
+
+/// Pictures: `rate` is how many there are in a second, as a fraction, as far as anybody knows.
+pub(super) fn pictures(
+    mut items: Vec<Item>,
+    tick: Tick,
+    rate: (u32, u32),
+) -> Result<Timed, MediaError> {
+    undecodable_head(&mut items);
+    let (shown, timescale, start, last) = shown_times(&items, tick, rate)?;
+    let mut rising = shown.clone();
+    rising.sort_unstable();
+    for at in 1..rising.len() {
+        // Two pictures at one time would leave none for the first.
+        rising[at] = rising[at].max(rising[at - 1] + 1);
+    }
+    let early = rising
+        .iter()
+        .zip(&shown)
+        .map(|(decoded, shown)| decoded - shown);
+    let delay = early.max().unwrap_or(0).max(0);
+    let mut durations = RunLength::new();
+    let mut composition = Vec::with_capacity(shown.len());
+    for (at, shown) in shown.iter().enumerate() {
+        let step = rising.get(at + 1).map_or(last, |next| next - rising[at]);
+        durations.push(1, u32::try_from(step).map_err(|_| OutOfRange)?);
+        let offset = shown - (rising[at] - delay);
+        composition.push(i32::try_from(offset).map_err(|_| OutOfRange)?);
+    }
+    let end = rising.last().map_or(0, |at| at + last);
+    let reordered = composition.iter().any(|&offset| offset != 0);
+    let all_key = items.iter().all(|item| item.key);
+    let keys = || {
+        items
+            .iter()
+            .zip(0..)
+            .filter(|(item, _)| item.key)
+            .map(|(_, index)| index)
+    };
+    let span = Span {
+        start,
+        media: delay,
+        duration: end,
+    };
+    Ok(Timed {
+        samples: SampleTable {
+            durations,
+            composition: reordered.then_some(composition),
+            sync: (!all_key).then(|| keys().collect()),
+            ..lying(&items)
+        },
+        timescale,
+        span: (!items.is_empty() && end > 0).then_some(span),
+    })
+}
+
+/// Takes off what no decoder can show: pictures before the first that decoding can begin with, and those
+/// that come after it and are shown before it.
+fn undecodable_head(items: &mut Vec<Item>) {
+    let Some(first) = items.iter().position(|item| item.key) else {
+        return;
+    };
+    items.drain(..first);
+    let shown = items.first().and_then(|item| item.pts);
+    let next = items
+        .iter()
+        .skip(1)
+        .position(|item| item.key)
+        .map_or(items.len(), |at| at + 1);
+    let mut index = 0;
+    items.retain(|item| {
+        index += 1;
+        let leading = index > 1
+            && index <= next
+            && item.pts.zip(shown).is_some_and(|(pts, first)| pts < first);
+        !leading
+    });
+}
+
+/// When each picture is shown, from the first one on; in which timescale; when the first one is; how
+/// long the last one lasts.
+fn shown_times(
+    items: &[Item],
+    tick: Tick,
+    rate: (u32, u32),
+) -> Result<(Vec<i64>, Timescale, Time, i64), MediaError> {
+    let mut guessed = 0;
+    let pts: Vec<i64> = items
+        .iter()
+        .map(|item| {
+            let at = item.pts.unwrap_or(guessed);
+            guessed = at.saturating_add(item.duration.max(1));
+            at
+        })
+        .collect();
+    let first = pts.iter().copied().min().unwrap_or(0);
+    let start = time_of(first, tick)?;
+    let own: Vec<i64> = pts.iter().map(|at| at.saturating_sub(first)).collect();
+    if let Some((shown, timescale, frame)) = on_grid(&own, tick, rate) {
+        return Ok((shown, timescale, start, frame));
+    }
+    let factor = FINE.div_ceil(tick.1).max(1);
+    let timescale = tick
+        .1
+        .checked_mul(factor)
+        .and_then(Timescale::new)
+        .ok_or(OutOfRange)?;
+    let each = i64::from(tick.0) * i64::from(factor);
+    let shown: Option<Vec<i64>> = own.iter().map(|at| at.checked_mul(each)).collect();
+    let shown = shown.ok_or(OutOfRange)?;
+    let longest = items.iter().zip(&own).max_by_key(|(_, at)| **at);
+    let last = longest.map_or(0, |(item, _)| item.duration);
+    let last = if last > 0 {
+        last
+    } else {
+        usual_step(&own).max(1)
+    };
+    Ok((
+        shown,
+        timescale,
+        start,
+        last.checked_mul(each).ok_or(OutOfRange)?,
+    ))
+}
+
+/// The middle one of the steps between pictures.
+fn usual_step(own: &[i64]) -> i64 {
+    let mut rising = own.to_vec();
+    rising.sort_unstable();
+    let mut steps: Vec<i64> = rising.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let middle = steps.len() / 2;
+    if steps.is_empty() {
+        return 0;
+    }
+    *steps.select_nth_unstable(middle).1
+}
+
+/// The times as whole numbers of pictures of a constant rate, where all of them are within a tick of it and
+/// no two are the same.
+fn on_grid(
+    own: &[i64],
+    tick: Tick,
+    (pictures, seconds): (u32, u32),
+) -> Option<(Vec<i64>, Timescale, i64)> {
+    if pictures == 0 || seconds == 0 || pictures / seconds > 1_000 {
+        return None;
+    }
+    let factor = FINE.div_ceil(pictures).max(1);
+    let timescale = Timescale::new(pictures.checked_mul(factor)?)?;
+    let frame = i64::from(seconds) * i64::from(factor);
+    let per_tick = u64::from(tick.0) * u64::from(pictures);
+    let per_frame = u64::from(tick.1) * u64::from(seconds);
+    let mut shown = Vec::with_capacity(own.len());
+    for &at in own {
+        let index = scaled(at, per_tick, per_frame).ok()?;
+        let back = scaled(index, per_frame, per_tick).ok()?;
+        if (back - at).abs() > 1 {
+            return None;
+        }
+        shown.push(index.checked_mul(frame)?);
+    }
+    let mut rising = shown.clone();
+    rising.sort_unstable();
+    let distinct = rising.windows(2).all(|pair| pair[0] < pair[1]);
+    distinct.then_some((shown, timescale, frame))
+}
+
+/// Coded frames of sound at `rate` PCM samples per second: `hidden` of them before the first that is meant to be
+/// heard, `cut` behind the last.
+pub(super) fn sound(
+    items: &[Item],
+    tick: Tick,
+    rate: u32,
+    hidden: u32,
+    cut: u32,
+) -> Result<Timed, MediaError> {
+    let timescale = Timescale::new(rate).ok_or(OutOfRange)?;
+    let per_second = u64::from(tick.0) * u64::from(rate);
+    let to_samples = |ticks: i64| scaled(ticks, per_second, u64::from(tick.1));
+    // What rounding to the container's clock may do to a time.
+    let slack = to_samples(1)? + 1;
+    let first = items.iter().find_map(|item| item.pts).unwrap_or(0);
+    let start = time_of(first, tick)?;
+    let mut times = Vec::with_capacity(items.len());
+    let mut next = 0_i64;
+    for item in items {
+        let said = match item.pts {
+            Some(pts) => to_samples(pts.saturating_sub(first))?,
+            None => next,
+        };
+        // Nothing goes back: what overlaps what is there already follows it.
+        let at = if (said - next).abs() <= slack || said < next {
+            next
+        } else {
+            said
+        };
+        times.push(at);
+        let length = match item.pcm_samples {
+            0 => to_samples(item.duration)?,
+            known => i64::from(known),
+        };
+        next = at.checked_add(length.max(1)).ok_or(OutOfRange)?;
+    }
+    let mut durations = RunLength::new();
+    for (index, at) in times.iter().enumerate() {
+        let end = times.get(index + 1).copied().unwrap_or(next);
+        durations.push(1, u32::try_from(end - at).map_err(|_| OutOfRange)?);
+    }
+    let hidden = i64::from(hidden).min(next);
+    // A coarse clock rounded the time of the first frame, which the hidden ones were taken off.
+    let shown = scaled(hidden, u64::from(tick.1), per_second)?;
+    let exact = start.plus(Time::from_ticks(hidden, timescale))?;
+    let coarse = slack > 2 && hidden > 0;
+    let start = if coarse {
+        time_of(first.saturating_add(shown), tick)?
+    } else {
+        exact
+    };
+    let span = Span {
+        start,
+        media: hidden,
+        duration: next - hidden - i64::from(cut),
+    };
+    Ok(Timed {
+        samples: SampleTable {
+            durations,
+            ..lying(items)
+        },
+        timescale,
+        span: (span.duration > 0).then_some(span),
+    })
+}
+
+/// PCM: every `block` bytes are a sample.
+pub(super) fn pcm(items: &[Item], tick: Tick, rate: u32, block: u32) -> Result<Timed, MediaError> {
+    let timescale = Timescale::new(rate).ok_or(OutOfRange)?;
+    let mut chunks: Vec<Chunk> = Vec::new();
+    let (mut count, mut end) = (0_u32, None);
+    for item in items {
+        if end != Some(item.offset) {
+            chunks.push(Chunk {
+                offset: item.offset,
+                first: count,
+                entry: 0,
+            });
+        }
+        count = count
+            .checked_add(item.size / block.max(1))
+            .ok_or(OutOfRange)?;
+        end = Some(item.offset + u64::from(item.size));
+    }
+    let mut durations = RunLength::new();
+    durations.push(count, 1);
+    let first = items.iter().find_map(|item| item.pts).unwrap_or(0);
+    let span = Span {
+        start: time_of(first, tick)?,
+        media: 0,
+        duration: i64::from(count),
+    };
+    Ok(Timed {
+        samples: SampleTable {
+            sizes: SampleSizes::Fixed { size: block, count },
+            durations,
+            chunks,
+            ..SampleTable::empty()
+        },
+        timescale,
+        span: (count > 0).then_some(span),
+    })
+}
+
+/// Cues and data: each lasts until it ends or the next one begins; an empty one fills what is between.
+pub(super) fn cues(items: &[Item], tick: Tick) -> Result<Timed, MediaError> {
+    let factor = FINE.div_ceil(tick.1).max(1);
+    let timescale = tick
+        .1
+        .checked_mul(factor)
+        .and_then(Timescale::new)
+        .ok_or(OutOfRange)?;
+    let each = i64::from(tick.0) * i64::from(factor);
+    let first = items.iter().find_map(|item| item.pts).unwrap_or(0);
+    let (mut all, mut durations) = (Vec::with_capacity(items.len()), RunLength::new());
+    let mut total = 0_i64;
+    let mut push = |item: Item, ticks: i64| -> Result<(), OutOfRange> {
+        let ticks = ticks.checked_mul(each).ok_or(OutOfRange)?;
+        total = total.checked_add(ticks).ok_or(OutOfRange)?;
+        durations.push(1, u32::try_from(ticks).map_err(|_| OutOfRange)?);
+        all.push(item);
+        Ok(())
+    };
+    for (index, item) in items.iter().enumerate() {
+        let at = item.pts.unwrap_or(first);
+        let next = items.get(index + 1).and_then(|next| next.pts);
+        let room = next.map(|next| next.saturating_sub(at).max(1));
+        let lasts = match (item.duration, room) {
+            (0, room) => room.unwrap_or(1),
+            (duration, Some(room)) => duration.min(room),
+            (duration, None) => duration,
+        };
+        push(*item, lasts)?;
+        if let Some(pause) = room.map(|room| room - lasts).filter(|&pause| pause > 0) {
+            push(Item { size: 0, ..*item }, pause)?;
+        }
+    }
+    let span = Span {
+        start: time_of(first, tick)?,
+        media: 0,
+        duration: total,
+    };
+    Ok(Timed {
+        samples: SampleTable {
+            durations,
+            ..lying(&all)
+        },
+        timescale,
+        span: (total > 0).then_some(span),
+    })
+}
+
+/// Sizes and places.
+fn lying(items: &[Item]) -> SampleTable {
+    let mut chunks: Vec<Chunk> = Vec::new();
+    let mut end = None;
+    for (item, first) in items.iter().zip(0..) {
+        if end != Some(item.offset) {
+            chunks.push(Chunk {
+                offset: item.offset,
+                first,
+                entry: 0,
+            });
+        }
+        end = Some(item.offset + u64::from(item.size));
+    }
+    chunks.shrink_to_fit();
+    SampleTable {
+        sizes: SampleSizes::Each(items.iter().map(|item| item.size).collect()),
+        chunks,
+        ..SampleTable::empty()
+    }
+}

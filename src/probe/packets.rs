@@ -1,0 +1,98 @@
+//! Fragments of containers that are read packet by packet.
+
+use std::sync::Arc;
+
+use super::{
+    Failure, Fragment, Head, Looked, Session, Stream, intern, kind_of, looks, reads::Reads,
+};
+use crate::{
+    ingest::{self, Found, IngestedStream, LOOKED_AT},
+    isobmff::{FourCc, Track},
+    options::Limits,
+    source::{SharedSource, SourceState},
+    timeline::{Presentation, Span},
+};
+
+/// What kind of packets a fragment has that is no ISO base media file; `None` for what is unknown.
+pub(super) async fn packets_of(reads: &Reads<'_>, len: u64) -> Result<Option<Found>, Failure> {
+    let first = reads.read(0..LOOKED_AT.min(len)).await?;
+    let tag = ingest::tag_length(&first);
+    if tag == 0 {
+        return Ok(ingest::sniff(&first, None));
+    }
+    let behind = tag.min(len)..tag.saturating_add(LOOKED_AT).min(len);
+    let behind = reads.read(behind).await?;
+    Ok(ingest::sniff(&first, Some(&behind)))
+}
+
+/// Probes a fragment by reading its packets.
+pub(super) async fn probe_packets(
+    index: usize,
+    source: &SharedSource,
+    state: &SourceState,
+    found: Found,
+    session: &Session,
+    limits: &Limits,
+) -> Result<(Fragment, SharedSource), Failure> {
+    let ingested = ingest::ingest(source, state, found, session.spool(limits), limits).await?;
+    let (mut tracks, mut spans): (Vec<Track>, Vec<Span>) = (Vec::new(), Vec::new());
+    for stream in ingested.streams {
+        let IngestedStream {
+            id,
+            description,
+            parameters,
+            samples,
+            span,
+        } = stream;
+        let description = session.intern(&description);
+        if ingest::is_unplaced(&description) {
+            // Nothing in an ISO base media file could tell more.
+            let looked = Looked {
+                parameters: Arc::new(parameters),
+                self_describing: false,
+            };
+            session.learn(&description, &looked);
+        }
+        tracks.push(Track {
+            id,
+            description,
+            edits: Vec::new(),
+            references: Vec::new(),
+            samples,
+        });
+        spans.push(span);
+    }
+    let mut reads = Reads::new(&ingested.source, &ingested.state);
+    let looks = looks(&mut reads, &tracks, session).await?;
+    let mut streams = Vec::with_capacity(tracks.len());
+    for ((track, looked), span) in tracks.into_iter().zip(looks).zip(spans) {
+        let description = track.description;
+        let timescale = description.timescale;
+        let mut presentation = Presentation::new(track.samples, timescale, &[], timescale)?;
+        presentation.spans = vec![span];
+        streams.push(Stream::new(
+            track.id,
+            kind_of(&description),
+            description,
+            looked.parameters,
+            looked.self_describing,
+            presentation,
+            false,
+            track.references,
+        ));
+    }
+    let head = intern(
+        &session.heads,
+        Arc::new(Head {
+            major_brand: FourCc(*b"isom"),
+            minor_version: 512,
+            compatible_brands: [*b"isom", *b"iso2", *b"mp41"].map(FourCc).to_vec(),
+            creation_time: 0,
+            user_data: Vec::new(),
+            meta: None,
+        }),
+    );
+    let (name, chapters) = (source.name(), ingested.chapters);
+    let fragment = Fragment::new(index, name, ingested.state, head, streams, chapters)?;
+    Ok((fragment, ingested.source))
+}

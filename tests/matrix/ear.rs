@@ -1,0 +1,181 @@
+//! What FFmpeg sees and hears in a file.
+
+use std::{path::Path, process::Command};
+
+use serde_json::Value;
+
+/// Sound is judged at this rate.
+const RATE: f64 = 48_000.0;
+/// FFmpeg's tone has an amplitude of 4,096. Where the frame before it is not there, it fades in.
+const LOUD: i16 = 150;
+
+fn run(program: &str, args: &[&str], file: &Path) -> Vec<u8> {
+    let output = Command::new(program)
+        .args(["-hide_banner", "-v", "error"])
+        .args(args.iter().take_while(|&&arg| arg != "-i"))
+        .arg("-i")
+        .arg(file)
+        .args(args.iter().skip_while(|&&arg| arg != "-i").skip(1))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{program} {}: {said}",
+        file.display()
+    );
+    output.stdout
+}
+
+/// Streams and container, as ffprobe shows them.
+pub(crate) fn probe(file: &Path) -> Value {
+    let shown = run(
+        "ffprobe",
+        &["-of", "json", "-show_streams", "-show_format"],
+        file,
+    );
+    serde_json::from_slice(&shown).unwrap()
+}
+
+fn number(value: &Value) -> f64 {
+    value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0.0)
+}
+
+/// The time that a file begins at: what is before 0 is hidden.
+fn beginning(shown: &Value) -> f64 {
+    number(&shown["format"]["start_time"]).max(0.0)
+}
+
+/// Codecs by kind, in the order of the streams; cover pictures apart.
+pub(crate) fn codecs(file: &Path) -> Vec<(String, String)> {
+    let shown = probe(file);
+    let streams = shown["streams"].as_array().unwrap().iter();
+    let text = |stream: &Value, key: &str| stream[key].as_str().unwrap_or_default().to_owned();
+    let mut all: Vec<_> = streams
+        .filter(|stream| stream["disposition"]["attached_pic"] != 1)
+        .map(|stream| (text(stream, "codec_type"), text(stream, "codec_name")))
+        .collect();
+    all.sort();
+    all
+}
+
+/// Where the sound begins, from the beginning of the file.
+pub(crate) fn sound_start(file: &Path) -> f64 {
+    let shown = probe(file);
+    let streams = shown["streams"].as_array().unwrap();
+    let sound = streams
+        .iter()
+        .find(|stream| stream["codec_type"] == "audio")
+        .unwrap();
+    number(&sound["start_time"]) - beginning(&shown)
+}
+
+/// The decoded sound, by count: nothing is inserted or left out for the sake of timestamps. But for Vorbis,
+/// in which no silence fits a stream: there its timestamps hold a hole open.
+fn samples(file: &Path) -> Vec<i16> {
+    let vorbis = codecs(file).iter().any(|(_, codec)| codec == "vorbis");
+    let filled = "aresample=async=1:min_hard_comp=0.02";
+    let filter = if vorbis { filled } else { "anull" };
+    let args = [
+        "-i", "-map", "0:a:0", "-af", filter, "-ac", "1", "-ar", "48000", "-f", "s16le", "-",
+    ];
+    let bytes = run("ffmpeg", &args, file);
+    let pairs = bytes.chunks_exact(2);
+    pairs
+        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+        .collect()
+}
+
+/// Seconds from the file's beginning at which a tone begins, not before `from`; by count of samples.
+pub(crate) fn tone_after(file: &Path, from: f64) -> f64 {
+    let start = sound_start(file);
+    let samples = samples(file);
+    let skipped = ((from - start) * RATE).max(0.0) as usize;
+    let loud = samples
+        .iter()
+        .skip(skipped)
+        .position(|sample| sample.abs() > LOUD);
+    let at = skipped + loud.unwrap_or_else(|| panic!("{}: no tone after {from}", file.display()));
+    start + at as f64 / RATE
+}
+
+/// Seconds of the last loud sample before `until`.
+pub(crate) fn tone_before(file: &Path, until: f64) -> f64 {
+    let start = sound_start(file);
+    let samples = samples(file);
+    let end = (((until - start) * RATE) as usize).min(samples.len());
+    let loud = samples[..end]
+        .iter()
+        .rposition(|sample| sample.abs() > LOUD);
+    start
+        + loud.unwrap_or_else(|| panic!("{}: no tone before {until}", file.display())) as f64 / RATE
+}
+
+/// Seconds of decoded sound.
+pub(crate) fn heard(file: &Path) -> f64 {
+    samples(file).len() as f64 / RATE
+}
+
+/// Presentation times of the pictures, rising, from the file's beginning.
+pub(crate) fn picture_times(file: &Path) -> Vec<f64> {
+    if !codecs(file).iter().any(|(kind, _)| kind == "video") {
+        return Vec::new();
+    }
+    let start = beginning(&probe(file));
+    let args = [
+        "-select_streams",
+        "v:0",
+        "-show_entries",
+        "packet=pts_time",
+        "-of",
+        "csv=p=0",
+    ];
+    let shown = String::from_utf8(run("ffprobe", &args, file)).unwrap();
+    let lines = shown.lines().map(|line| line.trim_end_matches(','));
+    // Packets with side data are followed by an empty line; AVI has no presentation times.
+    let lines = lines.filter(|line| !line.is_empty() && *line != "N/A");
+    let mut times: Vec<f64> = lines
+        .map(|line| line.parse::<f64>().unwrap() - start)
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+/// A hash of each item of a stream: decoded pictures, or packets as they lie in the container.
+pub(crate) fn hashes(file: &Path, stream: &str, copied: bool) -> Vec<String> {
+    let mut args = vec!["-i", "-map", stream];
+    args.extend(if copied {
+        ["-c", "copy"]
+    } else {
+        ["-fps_mode", "passthrough"]
+    });
+    args.extend(["-f", "framemd5", "-"]);
+    let shown = String::from_utf8(run("ffmpeg", &args, file)).unwrap();
+    let lines = shown.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| line.rsplit(',').next().unwrap().trim().to_owned())
+        .collect()
+}
+
+/// Decodes everything; FFmpeg must have nothing to say.
+pub(crate) fn assert_sound(file: &Path) {
+    let output = Command::new("ffmpeg")
+        .args(["-hide_banner", "-v", "warning", "-xerror", "-i"])
+        .arg(file)
+        .args(["-map", "0", "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    // WAV's plain header and MOV name no channel layout: that FFmpeg guesses one is nobody's fault.
+    let complaints = said
+        .lines()
+        .filter(|line| !line.starts_with("Guessed Channel Layout"));
+    assert!(
+        output.status.success() && complaints.count() == 0,
+        "{}: {said}",
+        file.display()
+    );
+}

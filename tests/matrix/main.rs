@@ -1,0 +1,6 @@
+//! Containers and codecs: two clips of each are joined with a second of nothing between them, and FFmpeg is
+//! asked where everything is. Needs `make fixtures`.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod ear;
+mod joins;
