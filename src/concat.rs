@@ -2,12 +2,15 @@
 
 #[cfg(feature = "s3")]
 mod object;
+mod spooled;
 
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use tokio_util::sync::CancellationToken;
+
+use spooled::part_of;
 
 use crate::{
     assemble::{Sharing, assemble},
@@ -17,13 +20,13 @@ use crate::{
     layout::Layout,
     media::{CodecParameters, Container},
     options::Options,
-    packets::{self, Cues, Script, matroska},
+    packets::{self, Cues, Remux, Script, matroska},
     placement::Placement,
     plan::{self, Plan, Silence},
     probe::{self, Fragment},
     progress::{Progress, ProgressSink, Stage},
     report::Report,
-    sink::{self, Overwrite, Publication, SinkError},
+    sink::{self, MakeFilter, Overwrite, Publication, SinkError},
     source::{OpenSource, SharedSource, Source},
     time::Time,
     verify,
@@ -245,16 +248,8 @@ impl Probed {
             state: fragment.state.clone(),
         });
         let sources: Arc<[OpenSource]> = sources.collect();
-        let script = Script {
-            fragments: &fragments,
-            plan: &plan,
-        };
-        let layout = if container.is_matroska() {
-            let cues = Cues::read(script, &sources).await?;
-            matroska::layout(container, script, &cues)?
-        } else {
-            assemble(&fragments, &plan, None)?
-        };
+        let (fragments, plan): (Arc<[Fragment]>, _) = (fragments.into(), Arc::new(plan));
+        let (layout, filter, packets) = content(container, &fragments, &plan, &sources).await?;
         let limit = concat.options.limits.output_bytes;
         if layout.size() > limit {
             return Err(Error::Limit {
@@ -263,17 +258,54 @@ impl Probed {
                 limit,
             });
         }
-        let report = Report::new(&fragments, &plan, &matching.missing, &layout)?;
+        let mut report = Report::new(&fragments, &plan, &matching.missing, &layout)?;
+        if let Some(packets) = packets {
+            report.of_packets(&packets, filter.is_some());
+        }
         Ok(Planned {
             container,
             sources,
             layout: Arc::new(layout),
+            filter,
             concat,
             fragments,
             plan,
             report,
         })
     }
+}
+
+/// The output: its bytes, or what a filter makes them of, and for packets how many each track has.
+type Content = (Layout, Option<MakeFilter>, Option<Vec<u64>>);
+
+async fn content(
+    container: Container,
+    fragments: &Arc<[Fragment]>,
+    plan: &Arc<Plan>,
+    sources: &[OpenSource],
+) -> Result<Content, Error> {
+    if container.is_iso() {
+        return Ok((assemble(fragments, plan, None)?, None, None));
+    }
+    let script = Script { fragments, plan };
+    let cues = Arc::new(Cues::read(script, sources).await?);
+    let packets = Some(packets::counts(script, &cues));
+    if container.is_matroska() {
+        let layout = matroska::layout(container, script, &cues)?;
+        return Ok((layout, None, packets));
+    }
+    let remux = Remux {
+        container,
+        fragments: Arc::clone(fragments),
+        plan: Arc::clone(plan),
+        cues,
+    };
+    let layout = remux.payloads();
+    Ok((
+        layout,
+        Some(MakeFilter::new(move || remux.filter())),
+        packets,
+    ))
 }
 
 /// The fragments by start, as the output has them, whatever their order in the list.
@@ -325,9 +357,11 @@ async fn silence(
 pub struct Planned {
     concat: Concat,
     container: Container,
-    fragments: Vec<Fragment>,
-    plan: Plan,
+    fragments: Arc<[Fragment]>,
+    plan: Arc<Plan>,
+    /// The output's bytes, or what `filter` makes them of.
     layout: Arc<Layout>,
+    filter: Option<MakeFilter>,
     sources: Arc<[OpenSource]>,
     report: Report,
 }
@@ -339,7 +373,8 @@ impl Planned {
         &self.report
     }
 
-    /// The output as literal bytes and source ranges.
+    /// The output as literal bytes and source ranges. Of MPEG-TS and Ogg, which are made while they
+    /// are written, it is the packets' payloads in order.
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -359,7 +394,14 @@ impl Planned {
 
     /// The output in order. Nothing is read that is not asked for.
     pub fn stream(&self) -> impl Stream<Item = Result<Bytes, SinkError>> + Send + 'static + use<> {
-        self.read(0..self.layout.size())
+        match &self.filter {
+            None => self.read(0..u64::MAX).boxed(),
+            Some(filter) => {
+                let (layout, sources) = (Arc::clone(&self.layout), Arc::clone(&self.sources));
+                let transfer = self.concat.options.transfer;
+                sink::stream_through(layout, sources, filter, transfer).boxed()
+            }
+        }
     }
 
     /// The output in order, and the checksums that the options ask for, which are there once the
@@ -374,13 +416,17 @@ impl Planned {
         sink::stream_summed(self.stream(), self.concat.options.checksums)
     }
 
-    /// Any byte range of the output, without making the rest of it.
+    /// Any byte range of the output, without making the rest of it. Of MPEG-TS and Ogg, all before
+    /// the range is made and thrown away: [`Self::spooled`] makes them once.
     pub fn read(
         &self,
         range: std::ops::Range<u64>,
     ) -> impl Stream<Item = Result<Bytes, SinkError>> + Send + 'static + use<> {
+        if self.filter.is_some() {
+            return part_of(self.stream(), range).boxed();
+        }
         let (layout, sources) = (Arc::clone(&self.layout), Arc::clone(&self.sources));
-        sink::stream(layout, sources, range, self.concat.options.transfer)
+        sink::stream(layout, sources, range, self.concat.options.transfer).boxed()
     }
 
     /// What the output is made of.
@@ -417,10 +463,8 @@ impl Planned {
             )?),
             None => Arc::clone(&self.layout),
         };
-        let size = layout.size();
-        let written = sink::write_file(
-            layout,
-            Arc::clone(&self.sources),
+        let written = sink::write_file_through(
+            (layout, Arc::clone(&self.sources), self.filter.clone()),
             path,
             Publication {
                 overwrite,
@@ -433,7 +477,7 @@ impl Planned {
             self.concat.cancel.clone(),
         )
         .await?;
-        Ok(self.report.written(size, written))
+        Ok(self.report.written(written))
     }
 
     /// Reads an output that was written by this plan and compares it with the plan: its tracks,

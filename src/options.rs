@@ -69,6 +69,9 @@ pub struct Limits {
     pub spool_bytes: u64,
     /// Bytes of the output: 1 TiB.
     pub output_bytes: u64,
+    /// Bytes that may be kept in a temporary file, where an output needs one: 1 TiB. They are in the
+    /// report.
+    pub spool_bytes: u64,
     /// Length of the output: 31 days.
     pub duration: Time,
     /// Fragments probed at the same time: 16.
@@ -85,6 +88,7 @@ impl Default for Limits {
             index_bytes: 1 << 30,
             spool_bytes: 64 << 30,
             output_bytes: 1 << 40,
+            spool_bytes: 1 << 40,
             duration: Time::from_secs(31 * 86_400),
             parallel_probes: 16,
         }

@@ -22,7 +22,7 @@ use crate::{
     serde(rename_all = "camelCase")
 )]
 pub struct Report {
-    /// Bytes of the output.
+    /// Bytes of the output; 0 where only writing it will tell (MPEG-TS, Ogg).
     pub size: u64,
     /// Length of the output in seconds.
     pub duration: Time,
@@ -46,6 +46,8 @@ pub struct Report {
     /// Bytes that an object store copied from its own objects; with those shared, copied and made,
     /// this is the size.
     pub bytes_copied_server_side: u64,
+    /// Bytes that were kept in a temporary file on the way.
+    pub bytes_spooled: u64,
     /// Checksums of the output, as far as they were asked for and it was written.
     #[cfg(feature = "checksum")]
     pub checksums: Digests,
@@ -222,6 +224,7 @@ impl Report {
             bytes_generated: layout.size() - copied,
             bytes_downloaded: 0,
             bytes_uploaded: 0,
+            bytes_spooled: 0,
             bytes_copied_server_side: 0,
             #[cfg(feature = "checksum")]
             checksums: Digests::default(),
@@ -231,15 +234,29 @@ impl Report {
 }
 
 impl Report {
+    /// What changes where the output is a sequence of packets: how many each track has, none of them
+    /// hidden, and the size where that is not the layout's.
+    pub(crate) fn of_packets(&mut self, packets: &[u64], is_muxed: bool) {
+        for (track, &packets) in self.tracks.iter_mut().zip(packets) {
+            track.packets = packets;
+            track.hidden_packets = 0;
+        }
+        if is_muxed {
+            self.size = 0;
+            self.bytes_generated = 0;
+        }
+    }
+
     /// The report of an output that was written as planned but for where its bytes came from.
-    pub(crate) fn written(&self, size: u64, written: Written) -> Self {
+    pub(crate) fn written(&self, written: Written) -> Self {
         Self {
-            size,
+            size: written.size,
             bytes_shared: written.bytes_shared,
             bytes_copied: written.bytes_copied,
             bytes_generated: written.bytes_generated,
             bytes_downloaded: written.bytes_downloaded,
             bytes_uploaded: written.bytes_uploaded,
+            bytes_spooled: written.bytes_spooled,
             bytes_copied_server_side: written.bytes_copied_server_side,
             #[cfg(feature = "checksum")]
             checksums: written.checksums,

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use ffmpeg_next::ffi;
 
 use super::{
-    AvError, check, codecpar,
+    AvError, check, codecpar, describing,
     frame::Packet,
     io::{Input, Stream},
-    mux, silence_log,
+    silence_log,
 };
 use crate::{
     media::{CodecParameters, StreamKind},
@@ -157,8 +157,8 @@ impl Demuxer {
             codec: index.to_string(),
         };
         let stream = self.input.streams().nth(index).ok_or_else(missing)?;
-        let mp4 = mux::one_packet(c"mp4", &stream, packet);
-        mp4.or_else(|_| mux::one_packet(c"mov", &stream, packet))
+        let mp4 = describing::one_packet(c"mp4", &stream, packet);
+        mp4.or_else(|_| describing::one_packet(c"mov", &stream, packet))
     }
 }
 

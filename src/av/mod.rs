@@ -1,13 +1,14 @@
 //! The FFI boundary: what libav is asked for, with nothing of it in a signature.
 //!
-//! Two questions only: what a sample entry means ([`codec_parameters`]) and what silence looks like
-//! to a decoder that is already configured ([`silent_frame`]). Both block for a few milliseconds,
-//! touch no file and no network, and may run on any thread, several at a time: no libav object
-//! outlives a call or is seen by two threads.
+//! Two questions: what a sample entry means ([`codec_parameters`]) and what silence looks like to a
+//! decoder that is already configured ([`silent_frame`]). Both block for a few milliseconds and may
+//! run on any thread, several at a time: no libav object of theirs outlives a call or is seen by two
+//! threads. And one machine: a [`Muxer`], which writes into memory. None touches a file or a network.
 
 mod codec;
 mod codecpar;
 mod demux;
+mod describing;
 mod error;
 mod frame;
 mod io;
@@ -25,6 +26,7 @@ use ffmpeg_next::ffi;
 pub(crate) use codecpar::codec_parameters;
 pub(crate) use demux::{Demuxer, PacketView, StreamInfo};
 pub use error::{AvError, NoSilence};
+pub(crate) use mux::{MuxStream, MuxTiming, Muxer};
 pub(crate) use silence::silent_frame;
 
 /// Keeps libav from writing to the standard error of whatever program this library is part of: what

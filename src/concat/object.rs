@@ -21,12 +21,17 @@ impl Concat {
 
 impl Planned {
     /// Writes an object into a store, which appears whole or not at all. Ranges of fragments in the
-    /// same store are copied there, without passing through us.
+    /// same store are copied there, without passing through us. MPEG-TS and Ogg, whose size only
+    /// writing them tells, are kept in a temporary file first ([`Self::spooled`]).
     ///
     /// # Errors
     /// [`Error::Sink`].
     #[tracing::instrument(name = "write", skip_all, fields(url = %target.url()))]
     pub async fn write_object(&self, target: &ObjectTarget) -> Result<Report, Error> {
+        if self.is_made_while_written() {
+            let spooled = self.spooled(&std::env::temp_dir()).await?;
+            return Box::pin(spooled.write_object(target)).await;
+        }
         let written = sink::write_object(
             Arc::clone(&self.layout),
             Arc::clone(&self.sources),
@@ -35,6 +40,10 @@ impl Planned {
             self.concat.cancel.clone(),
         )
         .await?;
-        Ok(self.report.written(self.layout.size(), written))
+        Ok(self.report.written(sink::Written {
+            bytes_spooled: self.report.bytes_spooled,
+            size: self.layout.size(),
+            ..written
+        }))
     }
 }

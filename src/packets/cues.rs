@@ -7,7 +7,6 @@ use bytes::Bytes;
 use super::schedule::{Body, Packet, Schedule, Script};
 use crate::{
     error::Error,
-    media::StreamKind,
     source::{OpenSource, read_exact},
 };
 
@@ -79,13 +78,6 @@ impl Cues {
             return None;
         };
         self.0.get(&(fragment, packet.track, sample)).cloned()
-    }
-
-    /// Whether a packet only says that nothing is shown.
-    #[expect(clippy::unused_self, reason = "asked of the same thing as the texts")]
-    pub(crate) fn is_pause(&self, script: Script<'_>, packet: &Packet) -> bool {
-        let made = matches!(packet.body, Body::Made(..));
-        made && script.track(packet.track).matched.kind == StreamKind::Subtitle
     }
 }
 

@@ -1,12 +1,18 @@
 //! Outputs that are sequences of packets: every container but those with one index.
 
+mod annexb;
 mod carry;
 mod cues;
+mod feed;
+mod flac;
 pub(crate) mod matroska;
+mod mux;
 mod schedule;
 mod tags;
 
 pub(crate) use cues::Cues;
+pub(crate) use feed::counts;
+pub(crate) use mux::Remux;
 pub(crate) use schedule::Script;
 
 use crate::{error::Error, media::Container, plan::Plan, probe::Fragment};
@@ -29,5 +35,18 @@ pub(crate) fn fit(
             matroska::takes(container, codec, kind)
         });
     }
+    if is_muxed(container) {
+        return carry::carry(container, fragments, plan, |codec, _| {
+            mux::takes(container, codec)
+        });
+    }
     Err(Error::NotWritten { container })
+}
+
+/// Whether packets pass through a muxer of libav.
+pub(crate) const fn is_muxed(container: Container) -> bool {
+    matches!(
+        container,
+        Container::MpegTs | Container::Ogg | Container::Opus
+    )
 }

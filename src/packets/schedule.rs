@@ -40,6 +40,10 @@ pub(crate) enum Body {
     Source {
         /// Index of the fragment in the caller's list.
         fragment: u32,
+        /// Index of the stream in the fragment.
+        stream: u32,
+        /// Index of the sample's entry in the stream.
+        entry: u16,
         /// Index of the sample in its stream, of the first one of several.
         sample: u32,
         /// Where they lie.
@@ -289,8 +293,11 @@ impl Cursor {
         let prefix = used
             .and_then(|used| used.prefix.as_ref())
             .filter(|_| samples.is_sync(index));
+        let member = planned.matched.members.get(fragment).copied().flatten();
         let body = Body::Source {
             fragment: fragment as u32,
+            stream: member.map_or(0, |stream| stream as u32),
+            entry,
             sample: index,
             offset,
             len,

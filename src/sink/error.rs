@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use crate::source::SourceError;
+use crate::{av::AvError, source::SourceError, time::OutOfRange};
 
 /// An output could not be written. Nothing of it is left.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -88,6 +88,24 @@ pub enum SinkError {
         failure: Box<Self>,
         /// Why the upload could not be aborted.
         source: Box<crate::object::ObjectError>,
+    },
+    /// libav could not put packets into the output's container.
+    #[error("the packets cannot be put into their container")]
+    Mux {
+        /// Why.
+        source: AvError,
+    },
+    /// A time of a packet cannot be expressed in its container.
+    #[error("a time of the output cannot be expressed in its container")]
+    Time {
+        /// Why.
+        source: OutOfRange,
+    },
+    /// What has to be put on disk before it can be passed on is larger than allowed.
+    #[error("more than {limit} bytes would have to be kept in a temporary file")]
+    SpoolLimit {
+        /// The limit.
+        limit: u64,
     },
     /// The caller cancelled.
     #[error("cancelled")]

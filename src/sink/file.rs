@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "checksum")]
 use super::summing::of_staged;
 use super::{
-    SinkError,
+    Filter, MakeFilter, SinkError,
     ahead::Ahead,
     fate::{Fate, StopOnDrop},
     fetch::fetch,
@@ -29,7 +29,7 @@ use super::{
     output::Output,
     requests::{Request, is_remote, requests},
     sharing::{Sharing, devices, unshared},
-    staged::{Staged, folder, resolve},
+    staged::{Staged, folder, resolve, unnamed},
 };
 #[cfg(feature = "checksum")]
 use crate::checksum::{Checksums, Digests};
@@ -90,6 +90,8 @@ impl From<(Overwrite, Durability)> for Publication {
 /// Where the bytes of an output came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Written {
+    /// The whole output.
+    pub size: u64,
     /// Shared with the sources on disk.
     pub bytes_shared: u64,
     /// Copied from the sources.
@@ -100,6 +102,8 @@ pub struct Written {
     pub bytes_downloaded: u64,
     /// Uploaded to an object store.
     pub bytes_uploaded: u64,
+    /// Kept in a temporary file on the way.
+    pub bytes_spooled: u64,
     /// Copied by an object store from its own objects.
     pub bytes_copied_server_side: u64,
     /// Checksums of the whole, as far as they were asked for.
@@ -122,25 +126,57 @@ pub async fn write_file(
     progress: ProgressSink,
     cancel: CancellationToken,
 ) -> Result<Written, SinkError> {
+    let content = (layout, sources, None);
     let publication = publication.into();
+    write_file_through(content, path, publication, transfer, progress, cancel).await
+}
+
+/// The same with an output that a filter makes of the layout, if there is one.
+pub(crate) async fn write_file_through(
+    content: (Arc<Layout>, Arc<[OpenSource]>, Option<MakeFilter>),
+    path: &Path,
+    publication: Publication,
+    transfer: Transfer,
+    progress: ProgressSink,
+    cancel: CancellationToken,
+) -> Result<Written, SinkError> {
+    let job = Job::new(content, path, publication, transfer, progress);
+    in_background(job, &cancel, Job::run).await
+}
+
+/// Writes a layout, or what a filter makes of it, into a file without a name in `folder`, of at most
+/// `limit` bytes.
+pub(crate) async fn spool(
+    content: (Arc<Layout>, Arc<[OpenSource]>, Option<MakeFilter>),
+    (folder, limit): (&Path, u64),
+    transfer: Transfer,
+    progress: ProgressSink,
+    cancel: CancellationToken,
+) -> Result<(File, Written), SinkError> {
+    let publication = (Overwrite::Never, Durability::Cached).into();
+    let job = Job {
+        limit: Some(limit),
+        ..Job::new(content, folder, publication, transfer, progress)
+    };
+    in_background(job, &cancel, Job::spool).await
+}
+
+/// Does the work on a thread that may block.
+async fn in_background<T: Send + 'static>(
+    job: Job,
+    cancel: &CancellationToken,
+    run: impl FnOnce(Job) -> Result<T, SinkError> + Send + 'static,
+) -> Result<T, SinkError> {
     let waiting = StopOnDrop {
         stop: cancel.child_token(),
-        fate: Arc::default(),
+        fate: Arc::clone(&job.fate),
     };
     let job = Job {
-        layout,
-        sources,
-        path: path.to_owned(),
-        publication,
-        transfer,
-        progress,
-        moved: Mutex::default(),
         stop: waiting.stop.child_token(),
-        fate: Arc::clone(&waiting.fate),
-        runtime: Handle::current(),
+        ..job
     };
     let name = job.name();
-    let mut work = tokio::task::spawn_blocking(move || job.run());
+    let mut work = tokio::task::spawn_blocking(move || run(job));
     let done = match waiting.stop.run_until_cancelled(&mut work).await {
         Some(done) => done,
         // Only the disk is waited for, and nothing will come of it: that can go on alone.
@@ -160,6 +196,10 @@ pub async fn write_file(
 pub(super) struct Job {
     pub(super) layout: Arc<Layout>,
     pub(super) sources: Arc<[OpenSource]>,
+    /// What makes the output of the layout's bytes, where they are not it.
+    filter: Option<MakeFilter>,
+    /// The most bytes that are written.
+    limit: Option<u64>,
     path: PathBuf,
     pub(super) publication: Publication,
     pub(super) transfer: Transfer,
@@ -173,6 +213,48 @@ pub(super) struct Job {
 }
 
 impl Job {
+    fn new(
+        (layout, sources, filter): (Arc<Layout>, Arc<[OpenSource]>, Option<MakeFilter>),
+        path: &Path,
+        publication: Publication,
+        transfer: Transfer,
+        progress: ProgressSink,
+    ) -> Self {
+        Self {
+            layout,
+            sources,
+            filter,
+            limit: None,
+            path: path.to_owned(),
+            publication,
+            transfer,
+            progress,
+            moved: Mutex::default(),
+            stop: CancellationToken::new(),
+            fate: Arc::default(),
+            runtime: Handle::current(),
+        }
+    }
+
+    fn spool(self) -> Result<(File, Written), SinkError> {
+        let file = unnamed(&self.path).or_else(|_| tempfile::tempfile_in(&self.path));
+        let file = file.map_err(|error| self.failed("creating a file in", error))?;
+        let written = self.staged(&file, None)?;
+        Ok((file, written))
+    }
+
+    fn filter(&self) -> Result<Option<Box<dyn Filter>>, SinkError> {
+        self.filter.as_ref().map(MakeFilter::make).transpose()
+    }
+
+    /// Refuses to write more than is allowed.
+    pub(super) fn within(&self, written: u64) -> Result<(), SinkError> {
+        match self.limit {
+            Some(limit) if written > limit => Err(SinkError::SpoolLimit { limit }),
+            _ => Ok(()),
+        }
+    }
+
     fn run(self) -> Result<Written, SinkError> {
         self.go_on()?;
         // A link is followed: what it points to is replaced, and the link stays.
@@ -198,7 +280,7 @@ impl Job {
         let written = self.staged(&staged.file, sharing)?;
         #[cfg(feature = "checksum")]
         let written = Written {
-            checksums: of_staged(&self, &staged.file)?,
+            checksums: of_staged(&self, &staged.file, written.size)?,
             ..written
         };
         self.fate.finishing();
@@ -222,6 +304,12 @@ impl Job {
     /// Downloads what is remote while everything else is moved.
     fn staged(&self, file: &File, sharing: Option<Sharing>) -> Result<Written, SinkError> {
         let requests = self.requests();
+        if let Some(filter) = self.filter()? {
+            // What it makes of the bytes has other places than they: they have to come in order.
+            let ahead = Ahead::new(&self.sources, requests, self.transfer);
+            let output = Output::staged(self, file).through(Some(filter));
+            return Mover::new(self, output, None, Some(ahead)).run().map(made);
+        }
         let mover = Mover::new(self, Output::staged(self, file), sharing, None);
         if requests.is_empty() {
             return mover.run();
@@ -281,7 +369,13 @@ impl Job {
             }
         };
         let ahead = Ahead::new(&self.sources, self.requests(), self.transfer);
-        let written = Mover::new(self, Output::straight(self, &out), None, Some(ahead)).run()?;
+        let output = Output::straight(self, &out).through(self.filter()?);
+        let written = Mover::new(self, output, None, Some(ahead)).run()?;
+        let written = if self.filter.is_some() {
+            made(written)
+        } else {
+            written
+        };
         self.done();
         Ok(written)
     }
@@ -386,6 +480,14 @@ impl Job {
             name: self.sources[fragment].source.name(),
             source,
         }
+    }
+}
+
+/// What a filter made is what was not copied.
+fn made(written: Written) -> Written {
+    Written {
+        bytes_generated: written.size.saturating_sub(written.bytes_copied),
+        ..written
     }
 }
 

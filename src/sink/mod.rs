@@ -5,6 +5,7 @@ mod error;
 mod fate;
 mod fetch;
 mod file;
+mod filter;
 mod mover;
 #[cfg(feature = "s3")]
 mod object;
@@ -20,9 +21,12 @@ mod tests;
 
 pub use error::SinkError;
 pub use file::{Durability, Overwrite, Publication, Written, write_file};
+pub(crate) use file::{spool, write_file_through};
+pub(crate) use filter::{Filter, MakeFilter};
 #[cfg(feature = "s3")]
 pub use object::{ObjectTarget, write_object};
 pub use sharing::sharing_block_size;
 pub use stream::stream;
+pub(crate) use stream::stream_through;
 #[cfg(feature = "checksum")]
 pub use summing::{Summed, stream_summed};

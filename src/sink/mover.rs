@@ -69,7 +69,7 @@ impl<'a> Mover<'a> {
                 } => self.source(*fragment as usize, *offset, *len)?,
             }
         }
-        self.output.flush()?;
+        self.output.finish()?;
         self.close()?;
         if let Some(ahead) = &mut self.ahead {
             let finishing = self.job.stop.run_until_cancelled(ahead.finish());
@@ -77,6 +77,7 @@ impl<'a> Mover<'a> {
             finished.unwrap_or(Err(SinkError::Cancelled))?;
             self.written.bytes_downloaded = ahead.downloaded();
         }
+        self.written.size = self.output.position();
         #[cfg(feature = "checksum")]
         {
             self.written.checksums = self.output.digests();

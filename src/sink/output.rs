@@ -15,7 +15,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{SinkError, file::Job};
+use super::{Filter, SinkError, file::Job};
 #[cfg(feature = "checksum")]
 use crate::checksum::{Checksums, Digests, Hasher};
 
@@ -41,6 +41,8 @@ pub(super) struct Output<'a> {
     buffer: Vec<u8>,
     /// Bytes that were sent on to the disk.
     sent: u64,
+    /// What makes the output of the bytes that come, and room for some of those.
+    filter: Option<(Box<dyn Filter>, Vec<u8>)>,
     /// What is known of the bytes of an output that cannot be read again.
     #[cfg(feature = "checksum")]
     hasher: Hasher,
@@ -65,6 +67,7 @@ impl<'a> Output<'a> {
             at: 0,
             buffer: Vec::with_capacity(BUFFER),
             sent: 0,
+            filter: None,
             #[cfg(feature = "checksum")]
             hasher: Hasher::new(if seekable {
                 Checksums::default()
@@ -74,9 +77,15 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Has everything pass through `filter`, if there is one.
+    pub(super) fn through(self, filter: Option<Box<dyn Filter>>) -> Self {
+        let filter = filter.map(|filter| (filter, Vec::new()));
+        Self { filter, ..self }
+    }
+
     /// The file, where the kernel can move bytes into it.
     pub(super) fn seekable(&self) -> Option<&'a File> {
-        self.seekable.then_some(self.file)
+        (self.seekable && self.filter.is_none()).then_some(self.file)
     }
 
     /// Where in the output the next byte goes.
@@ -86,6 +95,9 @@ impl<'a> Output<'a> {
 
     /// Appends bytes.
     pub(super) fn gather(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+        if self.filter.is_some() {
+            return bytes.chunks(BUFFER).try_for_each(|part| self.pass(part));
+        }
         if bytes.len() >= BUFFER {
             self.flush()?;
             return bytes.chunks(BUFFER).try_for_each(|part| {
@@ -107,12 +119,40 @@ impl<'a> Output<'a> {
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), SinkError>,
     ) -> Result<(), SinkError> {
+        if let Some((_, room)) = &mut self.filter {
+            let mut room = std::mem::take(room);
+            room.resize(len, 0);
+            let passed = fill(&mut room).and_then(|()| self.pass(&room));
+            if let Some((_, empty)) = &mut self.filter {
+                *empty = room;
+            }
+            return passed;
+        }
         if self.buffer.len() + len > BUFFER {
             self.flush()?;
         }
         let before = self.buffer.len();
         self.buffer.resize(before + len, 0);
         fill(&mut self.buffer[before..])
+    }
+
+    /// Gathers what the filter makes of bytes.
+    fn pass(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+        if let Some((filter, _)) = &mut self.filter {
+            filter.push(bytes, &mut self.buffer)?;
+        }
+        if self.buffer.len() >= BUFFER / 2 {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the rest: there are no more bytes.
+    pub(super) fn finish(&mut self) -> Result<(), SinkError> {
+        if let Some((filter, _)) = &mut self.filter {
+            filter.finish(&mut self.buffer)?;
+        }
+        self.flush()
     }
 
     /// Writes what was gathered.
@@ -154,6 +194,7 @@ impl<'a> Output<'a> {
     pub(super) fn advance(&mut self, count: u64) -> Result<(), SinkError> {
         self.at += count;
         self.job.go_on()?;
+        self.job.within(self.at)?;
         self.send();
         self.job.moved(count);
         Ok(())

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{SinkExt, Stream, StreamExt, channel::mpsc, future, stream};
 
 use super::{
-    SinkError,
+    MakeFilter, SinkError,
     ahead::Ahead,
     requests::{is_remote, requests},
 };
@@ -39,6 +39,42 @@ pub fn stream(
     let reading = read(layout, sources, range, transfer, given);
     let reading = stream::once(reading).filter_map(|()| future::ready(None));
     stream::select(taken, reading)
+}
+
+/// What a filter makes of a layout, in order.
+pub(crate) fn stream_through(
+    layout: Arc<Layout>,
+    sources: Arc<[OpenSource]>,
+    filter: &MakeFilter,
+    transfer: Transfer,
+) -> impl Stream<Item = Result<Bytes, SinkError>> + Send + 'static + use<> {
+    let size = layout.size();
+    let pieces = Box::pin(stream(layout, sources, 0..size, transfer));
+    let state = Some((pieces, filter.make()));
+    stream::unfold(state, |state| async move {
+        let (mut pieces, filter) = state?;
+        let mut filter = match filter {
+            Ok(filter) => filter,
+            Err(error) => return Some((Err(error), None)),
+        };
+        let mut out = Vec::new();
+        loop {
+            let (made, ended) = match pieces.next().await {
+                Some(Ok(piece)) => (filter.push(&piece, &mut out), false),
+                Some(Err(error)) => (Err(error), true),
+                None => (filter.finish(&mut out), true),
+            };
+            match made {
+                Err(error) => return Some((Err(error), None)),
+                Ok(()) if out.is_empty() && ended => return None,
+                Ok(()) if out.is_empty() => {}
+                Ok(()) => {
+                    let next = (!ended).then_some((pieces, Ok(filter)));
+                    return Some((Ok(Bytes::from(out)), next));
+                }
+            }
+        }
+    })
 }
 
 async fn read(

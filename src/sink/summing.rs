@@ -96,10 +96,9 @@ impl<S: Stream<Item = Result<Bytes, SinkError>>> Passing<S> {
 
 /// The checksums of a staged file, which holds the whole output: the kernel moved most of it, and
 /// not in order. So they are also those of what a reader will find.
-pub(super) fn of_staged(job: &Job, file: &File) -> Result<Digests, SinkError> {
+pub(super) fn of_staged(job: &Job, file: &File, size: u64) -> Result<Digests, SinkError> {
     let checksums = job.publication.checksums;
     let mut hasher = Hasher::new(checksums);
-    let size = job.layout.size();
     let (mut buffer, mut at) = (vec![0; STEP], 0);
     while checksums.any() && at < size {
         job.go_on()?;

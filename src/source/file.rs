@@ -162,7 +162,7 @@ fn regular(metadata: &Metadata) -> Result<(), SourceError> {
     Err(SourceError::NotAFile { what })
 }
 
-fn state_of(metadata: &Metadata) -> SourceState {
+pub(super) fn state_of(metadata: &Metadata) -> SourceState {
     SourceState {
         len: metadata.len(),
         validator: Validator::File {

@@ -11,6 +11,7 @@ pub(crate) mod guard;
 pub(crate) mod http;
 mod kept;
 mod memory;
+mod opened;
 #[cfg(feature = "http")]
 pub(crate) mod ranged;
 pub(crate) mod spool;
@@ -29,6 +30,7 @@ pub use guard::{AddressPolicy, NotANetwork, Refusal};
 pub use http::{Http, HttpError, HttpOptions, HttpSource};
 pub(crate) use kept::KeptSource;
 pub use memory::MemorySource;
+pub(crate) use opened::OpenedSource;
 
 /// The largest piece of a read.
 pub(crate) const PIECE: u64 = 1 << 20;

@@ -13,7 +13,10 @@ use super::{
 use crate::{
     layout::{Layout, Piece},
     media::StreamKind,
-    packets::schedule::{Body, Packet},
+    packets::{
+        feed::lay,
+        schedule::{Body, Packet},
+    },
     time::{OutOfRange, Timescale},
 };
 
@@ -154,32 +157,8 @@ impl<'a> Clusters<'a> {
             let end = begin + end;
             self.layout.push(Piece::Literal(heads.slice(from..end)));
             from = end;
-            body(&mut self.layout, block.body);
+            lay(&mut self.layout, block.body);
         }
-    }
-}
-
-/// Lays out a packet's bytes.
-fn body(layout: &mut Layout, body: Body) {
-    match body {
-        Body::Source {
-            fragment,
-            offset,
-            len,
-            prefix,
-            ..
-        } => {
-            if let Some(prefix) = prefix {
-                layout.push(Piece::Literal(prefix));
-            }
-            layout.push(Piece::Source {
-                fragment,
-                offset,
-                len,
-            });
-        }
-        Body::Made(pattern, 1) => layout.push(Piece::Literal(pattern)),
-        Body::Made(pattern, count) => layout.push(Piece::Repeat { pattern, count }),
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     media::{Container, StreamKind},
+    packets::flac,
     probe::Stream,
 };
 
@@ -83,8 +84,9 @@ pub(super) fn private(stream: &Stream) -> Cow<'_, [u8]> {
         // The one metadata block that must be there, behind the stream's name.
         "flac" if !record.starts_with(b"fLaC") => {
             let length = u32::try_from(record.len()).unwrap_or(0).to_be_bytes();
-            let block = [b"fLaC", &[0x80][..], &length[1..], record];
-            Cow::Owned(block.concat())
+            let mut block = [b"fLaC", &[0x80][..], &length[1..], record].concat();
+            flac::joined(&mut block);
+            Cow::Owned(block)
         }
         // The box around the configuration has a size, a name and a version.
         "alac" if record.len() == 36 => Cow::Borrowed(&record[12..]),

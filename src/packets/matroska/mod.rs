@@ -21,7 +21,8 @@ use head::Parts;
 
 use super::{
     cues::Cues,
-    schedule::{Body, Schedule, Script},
+    feed::Feed,
+    schedule::{Schedule, Script},
     tags,
 };
 use crate::{
@@ -61,17 +62,9 @@ pub(crate) fn layout(
         });
     }
     let mut clusters = Clusters::new(&laid);
-    let mut schedule = Schedule::new(script);
-    while let Some(mut packet) = schedule.next(script) {
-        match cues.text(&packet) {
-            Some(text) => packet.body = Body::Made(text, 1),
-            // A pause between cues needs nothing here.
-            None if packet.body.len() == 0 || cues.is_pause(script, &packet) => continue,
-            None => {}
-        }
-        if packet.body.len() > 0 {
-            clusters.push(packet)?;
-        }
+    let mut feed = Feed::new(script);
+    while let Some(packet) = feed.next(script, cues) {
+        clusters.push(packet)?;
     }
     clusters.flush();
     let first = head::first_head(fragments, plan);

@@ -1,0 +1,73 @@
+//! What is written of a schedule: its packets, each with the bytes that the container wants. Pure.
+
+use super::{
+    cues::Cues,
+    schedule::{Body, Packet, Schedule, Script},
+};
+use crate::{
+    layout::{Layout, Piece},
+    media::StreamKind,
+};
+
+/// Walks through the packets that are written. It borrows nothing: each step is given the same
+/// script and the same cues.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed(Schedule);
+
+impl Feed {
+    /// Before the first packet.
+    pub(crate) fn new(script: Script<'_>) -> Self {
+        Self(Schedule::new(script))
+    }
+
+    /// The next packet; never an empty one, and no pause between cues: those are MP4's.
+    pub(crate) fn next(&mut self, script: Script<'_>, cues: &Cues) -> Option<Packet> {
+        loop {
+            let mut packet = self.0.next(script)?;
+            if let Some(text) = cues.text(&packet) {
+                packet.body = Body::Made(text, 1);
+            } else if matches!(packet.body, Body::Made(..))
+                && script.track(packet.track).matched.kind == StreamKind::Subtitle
+            {
+                continue;
+            }
+            if packet.body.len() > 0 {
+                return Some(packet);
+            }
+        }
+    }
+}
+
+/// How many packets each track has.
+pub(crate) fn counts(script: Script<'_>, cues: &Cues) -> Vec<u64> {
+    let mut counts = vec![0; script.tracks()];
+    let mut feed = Feed::new(script);
+    while let Some(packet) = feed.next(script, cues) {
+        counts[packet.track] += 1;
+    }
+    counts
+}
+
+/// Lays out a packet's bytes.
+pub(crate) fn lay(layout: &mut Layout, body: Body) {
+    match body {
+        Body::Source {
+            fragment,
+            offset,
+            len,
+            prefix,
+            ..
+        } => {
+            if let Some(prefix) = prefix {
+                layout.push(Piece::Literal(prefix));
+            }
+            layout.push(Piece::Source {
+                fragment,
+                offset,
+                len,
+            });
+        }
+        Body::Made(pattern, 1) => layout.push(Piece::Literal(pattern)),
+        Body::Made(pattern, count) => layout.push(Piece::Repeat { pattern, count }),
+    }
+}

@@ -1,0 +1,321 @@
+//! MPEG-TS and Ogg: the packets' bytes, in the order in which they are decoded, on their way through
+//! libav's muxers, which need no second look and put the same bytes out every time.
+
+use std::{ffi::CStr, sync::Arc};
+
+use super::{
+    annexb::Framings,
+    cues::Cues,
+    feed::{Feed, lay},
+    schedule::{Body, Packet, Script},
+    tags,
+};
+use crate::{
+    av::{AvError, MuxStream, MuxTiming, Muxer},
+    layout::Layout,
+    media::{Chapter, Container, StreamKind},
+    plan::Plan,
+    probe::Fragment,
+    sink::{Filter, SinkError},
+    time::OutOfRange,
+};
+
+/// Codecs that a transport stream has a place for and libav's muxer a name.
+const TRANSPORT: [&str; 15] = [
+    "h264",
+    "hevc",
+    "mpeg1video",
+    "mpeg2video",
+    "mpeg4",
+    "aac",
+    "ac3",
+    "dts",
+    "eac3",
+    "mp2",
+    "mp3",
+    "opus",
+    "truehd",
+    "dvb_subtitle",
+    "timed_id3",
+];
+/// Codecs that Ogg has a mapping for.
+const OGG: [&str; 6] = ["flac", "opus", "speex", "theora", "vorbis", "vp8"];
+
+/// Whether a container that is muxed by libav takes a codec.
+pub(super) fn takes(container: Container, codec: &str) -> bool {
+    match container {
+        Container::MpegTs => TRANSPORT.contains(&codec),
+        Container::Opus => codec == "opus",
+        _ => OGG.contains(&codec),
+    }
+}
+
+const fn format(container: Container) -> &'static CStr {
+    match container {
+        Container::MpegTs => c"mpegts",
+        Container::Opus => c"opus",
+        _ => c"ogg",
+    }
+}
+
+/// A join to be muxed, any number of times.
+#[derive(Debug, Clone)]
+pub(crate) struct Remux {
+    pub(crate) container: Container,
+    pub(crate) fragments: Arc<[Fragment]>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) cues: Arc<Cues>,
+}
+
+impl Remux {
+    fn script(&self) -> Script<'_> {
+        Script {
+            fragments: &self.fragments,
+            plan: &self.plan,
+        }
+    }
+
+    /// The next packet that is written. What parameter sets it needs is found out from its bytes.
+    fn next(&self, feed: &mut Feed) -> Option<Packet> {
+        let mut packet = feed.next(self.script(), &self.cues)?;
+        if self.container == Container::MpegTs
+            && let Body::Source { prefix, .. } = &mut packet.body
+        {
+            *prefix = None;
+        }
+        Some(packet)
+    }
+
+    /// The bytes of all packets in order: what a [`Filter`] of this join is to be given.
+    pub(crate) fn payloads(&self) -> Layout {
+        let mut feed = Feed::new(self.script());
+        let mut layout = Layout::new();
+        while let Some(packet) = self.next(&mut feed) {
+            lay(&mut layout, packet.body);
+        }
+        layout
+    }
+
+    /// A filter at the beginning.
+    ///
+    /// # Errors
+    /// [`SinkError::Mux`] if libav does not take the streams.
+    pub(crate) fn filter(&self) -> Result<Box<dyn Filter>, SinkError> {
+        let script = self.script();
+        let streams: Vec<MuxStream> = (0..script.tracks())
+            .map(|track| self.stream(track))
+            .collect();
+        let first = self.plan.placement.places.first();
+        let head = first.and_then(|place| self.fragments.get(place.fragment));
+        let mut all = head.map_or_else(Vec::new, |one| tags::tags(&one.head));
+        if self.container != Container::MpegTs {
+            all.extend(chapters(&self.plan.chapters));
+        }
+        let muxer = Muxer::open(format(self.container), &streams, &all).map_err(failed)?;
+        let mut feed = Feed::new(script);
+        let next = self.next(&mut feed);
+        Ok(Box::new(Mux {
+            tracks: (0..script.tracks())
+                .map(|track| Clock {
+                    rate: muxer.rate(track),
+                    last: i64::MIN,
+                    expected: None,
+                })
+                .collect(),
+            remux: self.clone(),
+            muxer,
+            feed,
+            next,
+            partial: Vec::new(),
+            framings: Framings::default(),
+            room: Vec::new(),
+        }))
+    }
+
+    fn stream(&self, track: usize) -> MuxStream {
+        let script = self.script();
+        let planned = script.track(track);
+        let stream = planned.matched.reference_stream(&self.fragments);
+        let mut parameters = (*stream.parameters).clone();
+        let mut padding = 0;
+        match parameters.codec.as_str() {
+            "opus" => {
+                padding = early(script, track);
+                if let Some(field) = parameters.extradata.get_mut(10..12) {
+                    field.copy_from_slice(&padding.to_le_bytes());
+                }
+            }
+            "flac" => super::flac::joined(&mut parameters.extradata),
+            _ => {}
+        }
+        let language = stream.language();
+        MuxStream {
+            kind: planned.matched.kind,
+            parameters,
+            language: (language != "und").then(|| language.to_owned()),
+            padding: u32::from(padding),
+        }
+    }
+}
+
+/// Samples of 48 kHz by which a track's first packet comes before the output begins.
+fn early(script: Script<'_>, track: usize) -> u16 {
+    let first = super::schedule::Schedule::new(script);
+    let first = first.next_times().nth(track).flatten().unwrap_or(0).min(0);
+    let rate = u64::from(script.track(track).timeline.timescale.get());
+    let samples = first.unsigned_abs().saturating_mul(48_000) / rate;
+    u16::try_from(samples).unwrap_or(u16::MAX)
+}
+
+/// Chapters as comments (the names that Ogg players know).
+fn chapters(all: &[Chapter]) -> impl Iterator<Item = (String, String)> + '_ {
+    (1..).zip(all).flat_map(|(number, chapter): (u32, _)| {
+        let millis = chapter.start.as_nanos() / 1_000_000;
+        let (secs, millis) = (millis / 1000, millis % 1000);
+        let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+        let at = format!("{hours:02}:{minutes:02}:{secs:02}.{millis:03}");
+        [
+            (format!("CHAPTER{number:03}"), at),
+            (format!("CHAPTER{number:03}NAME"), chapter.title.clone()),
+        ]
+    })
+}
+
+fn failed(source: AvError) -> SinkError {
+    SinkError::Mux { source }
+}
+
+/// A stream's time in the output.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    /// Ticks in a second: a fraction.
+    rate: (u32, u32),
+    /// The last decode time.
+    last: i64,
+    /// Where the last packet ended, in ticks of the plan.
+    expected: Option<i64>,
+}
+
+/// A muxer at work.
+struct Mux {
+    remux: Remux,
+    muxer: Muxer,
+    feed: Feed,
+    /// The packet whose bytes come next.
+    next: Option<Packet>,
+    /// Bytes of it that have come.
+    partial: Vec<u8>,
+    tracks: Vec<Clock>,
+    framings: Framings,
+    room: Vec<u8>,
+}
+
+impl Filter for Mux {
+    fn push(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) -> Result<(), SinkError> {
+        while let Some(packet) = &self.next
+            && !bytes.is_empty()
+        {
+            let len = usize::try_from(packet.body.len()).unwrap_or(usize::MAX);
+            let missing = len - self.partial.len();
+            let (part, rest) = bytes.split_at(missing.min(bytes.len()));
+            bytes = rest;
+            if part.len() < missing {
+                self.partial.extend_from_slice(part);
+                break;
+            }
+            if self.partial.is_empty() {
+                self.write(part)?;
+            } else {
+                let mut whole = std::mem::take(&mut self.partial);
+                whole.extend_from_slice(part);
+                self.write(&whole)?;
+                whole.clear();
+                self.partial = whole;
+            }
+            self.next = self.remux.next(&mut self.feed);
+        }
+        self.muxer.take(out);
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), SinkError> {
+        self.muxer.finish().map_err(failed)?;
+        self.muxer.take(out);
+        Ok(())
+    }
+}
+
+impl Mux {
+    /// Writes the packet whose bytes these are.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+        let Some(packet) = &self.next else {
+            return Ok(());
+        };
+        let script = self.remux.script();
+        let planned = script.track(packet.track);
+        let timescale = planned.timeline.timescale.get();
+        let clock = self.tracks[packet.track];
+        let to = |ticks: i64| {
+            let by = i128::from(timescale) * i128::from(clock.rate.1);
+            let whole = i128::from(ticks) * i128::from(clock.rate.0);
+            i64::try_from((2 * whole + by).div_euclid(2 * by)).map_err(|_| OutOfRange)
+        };
+        let times = || -> Result<_, OutOfRange> {
+            let (pts, end) = (to(packet.pts)?, to(packet.pts + self.heard(packet))?);
+            Ok((pts, to(packet.dts)?.min(pts), end))
+        };
+        let (pts, dts, end) = times().map_err(|source| SinkError::Time { source })?;
+        let audio = planned.matched.kind == StreamKind::Audio;
+        // Frames that follow each other share a time stamp: a step between them needs its own.
+        let steps = clock
+            .expected
+            .is_some_and(|expected| expected.abs_diff(packet.pts) > 1);
+        let flush = audio && steps && self.remux.container == Container::MpegTs;
+        let dts = dts.max(clock.last.saturating_add(1));
+        self.tracks[packet.track] = Clock {
+            last: dts,
+            expected: Some(packet.pts + packet.duration),
+            ..clock
+        };
+        if flush {
+            self.muxer.flush().map_err(failed)?;
+        }
+        let timing = MuxTiming {
+            pts: pts.max(dts),
+            dts,
+            duration: end - pts,
+            sync: packet.sync,
+        };
+        let converted = match packet.body {
+            Body::Source {
+                fragment,
+                stream,
+                entry,
+                ..
+            } if self.remux.container == Container::MpegTs => {
+                let fragments = &self.remux.fragments;
+                let framing =
+                    self.framings
+                        .of(fragments, fragment as usize, stream as usize, entry);
+                framing.convert(bytes, packet.sync, &mut self.room)
+            }
+            _ => None,
+        };
+        let bytes = converted.unwrap_or(bytes);
+        self.muxer
+            .write(packet.track, timing, bytes)
+            .map_err(failed)
+    }
+
+    /// How much of a packet is heard: all, but for the last one of sound that is cut.
+    fn heard(&self, packet: &Packet) -> i64 {
+        let planned = self.remux.script().track(packet.track);
+        let left = planned.timeline.presented_end() - packet.pts;
+        let audio = planned.matched.kind == StreamKind::Audio;
+        if audio && left > 0 && self.remux.container != Container::MpegTs {
+            packet.duration.min(left)
+        } else {
+            packet.duration
+        }
+    }
+}
