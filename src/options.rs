@@ -64,13 +64,10 @@ pub struct Limits {
     pub samples: u64,
     /// Bytes of a fragment's index: 1 GiB.
     pub index_bytes: u64,
-    /// Bytes of the temporary file that keeps what cannot be read again as it is needed: payloads that
-    /// their container has in another form, and fragments without an index that come from afar: 64 GiB.
-    pub spool_bytes: u64,
     /// Bytes of the output: 1 TiB.
     pub output_bytes: u64,
-    /// Bytes that may be kept in a temporary file, where an output needs one: 1 TiB. They are in the
-    /// report.
+    /// Bytes that may be kept in a temporary file, where a fragment or the output needs one: 1 TiB. Those
+    /// of the output are in the report.
     pub spool_bytes: u64,
     /// Length of the output: 31 days.
     pub duration: Time,
@@ -86,7 +83,6 @@ impl Default for Limits {
             streams: 64,
             samples: 1 << 31,
             index_bytes: 1 << 30,
-            spool_bytes: 64 << 30,
             output_bytes: 1 << 40,
             spool_bytes: 1 << 40,
             duration: Time::from_secs(31 * 86_400),
