@@ -16,6 +16,7 @@ use crate::{
     assemble::{Sharing, assemble},
     av,
     compat::{self, Matching, Mismatch},
+    elementary,
     error::Error,
     layout::Layout,
     media::{CodecParameters, Container},
@@ -240,7 +241,8 @@ impl Probed {
         if silence(&fragments, &matching, &plan, &mut silences).await {
             plan = make(&silences)?;
         }
-        let container = concat.options.container.unwrap_or(Container::Mp4);
+        let container = concat.options.container;
+        let container = container.unwrap_or_else(|| own_container(&fragments));
         packets::fit(container, &fragments, &mut plan)?;
         let sources = fragments.iter().zip(sources);
         let sources = sources.map(|(fragment, source)| OpenSource {
@@ -284,8 +286,8 @@ async fn content(
     plan: &Arc<Plan>,
     sources: &[OpenSource],
 ) -> Result<Content, Error> {
-    if container.is_iso() {
-        return Ok((assemble(fragments, plan, None)?, None, None));
+    if container.is_iso() || elementary::writes(container) {
+        return Ok((lay_out(container, fragments, plan, None)?, None, None));
     }
     let script = Script { fragments, plan };
     let cues = Arc::new(Cues::read(script, sources).await?);
@@ -316,6 +318,27 @@ fn placement_order(fragments: &[Fragment], concat: &Concat) -> Result<Vec<usize>
         .iter()
         .map(|place| place.fragment)
         .collect())
+}
+
+/// The kind of file that the fragments are, where all are of one that is written.
+fn own_container(fragments: &[Fragment]) -> Container {
+    let mut all = fragments.iter().map(|fragment| fragment.container);
+    let first = all.next().filter(|first| packets::writes(*first));
+    let same = first.filter(|first| all.all(|other| other == *first));
+    same.unwrap_or(Container::Mp4)
+}
+
+/// The output as pieces, where a plan is all it takes.
+fn lay_out(
+    container: Container,
+    fragments: &[Fragment],
+    plan: &Plan,
+    sharing: Option<Sharing>,
+) -> Result<Layout, Error> {
+    if elementary::writes(container) {
+        return elementary::lay_out(container, fragments, plan, sharing);
+    }
+    assemble(fragments, plan, sharing)
 }
 
 /// Has libav encode silence for the tracks whose plan asks for it. Returns whether any silence is
@@ -449,14 +472,16 @@ impl Planned {
     /// [`Error::Sink`], [`Error::Header`].
     #[tracing::instrument(name = "write", skip_all, fields(path = %path.display()))]
     pub async fn write_file(&self, path: &Path, overwrite: Overwrite) -> Result<Report, Error> {
-        // Packets are too small to be shared: only an index can point at large ranges.
-        let block = if self.container.is_iso() {
+        // Packets are too small to be shared: only an index can point at large ranges, and PCM is one.
+        let shares = self.container.is_iso() || self.container == Container::Wav;
+        let block = if shares {
             sink::sharing_block_size(path, &self.sources).await
         } else {
             None
         };
         let layout = match block {
-            Some(block) => Arc::new(assemble(
+            Some(block) => Arc::new(lay_out(
+                self.container,
                 &self.fragments,
                 &self.plan,
                 Some(Sharing { block }),

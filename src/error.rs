@@ -3,6 +3,7 @@
 use crate::{
     av::AvError,
     compat::Mismatch,
+    elementary::ElementaryError,
     isobmff::{read::ReadError, write::TooLarge},
     media::{Container, StreamKind},
     placement::RefusedSeam,
@@ -180,6 +181,9 @@ pub enum MediaError {
     /// Its index is damaged, missing, or not of an ISO base media file.
     #[error(transparent)]
     Index(#[from] ReadError),
+    /// It is one run of sound, and damaged or of no kind that is known.
+    #[error(transparent)]
+    Elementary(#[from] ElementaryError),
     /// libav cannot tell the parameters of a stream.
     #[error("stream {stream}: its codec parameters cannot be found")]
     Codec {

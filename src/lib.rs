@@ -26,6 +26,7 @@ pub mod placement;
 pub mod plan;
 pub mod timeline;
 
+pub mod elementary;
 pub mod isobmff;
 
 mod assemble;

@@ -10,8 +10,15 @@ use std::{
 const LONGEST_FILE: usize = 450;
 
 /// The stages that are functions of values, by module.
-const PURE: [&str; 7] = [
-    "time", "media", "compat", "plan", "timeline", "isobmff", "layout",
+const PURE: [&str; 8] = [
+    "time",
+    "media",
+    "compat",
+    "elementary",
+    "plan",
+    "timeline",
+    "isobmff",
+    "layout",
 ];
 
 /// The module that only describes what was written.

@@ -15,7 +15,15 @@ pub(crate) use feed::counts;
 pub(crate) use mux::Remux;
 pub(crate) use schedule::Script;
 
-use crate::{error::Error, media::Container, plan::Plan, probe::Fragment};
+use crate::{elementary, error::Error, media::Container, plan::Plan, probe::Fragment};
+
+/// Whether outputs of this kind are written.
+pub(crate) const fn writes(container: Container) -> bool {
+    container.is_iso()
+        || container.is_matroska()
+        || is_muxed(container)
+        || elementary::writes(container)
+}
 
 /// Takes out of `plan` what `container` cannot carry.
 ///
@@ -38,6 +46,11 @@ pub(crate) fn fit(
     if is_muxed(container) {
         return carry::carry(container, fragments, plan, |codec, _| {
             mux::takes(container, codec)
+        });
+    }
+    if elementary::writes(container) {
+        return carry::carry(container, fragments, plan, |codec, kind| {
+            elementary::takes(container, codec, kind)
         });
     }
     Err(Error::NotWritten { container })

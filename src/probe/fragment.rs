@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::rate::FrameRate;
 use crate::{
+    elementary::Carried,
     error::MediaError,
     isobmff::{FourCc, TrackDescription},
-    media::{Chapter, CodecParameters, StreamKind},
+    media::{Chapter, CodecParameters, Container, StreamKind},
     source::SourceState,
     time::{OutOfRange, Rounding, Time, Timescale},
     timeline::{Presentation, usual_duration},
@@ -27,6 +28,10 @@ pub struct Fragment {
     pub name: String,
     /// Length and validator of its source.
     pub state: SourceState,
+    /// What kind of file it is.
+    pub container: Container,
+    /// What surrounds the sound of a file that is nothing but sound.
+    pub carried: Carried,
     /// Brands and metadata of the file, shared by fragments that have them in common.
     pub head: Arc<Head>,
     /// What it holds, chapter tracks apart.
@@ -216,6 +221,8 @@ impl Fragment {
             index,
             name,
             state,
+            container: Container::Mp4,
+            carried: Carried::default(),
             head,
             streams,
             chapters,

@@ -244,6 +244,8 @@ pub(crate) fn fragment(index: usize, streams: Vec<Stream>) -> Fragment {
         .reduce(|(a, b), (start, end)| (a.min(start), b.max(end)))
         .expect("something shown");
     Fragment {
+        container: crate::media::Container::Mp4,
+        carried: crate::elementary::Carried::default(),
         index,
         name: format!("invented {index}"),
         state,

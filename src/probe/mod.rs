@@ -34,12 +34,13 @@ use packets::{packets_of, probe_packets};
 use reads::Reads;
 
 use crate::{
+    elementary::{self, Carried, ElementaryLimits},
     error::{Error, MediaError},
     isobmff::{
         Movie, Track, TrackDescription,
         read::{IndexReader, ReadError, ReadLimits, Step},
     },
-    media::StreamKind,
+    media::{Container, StreamKind},
     options::Limits,
     source::{KeptSource, SharedSource, SourceError, SourceState, spool::Spool},
     timeline::Presentation,
@@ -175,8 +176,8 @@ async fn probe_source(
     limits: &Limits,
 ) -> Result<(Fragment, SharedSource), Failure> {
     let mut reads = Reads::new(source, &state);
-    let movie = match read_index(&mut reads, state.len, limits).await {
-        Ok(movie) => movie,
+    let index_read = match read_index(&mut reads, state.len, limits).await {
+        Ok(index) => index,
         Err(failure) if failure.is_another_container() => {
             return match packets_of(&reads, state.len).await? {
                 Some(found) => probe_packets(index, source, &state, found, session, limits).await,
@@ -185,6 +186,11 @@ async fn probe_source(
         }
         Err(failure) => return Err(failure),
     };
+    let Index {
+        container,
+        movie,
+        carried,
+    } = index_read;
     let chapter_tracks: HashSet<u32> = movie
         .tracks
         .iter()
@@ -261,6 +267,11 @@ async fn probe_source(
     let kept = session.kept(source, &state, reads.into_first());
     let name = source.name();
     let fragment = Fragment::new(index, name, state, head, streams, chapters)?;
+    let fragment = Fragment {
+        container,
+        carried,
+        ..fragment
+    };
     Ok((fragment, kept))
 }
 
@@ -299,24 +310,70 @@ async fn looks(
     Ok(all)
 }
 
-async fn read_index(reads: &mut Reads<'_>, len: u64, limits: &Limits) -> Result<Movie, Failure> {
-    let limits = ReadLimits {
+/// What a file's index, or its every frame where it has none, says.
+struct Index {
+    container: Container,
+    movie: Movie,
+    carried: Carried,
+}
+
+async fn read_index(reads: &mut Reads<'_>, len: u64, limits: &Limits) -> Result<Index, Failure> {
+    let read_limits = ReadLimits {
         index_bytes: limits.index_bytes,
         tracks: limits.streams,
         samples: limits.samples,
         ..ReadLimits::default()
     };
-    let mut reader = IndexReader::new(len, limits);
+    let mut reader = IndexReader::new(len, read_limits);
     if reads.is_remote() {
         reader = reader.remote();
     }
     while let Step::Read(ranges) = reader.step() {
         // All at once: the reader asks for few enough.
         for (offset, bytes) in reads.index(ranges).await? {
+            if offset == 0
+                && let Some(kind) = elementary::sniff(&bytes)
+            {
+                return read_elementary(reads, kind, bytes, len, limits).await;
+            }
             reader.feed(offset, bytes)?;
         }
     }
-    Ok(reader.finish()?)
+    Ok(Index {
+        container: Container::Mp4,
+        movie: reader.finish()?,
+        carried: Carried::default(),
+    })
+}
+
+/// Reads a file without an index, whose first bytes are there already.
+async fn read_elementary(
+    reads: &mut Reads<'_>,
+    kind: elementary::Kind,
+    first: Bytes,
+    len: u64,
+    limits: &Limits,
+) -> Result<Index, Failure> {
+    let limits = ElementaryLimits {
+        samples: limits.samples,
+        index_bytes: limits.index_bytes,
+    };
+    let mut reader = elementary::Reader::new(kind, len, limits);
+    while let Some(range) = reader.wants() {
+        if range.start == 0 && range.end == first.len() as u64 {
+            reader.feed(&first)?;
+            continue;
+        }
+        for (_, bytes) in reads.index(vec![range]).await? {
+            reader.feed(&bytes)?;
+        }
+    }
+    let found = reader.finish()?;
+    Ok(Index {
+        container: kind.container(),
+        movie: found.movie,
+        carried: found.carried,
+    })
 }
 
 /// What a track carries, by its handler.

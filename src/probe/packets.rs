@@ -94,5 +94,9 @@ pub(super) async fn probe_packets(
     );
     let (name, chapters) = (source.name(), ingested.chapters);
     let fragment = Fragment::new(index, name, ingested.state, head, streams, chapters)?;
+    let fragment = Fragment {
+        container: found.container,
+        ..fragment
+    };
     Ok((fragment, ingested.source))
 }

@@ -1,0 +1,167 @@
+//! The sound of a plan as pieces.
+
+use std::ops::Range;
+
+use crate::{
+    error::Error,
+    isobmff::SampleTable,
+    layout::{Layout, Piece},
+    media::{Container, StreamKind},
+    plan::{Plan, PlannedTrack, Silence},
+    probe::{Fragment, Stream},
+    timeline::{Payload, TrackTimeline},
+};
+
+/// Ranges of at least this many bytes are worth a place where the filesystem can share them.
+pub(super) const WORTH_SHARING: u64 = 256 << 10;
+
+/// The one track that an output of sound alone has.
+///
+/// # Errors
+/// [`Error::Container`] for a track that is no sound, that is one too many, or that `fits` refuses.
+pub(super) fn only_track<'a>(
+    container: Container,
+    plan: &'a Plan,
+    fragments: &[Fragment],
+    fits: impl Fn(&Stream) -> bool,
+) -> Result<&'a PlannedTrack, Error> {
+    let mut found = None;
+    for (track, planned) in plan.tracks.iter().enumerate() {
+        let stream = planned.matched.reference_stream(fragments);
+        let kind = planned.matched.kind;
+        if kind != StreamKind::Audio || found.is_some() || !fits(stream) {
+            return Err(Error::Container {
+                container,
+                track,
+                kind,
+                codec: stream.parameters.codec.clone(),
+            });
+        }
+        found = Some(planned);
+    }
+    found.ok_or(Error::NotWritten { container })
+}
+
+/// The fragment that the output begins with.
+pub(super) fn first_fragment<'a>(fragments: &'a [Fragment], plan: &Plan) -> Option<&'a Fragment> {
+    let place = plan.placement.places.first()?;
+    fragments.get(place.fragment)
+}
+
+/// What of the media is heard, in media ticks, and how long nothing is before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    /// Ticks before anything is heard.
+    pub(super) lead: i64,
+    /// What is heard.
+    pub(super) from: i64,
+    pub(super) to: i64,
+}
+
+impl Window {
+    /// Sound is one unbroken run: after a lead, its edit list shows one stretch of it.
+    pub(super) fn of(timeline: &TrackTimeline) -> Self {
+        let mut window = Self {
+            lead: 0,
+            from: 0,
+            to: 0,
+        };
+        for edit in &timeline.edits {
+            match edit.media_time {
+                None if window.to == 0 => window.lead += edit.duration,
+                None => {}
+                Some(media) if window.to == 0 => {
+                    window.from = media;
+                    window.to = media + edit.duration;
+                }
+                Some(media) => window.to = window.to.max(media + edit.duration),
+            }
+        }
+        window
+    }
+
+    /// Ticks from the beginning of the output to the end of what is heard.
+    pub(super) fn len(self) -> u64 {
+        u64::try_from(self.lead + self.to - self.from).unwrap_or(0)
+    }
+}
+
+/// PCM samples, of which each is a tick: what `window` has of them.
+pub(super) fn pcm(
+    fragments: &[Fragment],
+    plan: &Plan,
+    planned: &PlannedTrack,
+    window: Window,
+) -> Layout {
+    let mut sound = Layout::new();
+    let silence = |count: i64| match &planned.silence {
+        Silence::Frame(frame) => Piece::Repeat {
+            pattern: frame.clone(),
+            count: u64::try_from(count).unwrap_or(0),
+        },
+        Silence::Unknown | Silence::Unavailable => Piece::Literal(bytes::Bytes::new()),
+    };
+    sound.push(silence(window.lead));
+    for run in &planned.timeline.runs {
+        let heard = run.dts.max(window.from)..run.end.min(window.to);
+        if heard.is_empty() {
+            continue;
+        }
+        match run.payload {
+            Payload::Samples { placed, first, end } => {
+                let skipped = u32::try_from(heard.start - run.dts).unwrap_or(u32::MAX);
+                let count = u32::try_from(heard.end - heard.start).unwrap_or(u32::MAX);
+                let first = first.saturating_add(skipped);
+                let range = first..first.saturating_add(count).min(end);
+                for (_, piece) in pieces(fragments, plan, planned, placed, range) {
+                    sound.push(piece);
+                }
+            }
+            Payload::Silence(_) | Payload::Blank => sound.push(silence(heard.end - heard.start)),
+        }
+    }
+    sound
+}
+
+/// Where samples of a placed fragment lie: stretches of them that lie together.
+pub(super) fn pieces<'a>(
+    fragments: &'a [Fragment],
+    plan: &Plan,
+    planned: &PlannedTrack,
+    placed: usize,
+    range: Range<u32>,
+) -> impl Iterator<Item = (Range<u32>, Piece)> + use<'a> {
+    let fragment = plan.placement.places[placed].fragment;
+    let stream = planned.matched.members[fragment];
+    let samples = stream.map(|stream| &fragments[fragment].streams[stream].presentation.samples);
+    samples.into_iter().flat_map(move |samples| {
+        stretches(samples, range.clone()).map(move |stretch| {
+            let bytes = samples.range_of(stretch.start, stretch.end);
+            let piece = Piece::Source {
+                fragment: fragment as u32,
+                offset: bytes.start,
+                len: bytes.end - bytes.start,
+            };
+            (stretch, piece)
+        })
+    })
+}
+
+/// `range`, cut where chunks begin.
+fn stretches(samples: &SampleTable, range: Range<u32>) -> impl Iterator<Item = Range<u32>> + '_ {
+    let mut at = range.start;
+    let mut next = samples.chunks.partition_point(|chunk| chunk.first <= at);
+    std::iter::from_fn(move || {
+        if at >= range.end {
+            return None;
+        }
+        let begins = samples
+            .chunks
+            .get(next)
+            .map_or(range.end, |chunk| chunk.first);
+        next += 1;
+        let stretch = at..begins.min(range.end);
+        at = stretch.end;
+        Some(stretch)
+    })
+}
