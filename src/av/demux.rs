@@ -37,6 +37,8 @@ pub(crate) struct StreamInfo {
     pub(crate) index: usize,
     /// What it carries; `None` for what is no timed stream (attachments, cover pictures).
     pub(crate) kind: Option<StreamKind>,
+    /// Whether it is a picture that comes with the sound.
+    pub(crate) cover: bool,
     /// Seconds of a tick, as numerator and denominator; both above 0.
     pub(crate) tick: (u32, u32),
     /// What a decoder must know.
@@ -127,6 +129,20 @@ impl Demuxer {
         found.collect()
     }
 
+    /// Tags of the whole, by libav's names; in Ogg they are the first stream's.
+    pub(crate) fn tags(&mut self) -> Vec<(String, String)> {
+        let context = self.input.context();
+        // SAFETY: the context is ours and alive; its dictionary is null or valid, and read only.
+        let mut all = unsafe { texts((*context).metadata) };
+        if all.is_empty()
+            && let Some(first) = self.input.streams().next()
+        {
+            // SAFETY: the stream is the context's; its dictionary is null or valid, and read only.
+            all = unsafe { texts((*first.as_ptr()).metadata) };
+        }
+        all
+    }
+
     /// The next packet; `None` at the end. A reader that failed looks like the end to libav: ask the
     /// reader.
     ///
@@ -196,6 +212,7 @@ fn describe(index: usize, stream: &Stream<'_>) -> Result<StreamInfo, AvError> {
     Ok(StreamInfo {
         index,
         kind,
+        cover: disposition & ffi::AV_DISPOSITION_ATTACHED_PIC != 0,
         tick: fraction(tick).unwrap_or((1, 1_000)),
         priming: u32::try_from(priming).unwrap_or(0),
         rate: fraction(rate).unwrap_or((0, 1)),
@@ -228,6 +245,28 @@ unsafe fn text(dictionary: *const ffi::AVDictionary, key: &CStr) -> Option<Strin
     // SAFETY: an entry's value is a terminated text that belongs to the dictionary.
     let value = unsafe { CStr::from_ptr((*entry).value) };
     Some(value.to_string_lossy().into_owned())
+}
+
+/// All entries of a dictionary.
+///
+/// # Safety
+/// `dictionary` is null or valid, and nothing writes to it during the call.
+unsafe fn texts(dictionary: *const ffi::AVDictionary) -> Vec<(String, String)> {
+    let flags = ffi::AV_DICT_IGNORE_SUFFIX;
+    let mut all = Vec::new();
+    let mut entry = std::ptr::null();
+    loop {
+        // SAFETY: the caller's promise; the entry is null or the one that was returned last.
+        entry = unsafe { ffi::av_dict_get(dictionary, c"".as_ptr(), entry, flags) };
+        if entry.is_null() {
+            return all;
+        }
+        // SAFETY: an entry's texts are terminated and belong to the dictionary.
+        let (key, value) =
+            unsafe { (CStr::from_ptr((*entry).key), CStr::from_ptr((*entry).value)) };
+        let text = |text: &CStr| text.to_string_lossy().into_owned();
+        all.push((text(key), text(value)));
+    }
 }
 
 /// What a filled packet says.

@@ -14,6 +14,7 @@ mod read;
 mod reader;
 mod sniff;
 mod source;
+mod tags;
 mod times;
 
 pub(crate) use description::is_unplaced;

@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use futures::StreamExt;
 
 use super::{
@@ -18,6 +19,7 @@ use super::{
     reader::{Failure as ReadFailure, Reader, Storage},
     sniff::Found,
     source::{Own, PacketSource},
+    tags::{Cover, metadata},
 };
 use crate::{
     av::{Demuxer, PacketView},
@@ -43,6 +45,8 @@ const LARGEST_PACKET: usize = 256 << 20;
 pub(crate) struct Ingested {
     pub(crate) streams: Vec<IngestedStream>,
     pub(crate) chapters: Vec<Chapter>,
+    /// `meta` with tags and a cover picture, for the movie's user data.
+    pub(crate) metadata: Option<Bytes>,
     /// What the samples' offsets refer to, and its state.
     pub(crate) source: SharedSource,
     pub(crate) state: SourceState,
@@ -115,6 +119,7 @@ pub(crate) async fn ingest(
         return Ok(Ingested {
             streams: read.streams,
             chapters: read.chapters,
+            metadata: read.metadata,
             source: Arc::clone(source),
             state: state.clone(),
         });
@@ -127,6 +132,7 @@ pub(crate) async fn ingest(
     Ok(Ingested {
         streams: read.streams,
         chapters: read.chapters,
+        metadata: read.metadata,
         source: Arc::new(PacketSource {
             inner: Arc::clone(source),
             own,
@@ -149,6 +155,7 @@ fn stopped() -> Failure {
 struct Read {
     streams: Vec<IngestedStream>,
     chapters: Vec<Chapter>,
+    metadata: Option<Bytes>,
     spooled: Region,
 }
 
@@ -187,7 +194,11 @@ impl Work {
         };
         let mut demuxer = Demuxer::open(self.found.demuxer, reader).map_err(&judge)?;
         let mut streams: BTreeMap<usize, Collected> = BTreeMap::new();
+        let (mut covers, mut cover) = (BTreeMap::new(), None);
         for info in demuxer.streams().map_err(&judge)? {
+            if info.cover {
+                covers.insert(info.index, info.parameters.codec.clone());
+            }
             if let Some(kind) = info.kind {
                 streams.insert(info.index, Collected::new(info, kind));
             }
@@ -206,6 +217,8 @@ impl Work {
                 None => break,
                 Some(packet) => {
                     let Some(stream) = streams.get_mut(&packet.stream) else {
+                        let codec = covers.get(&packet.stream).filter(|_| cover.is_none());
+                        cover = cover.or(codec.and_then(|codec| Cover::of(codec, packet.data)));
                         continue;
                     };
                     samples += 1;
@@ -237,6 +250,7 @@ impl Work {
         }
         spooled.finish_blocking().map_err(Failure::Source)?;
         let chapters = demuxer.chapters();
+        let metadata = metadata(&demuxer.tags(), cover.as_ref());
         drop(demuxer);
         let mut all = Vec::with_capacity(streams.len());
         for stream in streams.into_values() {
@@ -246,6 +260,7 @@ impl Work {
         Ok(Read {
             streams: all,
             chapters: chapters.into_iter().map(chapter).collect(),
+            metadata,
             spooled,
         })
     }

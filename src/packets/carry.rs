@@ -2,9 +2,10 @@
 
 use crate::{
     error::Error,
+    ingest::is_unplaced,
     media::{Container, StreamKind},
     plan::{Plan, PlannedTrack},
-    probe::Fragment,
+    probe::{Fragment, Stream},
     warning::{Warning, WarningKind},
 };
 
@@ -20,27 +21,60 @@ pub(crate) fn carry(
     plan: &mut Plan,
     takes: impl Fn(&str, StreamKind) -> bool,
 ) -> Result<(), Error> {
+    keep(container, fragments, plan, |stream| {
+        takes(&stream.parameters.codec, stream.kind)
+    })?;
+    for planned in &plan.tracks {
+        refuse_hidden(container, fragments, plan, planned)?;
+    }
+    Ok(())
+}
+
+/// As [`carry`], for ISO base media files: they take whatever has a sample entry, and hide what they are
+/// told to. PCM has its entries in QuickTime; an MP4 that came with them keeps them.
+///
+/// # Errors
+/// [`Error::Container`] for a codec that cannot live there.
+pub(crate) fn carry_indexed(
+    container: Container,
+    fragments: &[Fragment],
+    plan: &mut Plan,
+) -> Result<(), Error> {
+    let quicktime = container == Container::Mov;
+    let indexed = fragments.iter().all(|fragment| fragment.container.is_iso());
+    keep(container, fragments, plan, |stream| {
+        let pcm = stream.parameters.codec.starts_with("pcm_");
+        !is_unplaced(&stream.description) && (quicktime || indexed || !pcm)
+    })
+}
+
+fn keep(
+    container: Container,
+    fragments: &[Fragment],
+    plan: &mut Plan,
+    takes: impl Fn(&Stream) -> bool,
+) -> Result<(), Error> {
     let mut carried = Vec::with_capacity(plan.tracks.len());
     for (track, planned) in plan.tracks.iter().enumerate() {
         let reference = planned.matched.reference_stream(fragments);
-        let codec = reference.parameters.codec.as_str();
         let kind = planned.matched.kind;
-        let taken = takes(codec, kind);
+        let taken = takes(reference);
         carried.push(taken);
         if taken {
-            refuse_hidden(container, fragments, plan, planned)?;
-        } else if matches!(kind, StreamKind::Video | StreamKind::Audio) {
+            continue;
+        }
+        let codec = &reference.parameters.codec;
+        if matches!(kind, StreamKind::Video | StreamKind::Audio) {
             return Err(Error::Container {
                 container,
                 track,
                 kind,
-                codec: codec.to_owned(),
+                codec: codec.clone(),
             });
-        } else {
-            let message = format!("a {kind} track is left out: {container} cannot carry {codec}");
-            plan.warnings
-                .push(Warning::new(WarningKind::TrackLeftOut, message));
         }
+        let message = format!("a {kind} track is left out: {container} cannot carry {codec}");
+        plan.warnings
+            .push(Warning::new(WarningKind::TrackLeftOut, message));
     }
     let mut carried = carried.into_iter();
     plan.tracks.retain(|_| carried.next().unwrap_or(true));

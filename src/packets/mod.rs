@@ -8,7 +8,7 @@ mod flac;
 pub(crate) mod matroska;
 mod mux;
 mod schedule;
-mod tags;
+pub(crate) mod tags;
 
 pub(crate) use cues::Cues;
 pub(crate) use feed::counts;
@@ -36,7 +36,7 @@ pub(crate) fn fit(
     plan: &mut Plan,
 ) -> Result<(), Error> {
     if container.is_iso() {
-        return Ok(());
+        return carry::carry_indexed(container, fragments, plan);
     }
     if container.is_matroska() {
         return carry::carry(container, fragments, plan, |codec, kind| {

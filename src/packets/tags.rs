@@ -6,7 +6,7 @@ use crate::probe::Head;
 const LONGEST: usize = 64 << 10;
 
 /// Text tags and their common names (the ones of libav, in capitals as Matroska and Vorbis have them).
-const NAMES: [(&[u8; 4], &str); 20] = [
+pub(crate) const NAMES: [(&[u8; 4], &str); 20] = [
     (b"\xA9nam", "TITLE"),
     (b"\xA9ART", "ARTIST"),
     (b"aART", "ALBUM_ARTIST"),

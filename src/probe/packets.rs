@@ -88,7 +88,7 @@ pub(super) async fn probe_packets(
             minor_version: 512,
             compatible_brands: [*b"isom", *b"iso2", *b"mp41"].map(FourCc).to_vec(),
             creation_time: 0,
-            user_data: Vec::new(),
+            user_data: ingested.metadata.into_iter().collect(),
             meta: None,
         }),
     );

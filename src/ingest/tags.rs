@@ -1,0 +1,124 @@
+//! Tags and a cover picture as MP4 has them: `meta` with an `ilst`, the way iTunes writes it.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::packets::tags::NAMES;
+
+/// What all tags of a fragment may take, and a cover picture: more is no tag.
+const MOST_TEXT: usize = 1 << 20;
+const LARGEST_COVER: usize = 16 << 20;
+
+/// A picture that comes with sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cover {
+    pub(super) kind: CoverKind,
+    pub(super) bytes: Bytes,
+}
+
+/// What it is coded in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CoverKind {
+    Jpeg,
+    Png,
+}
+
+impl Cover {
+    /// A packet of a picture stream; `None` for what MP4 has no place for.
+    pub(super) fn of(codec: &str, packet: &[u8]) -> Option<Self> {
+        let kind = match codec {
+            "mjpeg" => CoverKind::Jpeg,
+            "png" => CoverKind::Png,
+            _ => return None,
+        };
+        (packet.len() <= LARGEST_COVER).then(|| Self {
+            kind,
+            bytes: Bytes::copy_from_slice(packet),
+        })
+    }
+}
+
+fn boxed(kind: &[u8; 4], payload: &[u8]) -> Bytes {
+    let mut all = BytesMut::with_capacity(8 + payload.len());
+    all.put_u32(8 + payload.len() as u32);
+    all.put_slice(kind);
+    all.put_slice(payload);
+    all.freeze()
+}
+
+/// The `meta` box for a movie's user data; `None` where there is nothing to say.
+pub(super) fn metadata(tags: &[(String, String)], cover: Option<&Cover>) -> Option<Bytes> {
+    let mut items = BytesMut::new();
+    for (name, value) in tags {
+        let name = name.to_uppercase();
+        // Who wrote the fragment did not write the output, and some tell of single frames.
+        let foreign = [
+            "ENCODER",
+            "DURATION",
+            "MAJOR_BRAND",
+            "MINOR_VERSION",
+            "COMPATIBLE_BRANDS",
+        ];
+        if value.is_empty()
+            || foreign.contains(&name.as_str())
+            || items.len() + value.len() > MOST_TEXT
+        {
+            continue;
+        }
+        let data = boxed(
+            b"data",
+            &[&[0, 0, 0, 1, 0, 0, 0, 0], value.as_bytes()].concat(),
+        );
+        let known = NAMES.iter().find(|(_, known)| *known == name);
+        let item = match known {
+            Some((kind, _)) => boxed(kind, &data),
+            None => {
+                let mean = boxed(b"mean", b"\0\0\0\0com.apple.iTunes");
+                let own = boxed(b"name", &[&[0; 4], name.as_bytes()].concat());
+                boxed(b"----", &[&mean[..], &own, &data].concat())
+            }
+        };
+        items.put_slice(&item);
+    }
+    if let Some(cover) = cover {
+        let kind = match cover.kind {
+            CoverKind::Jpeg => 13,
+            CoverKind::Png => 14,
+        };
+        let data = boxed(
+            b"data",
+            &[&[0, 0, 0, kind, 0, 0, 0, 0], &cover.bytes[..]].concat(),
+        );
+        items.put_slice(&boxed(b"covr", &data));
+    }
+    if items.is_empty() {
+        return None;
+    }
+    let handler = boxed(b"hdlr", b"\0\0\0\0\0\0\0\0mdirappl\0\0\0\0\0\0\0\0\0");
+    let list = boxed(b"ilst", &items);
+    Some(boxed(b"meta", &[&[0; 4], &handler[..], &list].concat()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{isobmff::FourCc, packets::tags::tags, probe::Head};
+
+    #[test]
+    fn tags_are_found_again() {
+        let own = [("title", "A title"), ("mood", "calm"), ("encoder", "x")];
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let cover = Cover::of("png", &[1, 2, 3]).expect("a picture");
+        let head = Head {
+            major_brand: FourCc(*b"isom"),
+            minor_version: 0,
+            compatible_brands: Vec::new(),
+            creation_time: 0,
+            user_data: vec![metadata(&own, Some(&cover)).expect("tags")],
+            meta: None,
+        };
+        let found = [("TITLE", "A title"), ("MOOD", "calm")];
+        let found = found.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(tags(&head), found);
+        assert_eq!(metadata(&own[2..], None), None);
+    }
+}
