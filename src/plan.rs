@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::{
     compat::{MatchedTrack, Matching},
     error::Error,
+    ingest::is_unplaced,
     isobmff::{FourCc, SampleSizes},
     media::{Chapter, StreamKind},
     options::Options,
@@ -206,6 +207,8 @@ fn plan_track(
         .iter()
         .find(|(format, _)| reference.format() == Some(*format))
         .map(|(_, bytes)| Bytes::from_static(bytes));
+    // Other containers say how long a cue lasts: there nothing at all is a pause.
+    let blank = blank.or_else(|| is_unplaced(&reference.description).then(Bytes::new));
     let mut silence = silence.clone();
     let timeline = match matched.kind {
         StreamKind::Video => video::plan(&placed, matched.timescale)?,
