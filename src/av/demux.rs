@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Bytes that may be read to find out what the streams are.
-const PROBED: i64 = 8 << 20;
+const PROBED: i64 = 5_000_000;
 
 /// An opened container whose packets are read one after the other. Not shared between threads; every
 /// call blocks as its reader does.

@@ -22,7 +22,7 @@ use crate::{
 pub(super) struct Collected {
     info: StreamInfo,
     kind: StreamKind,
-    pub(super) framing: Option<Framing>,
+    pub(super) framing: Framing,
     /// What a decoder begins with, and the file that libav made of it.
     file: Option<Bytes>,
     pub(super) sets: Vec<Bytes>,
@@ -70,32 +70,30 @@ impl First {
 }
 
 impl Collected {
-    pub(super) fn new(info: StreamInfo, kind: StreamKind) -> Self {
-        Self {
+    /// A stream whose first packet is `packet`, of which libav made `file`.
+    pub(super) fn new(
+        info: StreamInfo,
+        kind: StreamKind,
+        file: Option<Bytes>,
+        packet: &[u8],
+    ) -> Self {
+        let parameters = &info.parameters;
+        let framing = Framing::of(&parameters.codec, &parameters.extradata, packet);
+        let mut stream = Self {
             info,
             kind,
-            framing: None,
-            file: None,
+            framing,
+            file,
             sets: Vec::new(),
             hidden: 0,
             cut: 0,
             items: Vec::new(),
-        }
-    }
-
-    /// What the first packet tells.
-    pub(super) fn learn(&mut self, file: Option<Bytes>, packet: &[u8]) {
-        let parameters = &self.info.parameters;
-        self.framing = Some(Framing::of(
-            &parameters.codec,
-            &parameters.extradata,
-            packet,
-        ));
-        self.file = file;
-        let description = self.describe();
+        };
+        let description = stream.describe();
         let entry = description.entries.first();
         let sets = entry.and_then(|entry| ParameterSets::of(&entry.bytes));
-        self.sets = sets.map_or_else(Vec::new, |sets| sets.sets);
+        stream.sets = sets.map_or_else(Vec::new, |sets| sets.sets);
+        stream
     }
 
     fn describe(&self) -> Arc<TrackDescription> {

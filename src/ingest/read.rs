@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -11,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::StreamExt;
+use tokio::sync::Semaphore;
 
 use super::{
     collect::{Collected, First},
@@ -79,6 +79,7 @@ pub(crate) async fn ingest(
     state: &SourceState,
     found: Found,
     spool: &Arc<Spool>,
+    turns: &Semaphore,
     limits: &Limits,
 ) -> Result<Ingested, Failure> {
     let (storage, downloaded) = match source.local_path() {
@@ -102,6 +103,8 @@ pub(crate) async fn ingest(
             (Storage::Region(Arc::clone(&region)), Some(region))
         }
     };
+    // libav keeps what it looks at to find out about the streams: megabytes for each fragment.
+    let _turn = turns.acquire().await.map_err(|_| stopped())?;
     let abandoned = Arc::new(AtomicBool::new(false));
     let _guard = Abandon(Arc::clone(&abandoned));
     let work = Work {
@@ -159,6 +162,13 @@ struct Read {
     spooled: Region,
 }
 
+/// Memory that is used for one packet after the other.
+#[derive(Default)]
+struct Scratch {
+    converted: Vec<u8>,
+    looked_at: Vec<u8>,
+}
+
 /// The work of a thread that may block.
 struct Work {
     storage: Storage,
@@ -194,53 +204,44 @@ impl Work {
         };
         let mut demuxer = Demuxer::open(self.found.demuxer, reader).map_err(&judge)?;
         let mut streams: BTreeMap<usize, Collected> = BTreeMap::new();
-        let (mut covers, mut cover) = (BTreeMap::new(), None);
-        for info in demuxer.streams().map_err(&judge)? {
-            if info.cover {
-                covers.insert(info.index, info.parameters.codec.clone());
-            }
-            if let Some(kind) = info.kind {
-                streams.insert(info.index, Collected::new(info, kind));
-            }
-        }
-        if streams.len() > self.limits.streams {
-            return Err(over(
-                "streams",
-                streams.len() as u64,
-                self.limits.streams as u64,
-            ));
-        }
+        // What is no stream of ours: the codec of a cover, or nothing.
+        let mut others: BTreeMap<usize, Option<String>> = BTreeMap::new();
+        let mut cover = None;
         let mut spooled = Region::new(&self.spool);
-        let (mut samples, mut buffer) = (0_u64, Vec::new());
-        loop {
-            let first = match demuxer.next().map_err(&judge)? {
-                None => break,
-                Some(packet) => {
-                    let Some(stream) = streams.get_mut(&packet.stream) else {
-                        let codec = covers.get(&packet.stream).filter(|_| cover.is_none());
-                        cover = cover.or(codec.and_then(|codec| Cover::of(codec, packet.data)));
-                        continue;
-                    };
-                    samples += 1;
-                    if samples > self.limits.samples {
-                        return Err(over("samples", samples, self.limits.samples));
-                    }
-                    let placed = self.place(stream, &packet, &mut spooled, &mut buffer)?;
-                    match placed {
-                        ControlFlow::Continue(()) => continue,
-                        ControlFlow::Break(first) => (packet.stream, first),
-                    }
-                }
-            };
-            // The first packet: what it is part of is only now known, and libav is free to be asked.
-            let (index, packet) = first;
-            let file = demuxer.one_packet_file(index, &packet.data).ok();
-            if let Some(stream) = streams.get_mut(&index) {
-                stream.learn(file, &packet.data);
-                let view = packet.view(index);
-                // Its framing is known now.
-                let _ = self.place(stream, &view, &mut spooled, &mut buffer)?;
+        let (mut samples, mut scratch) = (0_u64, Scratch::default());
+        while let Some(packet) = demuxer.next().map_err(&judge)? {
+            let index = packet.stream;
+            if let Some(codec) = others.get(&index) {
+                let codec = codec.as_ref().filter(|_| cover.is_none());
+                cover = cover.or(codec.and_then(|codec| Cover::of(codec, packet.data)));
+                continue;
             }
+            samples += 1;
+            if samples > self.limits.samples {
+                return Err(over("samples", samples, self.limits.samples));
+            }
+            if let Some(stream) = streams.get_mut(&index) {
+                self.place(stream, &packet, &mut spooled, &mut scratch)?;
+                continue;
+            }
+            // The first packet of a stream, which may come late: what the stream is can be asked now.
+            let first = First::of(&packet);
+            let all = demuxer.streams().map_err(&judge)?;
+            let Some(info) = all.into_iter().find(|info| info.index == index) else {
+                continue;
+            };
+            let Some(kind) = info.kind else {
+                others.insert(index, info.cover.then_some(info.parameters.codec));
+                continue;
+            };
+            if streams.len() >= self.limits.streams {
+                let found = streams.len() as u64 + 1;
+                return Err(over("streams", found, self.limits.streams as u64));
+            }
+            let file = demuxer.one_packet_file(index, &first.data).ok();
+            let mut stream = Collected::new(info, kind, file, &first.data);
+            self.place(&mut stream, &first.view(index), &mut spooled, &mut scratch)?;
+            streams.insert(index, stream);
         }
         if let Some((offset, source)) = failure.take() {
             return Err(Failure::Source(SourceError::Io {
@@ -265,38 +266,41 @@ impl Work {
         })
     }
 
-    /// Finds or makes the place of a packet's payload. Breaks with the packet where the stream has to be
-    /// learnt first.
+    /// Finds or makes the place of a packet's payload.
     fn place(
         &self,
         stream: &mut Collected,
         packet: &PacketView<'_>,
         spooled: &mut Region,
-        buffer: &mut Vec<u8>,
-    ) -> Result<ControlFlow<First>, Failure> {
+        scratch: &mut Scratch,
+    ) -> Result<(), Failure> {
         if packet.data.is_empty() || packet.data.len() > LARGEST_PACKET {
-            return Ok(ControlFlow::Continue(()));
+            return Ok(());
         }
-        let Some(framing) = stream.framing else {
-            return Ok(ControlFlow::Break(First::of(packet)));
-        };
+        let framing = stream.framing;
+        let Scratch {
+            converted,
+            looked_at,
+        } = scratch;
         let payload = match framing {
             Framing::AsIs => packet.data,
             Framing::Adts => payload::behind_adts(packet.data),
             Framing::AvcStartCodes | Framing::HevcStartCodes => {
-                buffer.clear();
-                payload::lengths_for_codes(packet.data, framing, &stream.sets, buffer);
-                buffer.as_slice()
+                converted.clear();
+                payload::lengths_for_codes(packet.data, framing, &stream.sets, converted);
+                converted.as_slice()
             }
         };
         let Ok(size) = u32::try_from(payload.len()) else {
-            return Ok(ControlFlow::Continue(()));
+            return Ok(());
         };
         if size == 0 {
-            return Ok(ControlFlow::Continue(()));
+            return Ok(());
         }
         let verbatim = match (packet.position, framing) {
-            (Some(position), Framing::AsIs | Framing::Adts) => self.find(position, payload)?,
+            (Some(position), Framing::AsIs | Framing::Adts) => {
+                self.find(position, payload, looked_at)?
+            }
             _ => None,
         };
         let offset = match verbatim {
@@ -308,21 +312,32 @@ impl Work {
             }
         };
         stream.push(packet, payload, offset, size);
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
 
     /// Where in the fragment `payload` lies as it is, at `position` or a few bytes behind it.
-    fn find(&self, position: u64, payload: &[u8]) -> Result<Option<u64>, Failure> {
+    fn find(
+        &self,
+        position: u64,
+        payload: &[u8],
+        bytes: &mut Vec<u8>,
+    ) -> Result<Option<u64>, Failure> {
         let failed = |source| {
             Failure::Source(SourceError::Io {
                 offset: position,
                 source: Arc::new(source),
             })
         };
-        let mut bytes = vec![0; HEADERS + payload.len()];
-        let room = self.len.saturating_sub(position).min(bytes.len() as u64) as usize;
-        bytes.truncate(room);
-        if room < payload.len() || !self.storage.fill(&mut bytes, position).map_err(failed)? {
+        let wanted = (HEADERS + payload.len()) as u64;
+        let room = self.len.saturating_sub(position).min(wanted) as usize;
+        if room < payload.len() {
+            return Ok(None);
+        }
+        if bytes.len() < room {
+            bytes.resize(room, 0);
+        }
+        let bytes = &mut bytes[..room];
+        if !self.storage.fill(bytes, position).map_err(failed)? {
             return Ok(None);
         }
         let at = (0..=room - payload.len()).find(|&at| bytes[at..at + payload.len()] == *payload);

@@ -24,6 +24,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 pub use fragment::{CodedFrame, Fragment, Head, Stream};
 pub use rate::FrameRate;
@@ -51,8 +52,11 @@ const MOST_REPEATS: u64 = 64;
 /// Bytes of remote fragments that one session keeps: those that were read for a look.
 const MOST_KEPT: u64 = 16 << 20;
 
+/// Fragments that are read through libav at the same time.
+const DEMUXED_AT_ONCE: usize = 2;
+
 /// What fragments of one join share: equal descriptions are kept once, libav asked once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Session {
     descriptions: Mutex<HashSet<Arc<TrackDescription>>>,
     heads: Mutex<HashSet<Arc<Head>>>,
@@ -64,6 +68,22 @@ pub(crate) struct Session {
     kept: AtomicU64,
     /// What of fragments without an index is kept on disk.
     spool: OnceLock<Arc<Spool>>,
+    /// Turns at reading packets through libav.
+    demuxing: Semaphore,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            descriptions: Mutex::default(),
+            heads: Mutex::default(),
+            parameters: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
+            kept: AtomicU64::default(),
+            spool: OnceLock::new(),
+            demuxing: Semaphore::new(DEMUXED_AT_ONCE),
+        }
+    }
 }
 
 impl Session {

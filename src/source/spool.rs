@@ -91,9 +91,19 @@ impl Extent {
     }
 
     fn read(&self, count: u64, within: u64) -> io::Result<Bytes> {
-        let mut piece = vec![0; count as usize];
-        self.file
-            .read_exact_at(&mut piece, self.index * EXTENT + within)?;
+        use rustix::{buffer::spare_capacity, io::pread};
+        let mut at = self.index * EXTENT + within;
+        // Not zeroed first: that would cost as much as the reading.
+        let mut piece = Vec::with_capacity(count as usize);
+        while (piece.len() as u64) < count {
+            match pread(&*self.file, spare_capacity(&mut piece), at) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => at += read as u64,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        piece.truncate(count as usize);
         Ok(piece.into())
     }
 }
