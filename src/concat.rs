@@ -16,7 +16,7 @@ use crate::{
     assemble::{Sharing, assemble},
     av,
     compat::{self, Matching, Mismatch},
-    elementary,
+    elementary::{self, Seams},
     error::Error,
     layout::Layout,
     media::{CodecParameters, Container},
@@ -286,10 +286,12 @@ async fn content(
     plan: &Arc<Plan>,
     sources: &[OpenSource],
 ) -> Result<Content, Error> {
-    if container.is_iso() || elementary::writes(container) {
-        return Ok((lay_out(container, fragments, plan, None)?, None, None));
-    }
     let script = Script { fragments, plan };
+    if container.is_iso() || elementary::writes(container) {
+        let seams = elementary::read_seams(container, script, sources).await?;
+        let layout = lay_out(container, fragments, plan, &seams, None)?;
+        return Ok((layout, None, None));
+    }
     let cues = Arc::new(Cues::read(script, sources).await?);
     let packets = Some(packets::counts(script, &cues));
     if container.is_matroska() {
@@ -333,10 +335,11 @@ fn lay_out(
     container: Container,
     fragments: &[Fragment],
     plan: &Plan,
+    seams: &Seams,
     sharing: Option<Sharing>,
 ) -> Result<Layout, Error> {
     if elementary::writes(container) {
-        return elementary::lay_out(container, fragments, plan, sharing);
+        return elementary::lay_out(container, fragments, plan, seams, sharing);
     }
     assemble(fragments, plan, sharing)
 }
@@ -484,6 +487,7 @@ impl Planned {
                 self.container,
                 &self.fragments,
                 &self.plan,
+                &Seams::default(),
                 Some(Sharing { block }),
             )?),
             None => Arc::clone(&self.layout),

@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
-
 use super::{
-    Carried, ElementaryError, ElementaryLimits, Found, describe,
+    Carried, ElementaryError, ElementaryLimits, Found, Read, describe,
     pcm::{Number, Pcm},
     wav::default_mask,
 };
@@ -22,7 +20,7 @@ const SSND: FourCc = FourCc(*b"SSND");
 
 /// Reads one file.
 #[derive(Debug)]
-pub struct AiffReader {
+pub(crate) struct AiffReader {
     len: u64,
     limits: ElementaryLimits,
     /// The next chunk.
@@ -49,12 +47,14 @@ impl AiffReader {
             sound: None,
         }
     }
+}
 
-    pub(super) fn wants(&self) -> Option<Range<u64>> {
+impl Read for AiffReader {
+    fn wants(&self) -> Option<Range<u64>> {
         self.wanted.clone()
     }
 
-    pub(super) fn feed(&mut self, window: &Bytes) -> Result<(), ElementaryError> {
+    fn feed(&mut self, window: &[u8]) -> Result<(), ElementaryError> {
         let Some(range) = self.wanted.take() else {
             return Ok(());
         };
@@ -75,6 +75,33 @@ impl AiffReader {
         Ok(())
     }
 
+    fn finish(self: Box<Self>) -> Result<Found, ElementaryError> {
+        let (pcm, samples) = self
+            .common
+            .ok_or(ElementaryError::Missing { chunk: COMM })?;
+        let sound = match self.sound {
+            Some(sound) => sound,
+            None if samples == 0 => 0..0,
+            None => return Err(ElementaryError::Missing { chunk: SSND }),
+        };
+        let needed = samples * u64::from(pcm.block());
+        let room = sound.end - sound.start;
+        if needed > room {
+            return Err(ElementaryError::Contradiction {
+                what: "number of bytes in 'SSND'",
+                found: room,
+                expected: needed,
+            });
+        }
+        let track = pcm.track(sound.start, needed, self.limits)?;
+        Ok(Found {
+            movie: describe::movie(*b"qt  ", pcm.rate, track),
+            carried: Carried::default(),
+        })
+    }
+}
+
+impl AiffReader {
     /// What comes after both is not needed.
     fn is_done(&self) -> bool {
         self.common.is_some() && self.sound.is_some()
@@ -134,31 +161,6 @@ impl AiffReader {
         }
         self.at = (begin + size + size % 2).min(self.len);
         Ok(())
-    }
-
-    pub(super) fn finish(self) -> Result<Found, ElementaryError> {
-        let (pcm, samples) = self
-            .common
-            .ok_or(ElementaryError::Missing { chunk: COMM })?;
-        let sound = match self.sound {
-            Some(sound) => sound,
-            None if samples == 0 => 0..0,
-            None => return Err(ElementaryError::Missing { chunk: SSND }),
-        };
-        let needed = samples * u64::from(pcm.block());
-        let room = sound.end - sound.start;
-        if needed > room {
-            return Err(ElementaryError::Contradiction {
-                what: "number of bytes in 'SSND'",
-                found: room,
-                expected: needed,
-            });
-        }
-        let track = pcm.track(sound.start, needed, self.limits)?;
-        Ok(Found {
-            movie: describe::movie(*b"qt  ", pcm.rate, track),
-            carried: Carried::default(),
-        })
     }
 }
 

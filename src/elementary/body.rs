@@ -9,7 +9,7 @@ use crate::{
     media::{Container, StreamKind},
     plan::{Plan, PlannedTrack, Silence},
     probe::{Fragment, Stream},
-    timeline::{Payload, TrackTimeline},
+    timeline::{Payload, Run, TrackTimeline},
 };
 
 /// Ranges of at least this many bytes are worth a place where the filesystem can share them.
@@ -164,4 +164,83 @@ fn stretches(samples: &SampleTable, range: Range<u32>) -> impl Iterator<Item = R
         at = stretch.end;
         Some(stretch)
     })
+}
+
+/// The samples of a placed fragment, and its index.
+pub(super) fn samples<'a>(
+    fragments: &'a [Fragment],
+    plan: &Plan,
+    planned: &PlannedTrack,
+    placed: usize,
+) -> Option<(usize, &'a SampleTable)> {
+    let fragment = plan.placement.places.get(placed)?.fragment;
+    let stream = (*planned.matched.members.get(fragment)?)?;
+    let stream = fragments.get(fragment)?.streams.get(stream)?;
+    Some((fragment, &stream.presentation.samples))
+}
+
+/// Lays out ranges of a fragment as they are.
+pub(super) fn carry(layout: &mut Layout, fragment: &Fragment, ranges: &[Range<u64>]) {
+    for range in ranges {
+        layout.push(Piece::Source {
+            fragment: fragment.index as u32,
+            offset: range.start,
+            len: range.end - range.start,
+        });
+    }
+}
+
+/// The whole frames of a plan that are written where nothing can be hidden: those whose middle is
+/// heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Whole {
+    /// Silent frames before all others.
+    pub(super) lead: u64,
+    from: i64,
+    to: i64,
+    frame: i64,
+}
+
+impl Whole {
+    pub(super) fn of(window: Window, frame: i64, timeline: &TrackTimeline) -> Self {
+        let frame = frame.max(1);
+        let lead = (window.lead + frame / 2).div_euclid(frame);
+        let end = if window.to == 0 {
+            timeline.media_duration()
+        } else {
+            window.to
+        };
+        Self {
+            lead: u64::try_from(lead).unwrap_or(0),
+            from: window.from,
+            to: end,
+            frame,
+        }
+    }
+
+    /// The runs, each with those of its frames that are written: of a fragment, by their index.
+    pub(super) fn runs(self, timeline: &TrackTimeline) -> impl Iterator<Item = (&Run, Range<u32>)> {
+        timeline.runs.iter().map(move |run| {
+            let first = match run.payload {
+                Payload::Samples { first, .. } => first,
+                Payload::Silence(_) | Payload::Blank => 0,
+            };
+            let count = u32::try_from(run.payload.len()).unwrap_or(u32::MAX);
+            // The frames of a run follow each other at equal distances.
+            let before = (self.from - run.dts + self.frame / 2).div_euclid(self.frame);
+            let head = u32::try_from(before.max(0)).unwrap_or(u32::MAX).min(count);
+            let upto = (self.to - run.dts + self.frame / 2).div_euclid(self.frame);
+            let tail = if run.end <= self.to {
+                count
+            } else {
+                // The last frame is written even if less than half of it is heard.
+                let upto = upto.max(i64::from(self.to > run.dts));
+                u32::try_from(upto.max(0)).unwrap_or(u32::MAX).min(count)
+            };
+            (
+                run,
+                first.saturating_add(head)..first.saturating_add(tail.max(head)),
+            )
+        })
+    }
 }

@@ -6,7 +6,10 @@ use bytes::Bytes;
 
 use super::pcm::{Number, Pcm};
 use crate::{
-    isobmff::{FourCc, Movie, SampleEntry, Track, TrackDescription},
+    isobmff::{
+        Chunk, FourCc, Movie, RunLength, SampleEntry, SampleSizes, SampleTable, Track,
+        TrackDescription,
+    },
     time::Timescale,
 };
 
@@ -142,4 +145,67 @@ pub(super) fn boxed(out: &mut Vec<u8>, kind: [u8; 4], content: impl FnOnce(&mut 
 /// A copy of its own, so that no window of the file is held by a few bytes of it.
 pub(super) fn own(bytes: &[u8]) -> Bytes {
     Bytes::copy_from_slice(bytes)
+}
+
+/// A track of coded frames that last equally long.
+pub(super) fn frames(
+    timescale: Timescale,
+    entry: SampleEntry,
+    mut sizes: Vec<u32>,
+    mut chunks: Vec<Chunk>,
+    duration: u32,
+) -> Track {
+    sizes.shrink_to_fit();
+    chunks.shrink_to_fit();
+    let mut durations = RunLength::new();
+    durations.push(u32::try_from(sizes.len()).unwrap_or(u32::MAX), duration);
+    Track {
+        id: 1,
+        description: sound(timescale, entry),
+        edits: Vec::new(),
+        references: Vec::new(),
+        samples: SampleTable {
+            sizes: SampleSizes::Each(sizes),
+            durations,
+            chunks,
+            ..SampleTable::empty()
+        },
+    }
+}
+
+/// `mp4a` with an `esds` of an object type of ISO/IEC 14496-1, table 5.
+pub(super) fn mpeg(
+    object_type: u8,
+    channels: u16,
+    timescale: Timescale,
+    config: &[u8],
+) -> SampleEntry {
+    let mut decoder = vec![object_type, 0x15];
+    decoder.extend_from_slice(&[0; 11]);
+    if !config.is_empty() {
+        descriptor(&mut decoder, 5, config);
+    }
+    let mut stream = vec![0, 0, 0];
+    descriptor(&mut stream, 4, &decoder);
+    descriptor(&mut stream, 6, &[2]);
+    let mut bytes = Vec::new();
+    boxed(&mut bytes, *b"mp4a", |out| {
+        out.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1]);
+        version_zero(out, channels, 16, timescale);
+        boxed(out, *b"esds", |out| {
+            out.extend_from_slice(&[0; 4]);
+            descriptor(out, 3, &stream);
+        });
+    });
+    SampleEntry {
+        format: FourCc(*b"mp4a"),
+        bytes: bytes.into(),
+    }
+}
+
+/// A descriptor of fewer than 128 bytes.
+fn descriptor(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
+    out.push(tag);
+    out.push(u8::try_from(content.len()).unwrap_or(0x7F) & 0x7F);
+    out.extend_from_slice(content);
 }

@@ -1,14 +1,17 @@
-//! Files that are one run of sound without an index: WAV and AIFF. Pure.
+//! Files that are one run of sound without an index: WAV, AIFF, MP3 and ADTS. Pure.
 //!
 //! A [`Reader`] says which bytes of a file it needs and turns them into the same [`Movie`] that an
 //! ISO base media file gives, so that every later stage knows one form only; [`lay_out`] describes
 //! an output of such a kind as literal bytes and ranges of the fragments.
 
+mod adts;
 mod aiff;
 mod body;
 mod describe;
 mod error;
+mod mp3;
 mod pcm;
+mod scan;
 mod wav;
 
 use std::ops::Range;
@@ -21,13 +24,14 @@ use crate::{
     isobmff::Movie,
     layout::Layout,
     media::{Container, StreamKind},
+    packets::Script,
     plan::Plan,
     probe::Fragment,
+    source::OpenSource,
 };
 
-pub use aiff::AiffReader;
 pub use error::ElementaryError;
-pub use wav::WavReader;
+pub(crate) use mp3::Seams;
 
 /// Bounds on what a reader keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +69,10 @@ pub enum Kind {
     Wav,
     /// AIFF and AIFF-C.
     Aiff,
+    /// MPEG audio layer III.
+    Mp3,
+    /// AAC frames with ADTS headers.
+    Adts,
 }
 
 impl Kind {
@@ -74,6 +82,8 @@ impl Kind {
         match self {
             Self::Wav => Container::Wav,
             Self::Aiff => Container::Aiff,
+            Self::Mp3 => Container::Mp3,
+            Self::Adts => Container::Adts,
         }
     }
 }
@@ -85,47 +95,53 @@ pub fn sniff(beginning: &[u8]) -> Option<Kind> {
     match beginning.get(..4)? {
         b"RIFF" | b"RF64" | b"BW64" if kind == Some(b"WAVE") => Some(Kind::Wav),
         b"FORM" if matches!(kind, Some(b"AIFF" | b"AIFC")) => Some(Kind::Aiff),
-        _ => None,
+        _ if adts::is_header(beginning) => Some(Kind::Adts),
+        // A free format is none that is read, and is refused by name.
+        _ => (!matches!(mp3::FrameInfo::parse(beginning), Ok(None))).then_some(Kind::Mp3),
     }
+}
+
+/// Where a tag that may come before any kind of file ends.
+#[must_use]
+pub fn tag_end(beginning: &[u8]) -> Option<u64> {
+    scan::id3v2(beginning)
+}
+
+/// How one kind of file is read.
+trait Read: std::fmt::Debug + Send {
+    fn wants(&self) -> Option<Range<u64>>;
+    fn feed(&mut self, bytes: &[u8]) -> Result<(), ElementaryError>;
+    fn finish(self: Box<Self>) -> Result<Found, ElementaryError>;
 }
 
 /// Reads one file, in order. It does no I/O.
 #[derive(Debug)]
-pub enum Reader {
-    /// WAV, RF64 and BW64.
-    Wav(Box<WavReader>),
-    /// AIFF and AIFF-C.
-    Aiff(Box<AiffReader>),
-}
+pub struct Reader(Box<dyn Read>);
 
 impl Reader {
     /// A reader of a file of `len` bytes.
     #[must_use]
     pub fn new(kind: Kind, len: u64, limits: ElementaryLimits) -> Self {
-        match kind {
-            Kind::Wav => Self::Wav(Box::new(WavReader::new(len, limits))),
-            Kind::Aiff => Self::Aiff(Box::new(AiffReader::new(len, limits))),
-        }
+        Self(match kind {
+            Kind::Wav => Box::new(wav::WavReader::new(len, limits)),
+            Kind::Aiff => Box::new(aiff::AiffReader::new(len, limits)),
+            Kind::Mp3 => Box::new(mp3::Mp3Reader::new(len, limits)),
+            Kind::Adts => Box::new(adts::AdtsReader::new(len, limits)),
+        })
     }
 
     /// The bytes that it needs next; `None` when it has seen enough.
     #[must_use]
     pub fn wants(&self) -> Option<Range<u64>> {
-        match self {
-            Self::Wav(reader) => reader.wants(),
-            Self::Aiff(reader) => reader.wants(),
-        }
+        self.0.wants()
     }
 
     /// Takes the bytes it asked for.
     ///
     /// # Errors
     /// What is wrong with the file.
-    pub fn feed(&mut self, bytes: &Bytes) -> Result<(), ElementaryError> {
-        match self {
-            Self::Wav(reader) => reader.feed(bytes),
-            Self::Aiff(reader) => reader.feed(bytes),
-        }
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), ElementaryError> {
+        self.0.feed(bytes)
     }
 
     /// What the file holds.
@@ -133,21 +149,39 @@ impl Reader {
     /// # Errors
     /// What is missing.
     pub fn finish(self) -> Result<Found, ElementaryError> {
-        match self {
-            Self::Wav(reader) => reader.finish(),
-            Self::Aiff(reader) => reader.finish(),
-        }
+        self.0.finish()
     }
 }
 
 /// Whether outputs of this kind are laid out here.
 pub(crate) const fn writes(container: Container) -> bool {
-    matches!(container, Container::Wav)
+    matches!(container, Container::Wav | Container::Mp3 | Container::Adts)
 }
 
 /// Whether outputs of this kind can carry a codec.
 pub(crate) fn takes(container: Container, codec: &str, kind: StreamKind) -> bool {
-    kind == StreamKind::Audio && container == Container::Wav && wav::takes(codec)
+    kind == StreamKind::Audio
+        && match container {
+            Container::Wav => wav::takes(codec),
+            Container::Mp3 => codec == "mp3",
+            Container::Adts => codec == "aac",
+            _ => false,
+        }
+}
+
+/// What of the fragments must be read for an output of a kind that [`writes`] has.
+///
+/// # Errors
+/// [`Error::Source`] where a fragment cannot be read.
+pub(crate) async fn read_seams(
+    container: Container,
+    script: Script<'_>,
+    sources: &[OpenSource],
+) -> Result<Seams, Error> {
+    match container {
+        Container::Mp3 => Seams::read(script, sources).await,
+        _ => Ok(Seams::default()),
+    }
 }
 
 /// Builds an output of a kind that [`writes`] has.
@@ -158,10 +192,13 @@ pub(crate) fn lay_out(
     container: Container,
     fragments: &[Fragment],
     plan: &Plan,
+    seams: &Seams,
     sharing: Option<Sharing>,
 ) -> Result<Layout, Error> {
     match container {
         Container::Wav => wav::lay_out(fragments, plan, sharing),
+        Container::Mp3 => mp3::lay_out(fragments, plan, seams),
+        Container::Adts => adts::lay_out(fragments, plan),
         _ => Err(Error::NotWritten { container }),
     }
 }

@@ -6,10 +6,11 @@ use bytes::Bytes;
 
 use super::{Fragment, Head, Stream};
 use crate::{
+    elementary::Carried,
     isobmff::{
         Chunk, Edit, FourCc, RunLength, SampleEntry, SampleSizes, SampleTable, TrackDescription,
     },
-    media::{AudioParameters, CodecParameters, StreamKind, VideoParameters},
+    media::{AudioParameters, CodecParameters, Container, StreamKind, VideoParameters},
     source::{SourceState, Validator},
     time::Timescale,
     timeline::Presentation,
@@ -244,11 +245,11 @@ pub(crate) fn fragment(index: usize, streams: Vec<Stream>) -> Fragment {
         .reduce(|(a, b), (start, end)| (a.min(start), b.max(end)))
         .expect("something shown");
     Fragment {
-        container: crate::media::Container::Mp4,
-        carried: crate::elementary::Carried::default(),
         index,
         name: format!("invented {index}"),
         state,
+        container: Container::Mp4,
+        carried: Carried::default(),
         head: Arc::new(head),
         streams,
         chapters: Vec::new(),

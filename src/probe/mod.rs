@@ -49,6 +49,10 @@ use crate::{
 
 /// More repeats than this are no loop that anybody made: the work of planning grows with them.
 const MOST_REPEATS: u64 = 64;
+/// Tags before a file that are passed to see what it is.
+const MOST_TAGS: usize = 8;
+/// Bytes that tell what kind of file it is.
+const SNIFFED: u64 = 16;
 /// Bytes of remote fragments that one session keeps: those that were read for a look.
 const MOST_KEPT: u64 = 16 << 20;
 
@@ -352,7 +356,7 @@ async fn read_index(reads: &mut Reads<'_>, len: u64, limits: &Limits) -> Result<
         // All at once: the reader asks for few enough.
         for (offset, bytes) in reads.index(ranges).await? {
             if offset == 0
-                && let Some(kind) = elementary::sniff(&bytes)
+                && let Some(kind) = sniff(reads, &bytes, len).await?
             {
                 return read_elementary(reads, kind, bytes, len, limits).await;
             }
@@ -364,6 +368,35 @@ async fn read_index(reads: &mut Reads<'_>, len: u64, limits: &Limits) -> Result<
         movie: reader.finish()?,
         carried: Carried::default(),
     })
+}
+
+/// What kind of file it is if it has no index; tags may come before it.
+async fn sniff(
+    reads: &Reads<'_>,
+    first: &[u8],
+    len: u64,
+) -> Result<Option<elementary::Kind>, Failure> {
+    let Some(mut at) = elementary::tag_end(first) else {
+        return Ok(elementary::sniff(first));
+    };
+    for _ in 0..MOST_TAGS {
+        let end = len.min(at.saturating_add(SNIFFED));
+        if at >= end {
+            break;
+        }
+        let beginning = reads.read(at..end).await?;
+        match elementary::tag_end(&beginning) {
+            Some(size) => at += size,
+            // Behind such tags there may be zeros, and then frames.
+            None => {
+                let known = [&b"fLaC"[..], &[0x0B, 0x77]];
+                let other = known.iter().any(|magic| beginning.starts_with(magic));
+                let frames = || (!other).then_some(elementary::Kind::Mp3);
+                return Ok(elementary::sniff(&beginning).or_else(frames));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Reads a file without an index, whose first bytes are there already.

@@ -5,5 +5,5 @@ mod read;
 mod write;
 
 pub(super) use format::{default_mask, takes};
-pub use read::WavReader;
+pub(super) use read::WavReader;
 pub(super) use write::lay_out;

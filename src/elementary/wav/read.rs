@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
-
 use super::format::{self, FMT};
 use crate::{
-    elementary::{Carried, ElementaryError, ElementaryLimits, Found, describe, pcm::Pcm},
+    elementary::{Carried, ElementaryError, ElementaryLimits, Found, Read, describe, pcm::Pcm},
     isobmff::FourCc,
 };
 
@@ -30,7 +28,7 @@ const NOT_CARRIED: [&[u8; 4]; 10] = [
 
 /// Reads one file.
 #[derive(Debug)]
-pub struct WavReader {
+pub(crate) struct WavReader {
     len: u64,
     limits: ElementaryLimits,
     /// The next chunk.
@@ -74,12 +72,14 @@ impl WavReader {
             carried: Carried::default(),
         }
     }
+}
 
-    pub(in crate::elementary) fn wants(&self) -> Option<Range<u64>> {
+impl Read for WavReader {
+    fn wants(&self) -> Option<Range<u64>> {
         self.wanted.clone()
     }
 
-    pub(in crate::elementary) fn feed(&mut self, window: &Bytes) -> Result<(), ElementaryError> {
+    fn feed(&mut self, window: &[u8]) -> Result<(), ElementaryError> {
         let Some(range) = self.wanted.take() else {
             return Ok(());
         };
@@ -105,6 +105,18 @@ impl WavReader {
         Ok(())
     }
 
+    fn finish(self: Box<Self>) -> Result<Found, ElementaryError> {
+        let pcm = self.pcm.ok_or(ElementaryError::Missing { chunk: FMT })?;
+        let data = self.data.ok_or(ElementaryError::Missing { chunk: DATA })?;
+        let track = pcm.track(data.start, data.end - data.start, self.limits)?;
+        Ok(Found {
+            movie: describe::movie(*b"qt  ", pcm.rate, track),
+            carried: self.carried,
+        })
+    }
+}
+
+impl WavReader {
     fn begin(&mut self, window: &[u8]) -> Result<(), ElementaryError> {
         let Some(size) = window.get(4..8).filter(|_| window.len() >= 12) else {
             return Err(ElementaryError::Missing { chunk: DATA });
@@ -226,16 +238,6 @@ impl WavReader {
         let side = if self.data.is_some() { after } else { before };
         side.push(range);
         Ok(())
-    }
-
-    pub(in crate::elementary) fn finish(self) -> Result<Found, ElementaryError> {
-        let pcm = self.pcm.ok_or(ElementaryError::Missing { chunk: FMT })?;
-        let data = self.data.ok_or(ElementaryError::Missing { chunk: DATA })?;
-        let track = pcm.track(data.start, data.end - data.start, self.limits)?;
-        Ok(Found {
-            movie: describe::movie(*b"qt  ", pcm.rate, track),
-            carried: self.carried,
-        })
     }
 }
 

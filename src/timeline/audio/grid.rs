@@ -115,7 +115,8 @@ impl Grid {
             0
         };
         let first = if silent > 0 {
-            piece.begin_after(late - self.frame / 2)
+            // In half ticks: half a PCM sample is no tick.
+            piece.begin_after_half(2 * late - self.frame)
         } else {
             // Frames may be longer than the usual one: the one that is heard first is among them.
             let heard = piece.begin_after(late).saturating_sub(1);

@@ -58,6 +58,11 @@ impl Piece {
         self.first_beyond(2 * at, 0)
     }
 
+    /// The first frame that begins after half of `twice`.
+    pub(super) fn begin_after_half(&self, twice: i64) -> u32 {
+        self.first_beyond(twice, 0)
+    }
+
     /// The first frame of which twice its time and `part` of its duration are above `twice`.
     fn first_beyond(&self, twice: i64, part: i64) -> u32 {
         let frames = &self.frames;

@@ -245,3 +245,29 @@ fn hostile_times_are_refused() {
     };
     assert!(Presentation::new(samples, timescale(48_000), &[edit], timescale(1)).is_err());
 }
+
+/// The first sample of a recording that began late was missing, and the rest one too early by count.
+#[test]
+fn pcm_that_begins_late_keeps_its_first_sample() {
+    let durations: RunLength<u32> = std::iter::repeat_n(1, 1_000).collect();
+    let presentations =
+        [
+            Presentation::new(table(durations, None, None), timescale(8_000), &[], MOVIE)
+                .expect("in range"),
+        ];
+    let length = Time::from_ticks(1_000, timescale(8_000));
+    let late = Time::from_ticks(250, timescale(8_000));
+    let places = placed(&presentations, &[length], &[0], late);
+    let rules = AudioRules {
+        timescale: timescale(8_000),
+        frame: 1,
+        seams: AudioSeams::Continuous,
+        varying: false,
+        lossless: false,
+        silence: true,
+    };
+    let timeline = audio::plan(&places, rules, places[0].end).expect("in range");
+    let lengths: Vec<u64> = timeline.runs.iter().map(|run| run.payload.len()).collect();
+    assert_eq!(lengths, [250, 1_000]);
+    assert_eq!(timeline.edits[0].media_time, Some(0));
+}
