@@ -114,7 +114,10 @@ impl Concat {
             let session = &session;
             async move { probe::probe(index, source, session, limits).await }
         });
-        let mut probed = stream::iter(probes).buffered(limits.parallel_probes.max(1));
+        // Boxed, or the compiler finds the closure's lifetimes not general enough where a caller
+        // spawns the future of this function.
+        let probed = stream::iter(probes).buffered(limits.parallel_probes.max(1));
+        let mut probed = probed.boxed();
         let (mut found, mut failures) = (Vec::with_capacity(self.sources.len()), Vec::new());
         let total = self.sources.len() as u64;
         loop {

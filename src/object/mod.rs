@@ -7,6 +7,7 @@
 mod answer;
 mod credentials;
 mod error;
+mod keeping;
 mod options;
 mod reading;
 mod requests;

@@ -239,7 +239,7 @@ impl ObjectStore {
     }
 
     /// Makes a request until it succeeds, or until `stop` between two attempts.
-    async fn call(
+    pub(super) async fn call(
         &self,
         call: &Call<'_>,
         stop: &CancellationToken,
@@ -305,6 +305,11 @@ impl ObjectStore {
 }
 
 impl Upload {
+    /// An upload that somebody began.
+    pub(super) const fn named(url: ObjectUrl, id: String) -> Self {
+        Self { url, id }
+    }
+
     fn query(&self) -> String {
         format!("uploadId={}", in_query(&self.id))
     }

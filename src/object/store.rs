@@ -106,6 +106,27 @@ impl ObjectStore {
         url: &ObjectUrl,
         lifetime: Duration,
     ) -> Result<String, ObjectError> {
+        self.presign_for(Method::GET, url, lifetime).await
+    }
+
+    /// A URL with which anybody writes an object for `lifetime`, at most seven days, by one PUT.
+    ///
+    /// # Errors
+    /// As [`ObjectStore::presign`].
+    pub async fn presign_upload(
+        &self,
+        url: &ObjectUrl,
+        lifetime: Duration,
+    ) -> Result<String, ObjectError> {
+        self.presign_for(Method::PUT, url, lifetime).await
+    }
+
+    async fn presign_for(
+        &self,
+        method: Method,
+        url: &ObjectUrl,
+        lifetime: Duration,
+    ) -> Result<String, ObjectError> {
         const CALL: &str = "presigning";
         let unsigned = |why: &str| ObjectError::Unsigned {
             call: CALL,
@@ -117,7 +138,7 @@ impl ObjectStore {
         if lifetime > LONGEST_PRESIGNED || lifetime.is_zero() {
             return Err(unsigned("it lives more than 0 s and at most 7 days"));
         }
-        let mut parts = self.request(CALL, Method::GET, url, "")?;
+        let mut parts = self.request(CALL, method, url, "")?;
         self.sign(CALL, &mut parts, Some(lifetime)).await?;
         Ok(parts.uri.to_string())
     }

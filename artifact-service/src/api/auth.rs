@@ -1,0 +1,121 @@
+//! Who asks: an API key in a header, or a session in a cookie.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{Method, StatusCode, header, request::Parts},
+};
+
+use super::App;
+use crate::{
+    error::Problem,
+    ids,
+    keys::{self, Key},
+};
+
+/// The cookie of a session.
+pub(super) const COOKIE: &str = "artifact_session";
+/// The header that a page of ours sends with its session, and no other page can.
+pub(super) const CSRF: &str = "x-csrf-token";
+
+/// A request with a key that is known and not too eager.
+pub(super) struct Caller(pub(super) Key);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let key = match bearer(parts)? {
+            Some(text) => {
+                let key = keys::find(&app.db, text, app.settings.limits).await?;
+                key.ok_or_else(|| Problem::unauthorized("the API key is not known"))?
+            }
+            None => by_session(parts, app).await?,
+        };
+        app.pace.count(&key)?;
+        tracing::debug!(key = %key.id, company = %key.company.id, "authenticated");
+        Ok(Self(key))
+    }
+}
+
+fn bearer(parts: &Parts) -> Result<Option<&str>, Problem> {
+    let Some(value) = parts.headers.get(header::AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let refused = || Problem::unauthorized("the header Authorization is not 'Bearer KEY'");
+    let (scheme, key) = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .ok_or_else(refused)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(refused());
+    }
+    Ok(Some(key.trim()))
+}
+
+async fn by_session(parts: &Parts, app: &App) -> Result<Key, Problem> {
+    let nobody = || Problem::unauthorized("there is no API key: Authorization: Bearer KEY");
+    let token = cookie(parts).ok_or_else(nobody)?;
+    let session = super::session::find(&app.db, token).await?;
+    let session = session.ok_or_else(|| Problem::unauthorized("the session has ended"))?;
+    let safe = matches!(parts.method, Method::GET | Method::HEAD);
+    if !safe {
+        let given = parts
+            .headers
+            .get(CSRF)
+            .map_or(&b""[..], |value| value.as_bytes());
+        if !ids::same(given, session.csrf.as_bytes()) {
+            let (status, title) = (StatusCode::FORBIDDEN, "Forbidden");
+            let detail = "the header x-csrf-token does not belong to the session";
+            return Err(Problem::new(status, "csrf", title, detail));
+        }
+    }
+    let key = keys::by_id(&app.db, &session.key_id, app.settings.limits).await?;
+    key.ok_or_else(nobody)
+}
+
+/// The session's cookie.
+pub(super) fn cookie(parts: &Parts) -> Option<&str> {
+    let cookies = parts.headers.get_all(header::COOKIE);
+    cookies
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|one| one.trim().split_once('='))
+        .find_map(|(name, value)| (name == COOKIE).then_some(value))
+}
+
+/// How fast each key asks: a bucket of a tenth of a minute's requests, refilled steadily.
+#[derive(Debug, Default)]
+pub struct Pace(Mutex<HashMap<String, (f64, Instant)>>);
+
+impl Pace {
+    fn count(&self, key: &Key) -> Result<(), Problem> {
+        let rate = f64::from(key.limits.requests_per_minute) / 60.0;
+        let room = (rate * 6.0).max(1.0);
+        let now = Instant::now();
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A bucket that is full again says nothing.
+        if buckets.len() > 10_000 {
+            buckets.retain(|_, (_, at)| now.duration_since(*at).as_secs() < 60);
+        }
+        let (level, at) = buckets.entry(key.id.clone()).or_insert((room, now));
+        *level = (*level + now.duration_since(*at).as_secs_f64() * rate).min(room);
+        *at = now;
+        if *level < 1.0 {
+            let (status, title) = (StatusCode::TOO_MANY_REQUESTS, "Too many requests");
+            let detail = format!("the limit is {} a minute", key.limits.requests_per_minute);
+            let mut problem = Problem::new(status, "too_many_requests", title, detail);
+            problem.retry_after = Some(((1.0 - *level) / rate).ceil().max(1.0) as u64);
+            return Err(problem);
+        }
+        *level -= 1.0;
+        Ok(())
+    }
+}

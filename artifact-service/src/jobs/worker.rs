@@ -1,0 +1,206 @@
+//! The loop that takes jobs and does them.
+
+use std::{sync::Arc, time::Duration};
+
+use media_concat::CancellationToken;
+use tokio::{sync::Notify, task::JoinSet, time::MissedTickBehavior};
+use tracing::Instrument;
+
+use super::{Claimed, claim, cleaning, finish, give_back, hold};
+use crate::{
+    db::Db,
+    metrics,
+    process::{Failure, Meter, Outcome, Processor},
+    settings::Settings,
+    webhooks,
+};
+
+/// How long to wait for a new job when there was none.
+const IDLE: Duration = Duration::from_millis(300);
+/// How often progress is told.
+const BEAT: Duration = Duration::from_millis(500);
+/// How often it is tidied up.
+const CLEANING: Duration = Duration::from_secs(15);
+
+/// Takes jobs and does them.
+#[derive(Clone)]
+pub struct Worker {
+    /// The queue.
+    pub db: Db,
+    /// How jobs are done.
+    pub processor: Processor,
+    /// How many at a time, and how patiently.
+    pub settings: Arc<Settings>,
+    /// Rung by the API of the same process, so that a job does not wait for the next look.
+    pub bell: Arc<Notify>,
+    /// What delivers webhooks.
+    pub sender: webhooks::Sender,
+}
+
+impl Worker {
+    /// Works until `stop`; then what runs gets its grace, and is handed back after that.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut running = JoinSet::new();
+        let abort = CancellationToken::new();
+        let chores = tokio::spawn(self.clone().chores(stop.clone()));
+        let deliveries = tokio::spawn(self.sender.clone().run(self.db.clone(), stop.clone()));
+        while !stop.is_cancelled() {
+            while running.try_join_next().is_some() {}
+            if running.len() >= self.settings.concurrency {
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    _ = running.join_next() => continue,
+                }
+            }
+            match claim(&self.db, &self.settings).await {
+                Ok(Some(job)) => {
+                    let span = tracing::info_span!("job", artifact = %job.artifact_id);
+                    let worker = self.clone();
+                    running.spawn(worker.work(job, abort.clone()).instrument(span));
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "no job was taken");
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.bell.notified() => {}
+                () = tokio::time::sleep(IDLE) => {}
+            }
+        }
+        let all = async { while running.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.settings.grace, all)
+            .await
+            .is_err()
+        {
+            abort.cancel();
+            while running.join_next().await.is_some() {}
+        }
+        chores.await.ok();
+        deliveries.await.ok();
+    }
+
+    /// One job, from claim to end.
+    async fn work(self, job: Claimed, abort: CancellationToken) {
+        let started = std::time::Instant::now();
+        metrics::waited(crate::ids::now() - job.queued_at);
+        tracing::info!(attempt = job.attempt, "the job is begun");
+        let (meter, cancel) = (Meter::default(), abort.child_token());
+        let result = {
+            let work = self.processor.run(&job, &meter, &cancel);
+            tokio::pin!(work);
+            let mut beat = tokio::time::interval(BEAT);
+            beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut told = 0;
+            loop {
+                tokio::select! {
+                    result = &mut work => break Some(result),
+                    _ = beat.tick() => {
+                        let ppm = meter.ppm();
+                        let news = (ppm > told).then_some(ppm);
+                        match hold(&self.db, &self.settings, &job, news).await {
+                            Ok(true) => told = ppm,
+                            // Deleted, or taken for dead: whatever comes out is not wanted.
+                            Ok(false) => {
+                                cancel.cancel();
+                                work.await.ok();
+                                break None;
+                            }
+                            // Work goes on; a lease that ran out is seen at the end.
+                            Err(error) => tracing::warn!(
+                                error = &error as &dyn std::error::Error,
+                                "the lease was not renewed"
+                            ),
+                        }
+                    }
+                }
+            }
+        };
+        match result {
+            Some(result) => self.end(&job, result, abort.is_cancelled()).await,
+            None => self.lost(&job).await,
+        }
+        metrics::stage("job", started.elapsed());
+    }
+
+    async fn end(&self, job: &Claimed, result: Result<Outcome, Failure>, stopping: bool) {
+        let result = match result {
+            Err(failure) if failure.cancelled && stopping => {
+                tracing::info!("the job is handed back: the service stops");
+                self.insist(|| give_back(&self.db, job, 0, true)).await;
+                return;
+            }
+            Err(failure) if failure.retry && job.attempt < i64::from(self.settings.attempts) => {
+                let pause = 1_000 << job.attempt.clamp(0, 6);
+                tracing::warn!(reason = %failure.message, pause, "the job is tried again");
+                self.insist(|| give_back(&self.db, job, pause, false)).await;
+                return;
+            }
+            result => result,
+        };
+        if result.is_err() {
+            // An attempt before this one may have written it and died before it said so.
+            self.processor.store.remove(&job.s3_path).await.ok();
+        }
+        match self.insist(|| finish(&self.db, job, &result)).await {
+            Some(true) => {
+                metrics::finished(&result);
+                match &result {
+                    Ok(outcome) => tracing::info!(size = outcome.size, "the artifact is complete"),
+                    Err(failure) => {
+                        tracing::info!(reason = %failure.message, "the artifact failed")
+                    }
+                }
+            }
+            Some(false) => self.lost(job).await,
+            // Whoever takes it up does it again.
+            None => {}
+        }
+    }
+
+    /// The job is not ours any more. If its artifact is deleted, nothing of it may stay.
+    async fn lost(&self, job: &Claimed) {
+        tracing::info!("the job was cancelled or taken over");
+        let gone = cleaning::is_deleted(&self.db, &job.artifact_id);
+        if gone.await.unwrap_or(false) {
+            self.processor.store.remove(&job.s3_path).await.ok();
+        }
+    }
+
+    /// Tries a statement for as long as our lease could last: a database that is away for a moment
+    /// costs no work.
+    async fn insist<T, F>(&self, mut act: impl FnMut() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let until = tokio::time::Instant::now() + self.settings.lease;
+        loop {
+            match act().await {
+                Ok(done) => return Some(done),
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the database failed"
+                    );
+                }
+            }
+            if tokio::time::Instant::now() > until {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    async fn chores(self, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(CLEANING);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(tick.tick()).await.is_some() {
+            let cleaned = cleaning::clean(&self.db, &*self.processor.store, &self.settings);
+            if let Err(error) = cleaned.await {
+                tracing::warn!(error = &*error, "tidying up failed");
+            }
+        }
+    }
+}
