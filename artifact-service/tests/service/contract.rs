@@ -1,0 +1,276 @@
+//! What the contract says, row by row.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{place::Place, suite, web::fixture};
+
+const CREATE: &str = "/api/v1/artifacts/create";
+
+fn is_id(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    text.len() == 24 && text.bytes().all(|c| c.is_ascii_hexdigit())
+}
+
+fn is_time(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    text.len() == 24 && text.ends_with('Z') && &text[10..11] == "T" && &text[19..20] == "."
+}
+
+suite! {
+    /// The whole artifact at once, then its bytes, its size and its duration.
+    async fn a_url_becomes_an_artifact(place: &Place) {
+        let body = json!({"name": "Marketing Video", "type": "video",
+            "url": place.web.url("files/a0.mp4")});
+        let created = place.create(body).await;
+        assert!(is_id(&created["id"]) && is_id(&created["company"]["id"]), "{created}");
+        assert!(is_time(&created["createdAt"]) && is_time(&created["updatedAt"]), "{created}");
+        let id = created["id"].as_str().unwrap();
+        let path = format!("uploads/{id}/a0.mp4");
+        for (field, value) in [
+            ("name", json!("Marketing Video")), ("type", json!("video")),
+            ("status", json!("created")), ("uploadMethod", json!("direct_url")),
+            ("size", Value::Null), ("duration", Value::Null), ("errorMessage", Value::Null),
+            ("s3Path", json!(path)), ("s3Bucket", json!("dubformer-artifacts")),
+        ] {
+            assert_eq!(created[field], value, "{field}");
+        }
+        assert_eq!(created["company"]["name"], "Acme Inc");
+        assert_eq!(created["createdBy"]["name"], "John Doe");
+        let done = place.ended(&created).await;
+        let bytes = fixture("a0.mp4");
+        assert_eq!(done["status"], "upload_completed", "{done}");
+        assert_eq!((&done["size"], &done["duration"]), (&json!(bytes.len()), &json!(2.0)));
+        assert_eq!(done["progress"], json!(1.0));
+        let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(fields(&created), fields(&done));
+        assert!(place.content(&done).await == bytes);
+        assert_eq!(place.objects(), [path]);
+    }
+
+    /// A presigned upload is copied in the store, and only its owner finds it.
+    async fn an_upload_becomes_an_artifact(place: &Place) {
+        let path = place.upload("my%20clip.mp4", fixture("a0.mp4").into()).await;
+        assert!(path.starts_with("s3://dubformer-artifacts/temp/"), "{path}");
+        let body = json!({"name": "u", "type": "video", "s3Path": path});
+        let done = place.create(body.clone()).await;
+        let done = place.ended(&done).await;
+        assert_eq!(done["status"], "upload_completed", "{done}");
+        assert!(place.content(&done).await == fixture("a0.mp4"));
+        let other = place.another_key("Other Inc").await;
+        let refused = place.request(Method::POST, CREATE, &other, Some(body), &[]).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND);
+        assert_eq!(refused.json()["errors"][0]["field"], "s3Path");
+    }
+
+    /// Joined by the library, report and all.
+    async fn fragments_become_an_artifact(place: &Place) {
+        let upload = place.upload("a1.mp4", fixture("a1.mp4").into()).await;
+        let created = place.create(json!({"name": "joined", "type": "video", "fragments": [
+            {"url": place.web.url("files/a0.mp4"), "startTime": 0},
+            {"s3Path": upload, "startTime": 2},
+            {"url": place.web.url("files/a2.mp4"), "startTime": 4.5},
+        ]})).await;
+        assert_eq!(created["uploadMethod"], "fragments");
+        let done = place.ended(&created).await;
+        assert_eq!(done["status"], "upload_completed", "{done}");
+        assert_eq!(done["duration"], json!(6.5));
+        assert_eq!(done["report"]["seams"].as_array().unwrap().len(), 2);
+        let bytes = place.content(&done).await;
+        assert_eq!(done["size"], json!(bytes.len()));
+        if let Some(sum) = done["checksum"].as_str() {
+            let found = artifact_service::ids::sha256(&bytes);
+            assert_eq!(sum.strip_prefix("sha256:"), Some(&*found));
+        }
+    }
+
+    /// The library's sentence, with the fragment, the rule and both values.
+    async fn fragments_that_do_not_fit_are_named(place: &Place) {
+        let created = place.create(json!({"name": "x", "type": "video", "fragments": [
+            {"url": place.web.url("files/a0.mp4"), "startTime": 0},
+            {"url": place.web.url("files/h_res.mp4"), "startTime": 2},
+        ]})).await;
+        let done = place.ended(&created).await;
+        assert_eq!(done["status"], "upload_failed");
+        let message = done["errorMessage"].as_str().unwrap();
+        for part in ["fragment 1", "resolution", "640x360", "320x180"] {
+            assert!(message.contains(part), "{message}");
+        }
+        assert_eq!(place.objects(), [""; 0]);
+    }
+
+    async fn the_type_is_checked(place: &Place) {
+        for (kind, file, good) in [
+            ("video", "aac0.m4a", false), ("audio", "aac0.m4a", true), ("audio", "a0.mp4", false),
+            ("script", "a0.mp4", false),
+        ] {
+            let body = json!({"name": "t", "type": kind, "url": place.web.url(&format!("files/{file}"))});
+            let done = place.create(body).await;
+            let done = place.ended(&done).await;
+            let status = if good { "upload_completed" } else { "upload_failed" };
+            assert_eq!(done["status"], status, "{kind} {file}: {done}");
+            assert_eq!(done["errorMessage"].is_null(), good);
+        }
+        let body = json!({"name": "s", "type": "script", "url": place.web.url("text")});
+        let done = place.create(body).await;
+        let done = place.ended(&done).await;
+        assert_eq!((&done["status"], &done["duration"]), (&json!("upload_completed"), &Value::Null));
+    }
+
+    /// Every invalid field in one answer, as RFC 9457 writes it.
+    async fn what_is_wrong_is_told_whole(place: &Place) {
+        let body = json!({"name": 5, "type": "film", "url": "ftp://x"});
+        let answer = place.request(Method::POST, CREATE, &place.key, Some(body), &[]).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        let told = answer.json();
+        assert_eq!(told["code"], "invalid_request");
+        let fields: Vec<_> = told["errors"].as_array().unwrap().iter().map(|one| &one["field"]).collect();
+        assert_eq!(fields, ["name", "type", "url"]);
+        let unknown = place.request(Method::GET, "/api/v1/artifacts", "mc_wrong", None, &[]).await;
+        assert_eq!(unknown.status, StatusCode::UNAUTHORIZED);
+        let none = place.request(Method::GET, "/api/v1/artifacts", "", None, &[]).await;
+        assert_eq!(none.json()["code"], "unauthorized");
+        let there = place.get("/api/v1/artifacts/000000000000000000000000").await;
+        assert_eq!(there.status, StatusCode::NOT_FOUND);
+    }
+
+    async fn the_same_request_twice_is_one_artifact(place: &Place) {
+        let body = json!({"name": "once", "type": "video", "url": place.web.url("files/a0.mp4")});
+        let again = [("idempotency-key", "one")];
+        let post = |body: Value| place.request(Method::POST, CREATE, &place.key, Some(body), &again);
+        let (one, two) = tokio::join!(post(body.clone()), post(body.clone()));
+        assert_eq!(one.json()["id"], two.json()["id"]);
+        let mut other = body;
+        other["name"] = json!("twice");
+        let refused = post(other).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT);
+        assert_eq!(refused.json()["code"], "idempotency_conflict");
+        let all = place.get("/api/v1/artifacts").await.json();
+        assert_eq!(all["items"].as_array().unwrap().len(), 1);
+    }
+
+    /// Newest first, page by page, filtered, and nobody else's.
+    async fn lists_are_paged(place: &Place) {
+        for index in 0..5 {
+            let body = json!({"name": format!("a{index}"), "type": "video",
+                "url": place.web.url("files/a0.mp4")});
+            let done = place.create(body).await;
+            place.ended(&done).await;
+        }
+        let mut names = Vec::new();
+        let mut path = "/api/v1/artifacts?limit=2&status=upload_completed&type=video".to_owned();
+        loop {
+            let page = place.get(&path).await.json();
+            let items = page["items"].as_array().unwrap();
+            names.extend(items.iter().map(|one| one["name"].as_str().unwrap().to_owned()));
+            let Some(cursor) = page["nextCursor"].as_str() else { break };
+            path = format!("/api/v1/artifacts?limit=2&cursor={cursor}");
+        }
+        assert_eq!(names, ["a4", "a3", "a2", "a1", "a0"]);
+        let none = place.get("/api/v1/artifacts?status=upload_failed").await.json();
+        assert_eq!(none["items"], json!([]));
+        let wrong = place.get("/api/v1/artifacts?limit=0&status=x&cursor=!").await;
+        assert_eq!(wrong.json()["errors"].as_array().unwrap().len(), 3);
+        let other = place.another_key("Other Inc").await;
+        let theirs = place.request(Method::GET, "/api/v1/artifacts", &other, None, &[]).await;
+        assert_eq!(theirs.json()["items"], json!([]));
+    }
+
+    async fn a_deleted_artifact_leaves_nothing(place: &Place) {
+        let body = json!({"name": "gone", "type": "video", "url": place.web.url("files/a0.mp4")});
+        let done = place.create(body).await;
+        let done = place.ended(&done).await;
+        let path = format!("/api/v1/artifacts/{}", done["id"].as_str().unwrap());
+        let other = place.another_key("Other Inc").await;
+        let theirs = place.request(Method::DELETE, &path, &other, None, &[]).await;
+        assert_eq!(theirs.status, StatusCode::NOT_FOUND);
+        let gone = place.request(Method::DELETE, &path, &place.key, None, &[]).await;
+        assert_eq!(gone.status, StatusCode::NO_CONTENT);
+        assert_eq!(place.get(&path).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(place.objects(), [""; 0]);
+    }
+
+    /// Deleting what runs cancels it.
+    async fn a_running_job_is_cancelled(place: &Place) {
+        let body = json!({"name": "slow", "type": "video", "url": place.web.url("slow/long.mp4")});
+        let created = place.create(body).await;
+        let path = format!("/api/v1/artifacts/{}", created["id"].as_str().unwrap());
+        while place.web.asked() == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let gone = place.request(Method::DELETE, &path, &place.key, None, &[]).await;
+        assert_eq!(gone.status, StatusCode::NO_CONTENT);
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        assert_eq!(place.objects(), [""; 0]);
+    }
+
+    async fn content_has_ranges(place: &Place) {
+        let body = json!({"name": "r", "type": "video", "url": place.web.url("files/a0.mp4")});
+        let done = place.create(body).await;
+        let done = place.ended(&done).await;
+        let path = format!("/api/v1/artifacts/{}/content", done["id"].as_str().unwrap());
+        let head = place.request(Method::HEAD, &path, &place.key, None, &[]).await;
+        assert_eq!(head.status, StatusCode::OK);
+        assert_eq!(head.header("content-length"), fixture("a0.mp4").len().to_string());
+        let part = [("range", "bytes=100-199")];
+        let mut answer = place.request(Method::GET, &path, &place.key, None, &part).await;
+        if answer.status == StatusCode::FOUND {
+            let there = place.client.get(answer.header("location")).header("range", part[0].1);
+            answer = crate::place::read(there.send().await.unwrap()).await;
+        }
+        assert_eq!(answer.status, StatusCode::PARTIAL_CONTENT);
+        assert!(answer.bytes == fixture("a0.mp4")[100..200]);
+    }
+
+    /// The states in order, over a stream that ends with the artifact.
+    async fn events_follow_an_artifact(place: &Place) {
+        let body = json!({"name": "e", "type": "video", "url": place.web.url("slow/b_pyramid.mp4")});
+        let created = place.create(body).await;
+        let path = format!("/api/v1/artifacts/{}/events", created["id"].as_str().unwrap());
+        let answer = place.get(&path).await;
+        assert_eq!(answer.header("content-type"), "text/event-stream");
+        let text = String::from_utf8(answer.bytes).unwrap();
+        let states: Vec<Value> = text.lines().filter_map(|line| line.strip_prefix("data: "))
+            .filter_map(|data| serde_json::from_str(data).ok()).collect();
+        assert_eq!(states.last().unwrap()["status"], "upload_completed", "{text}");
+        let progress: Vec<_> = states.iter().map(|state| state["progress"].as_f64().unwrap()).collect();
+        assert!(progress.is_sorted(), "{progress:?}");
+    }
+
+    async fn it_says_how_it_is(place: &Place) {
+        assert_eq!(place.get("/healthz").await.status, StatusCode::OK);
+        let ready = place.get("/readyz").await;
+        assert_eq!(ready.json(), json!({"database": true, "store": true, "stopping": false}));
+        assert_eq!(place.get("/metrics").await.status, StatusCode::OK);
+        assert_eq!(place.get("/openapi.json").await.status, StatusCode::OK);
+        assert_eq!(place.get("/").await.status, StatusCode::OK);
+    }
+
+    /// A cookie that no script reads, and a token without which it changes nothing.
+    async fn a_session_signs_in_a_page(place: &Place) {
+        let body = json!({"apiKey": place.key});
+        let foreign = [("sec-fetch-site", "cross-site")];
+        let post = |headers| place.request(Method::POST, "/session", "", Some(body.clone()), headers);
+        assert_eq!(post(&foreign).await.status, StatusCode::FORBIDDEN);
+        let signed = post(&[]).await;
+        assert_eq!(signed.status, StatusCode::CREATED);
+        let cookie = signed.header("set-cookie");
+        for part in ["HttpOnly", "SameSite=Strict"] {
+            assert!(cookie.contains(part), "{cookie}");
+        }
+        let cookie = cookie.split(';').next().unwrap();
+        let token = signed.json()["csrfToken"].as_str().unwrap().to_owned();
+        let body = json!({"name": "c", "type": "video", "url": place.web.url("files/a0.mp4")});
+        let without = [("cookie", cookie)];
+        let refused = place.request(Method::POST, CREATE, "", Some(body.clone()), &without).await;
+        assert_eq!(refused.json()["code"], "csrf");
+        let with = [("cookie", cookie), ("x-csrf-token", &*token)];
+        let made = place.request(Method::POST, CREATE, "", Some(body), &with).await;
+        assert_eq!(made.status, StatusCode::CREATED);
+        let out = place.request(Method::DELETE, "/session", "", None, &without).await;
+        assert_eq!(out.status, StatusCode::NO_CONTENT);
+        let after = place.request(Method::GET, "/api/v1/me", "", None, &without).await;
+        assert_eq!(after.status, StatusCode::UNAUTHORIZED);
+    }
+}

@@ -1,0 +1,34 @@
+//! The contract over a real socket: one suite, with SQLite and a folder, and with PostgreSQL and an
+//! object store.
+
+mod contract;
+mod examples;
+mod faults;
+mod place;
+mod postgres;
+mod s3;
+mod web;
+
+/// Runs every test with both kinds of database and store.
+macro_rules! suite {
+    ($($(#[$doc:meta])* async fn $name:ident($place:ident: &$type:ty) $body:block)*) => {
+        $($(#[$doc])* async fn $name($place: &$type) $body)*
+        mod sqlite_and_folder {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let place = crate::place::Place::embedded().await;
+                super::$name(&place).await;
+                place.end().await;
+            })*
+        }
+        mod postgres_and_s3 {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let place = crate::place::Place::shared().await;
+                super::$name(&place).await;
+                place.end().await;
+            })*
+        }
+    };
+}
+use suite;

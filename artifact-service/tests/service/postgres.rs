@@ -1,0 +1,102 @@
+//! PostgreSQL, Debian's, started once for all tests in a folder of its own.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+struct Server {
+    port: u16,
+    /// Its standard input is a pipe from us: when we end, however we do, it ends and tidies up.
+    _shell: Child,
+}
+
+/// A new database.
+pub(crate) fn database() -> String {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let server = SERVER.get_or_init(start);
+    let name = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let made = Command::new(programs().join("createdb"))
+        .args(["-h", "127.0.0.1", "-U", "postgres", "-p"])
+        .args([server.port.to_string(), name.clone()])
+        .status();
+    assert!(made.expect("createdb runs").success());
+    format!("postgres://postgres@127.0.0.1:{}/{name}", server.port)
+}
+
+/// Cuts every connection to a database.
+pub(crate) fn cut(database: &str) {
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE pid <> pg_backend_pid() AND datname = current_database()";
+    let ran = Command::new(programs().join("psql"))
+        .args(["-q", "-c", cut, database])
+        .stdout(Stdio::null())
+        .status();
+    assert!(ran.expect("psql runs").success());
+}
+
+fn programs() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed");
+    let newest = versions.filter_map(Result::ok).map(|one| one.path()).max();
+    newest.expect("a version of PostgreSQL").join("bin")
+}
+
+fn start() -> Server {
+    let folder = tempfile::Builder::new()
+        .prefix("postgres")
+        .tempdir()
+        .expect("a folder");
+    let folder = folder.keep();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    // PostgreSQL refuses to run as root.
+    let user = if is_root() {
+        std::os::unix::fs::chown(&folder, Some(65_534), Some(65_534)).expect("chown");
+        "setpriv --reuid=65534 --regid=65534 --clear-groups"
+    } else {
+        ""
+    };
+    let script = format!(
+        "set -e; cd '{folder}'
+         {user} '{bin}/initdb' -D '{folder}/data' -U postgres -A trust -N >/dev/null
+         {user} '{bin}/postgres' -D '{folder}/data' -p {port} -h 127.0.0.1 -k '{folder}' \
+             -c fsync=off -c max_connections=300 >'{folder}.log' 2>&1 </dev/null &
+         read -r _ || true
+         kill -INT $!; wait $! || true
+         rm -rf '{folder}' '{folder}.log'",
+        folder = folder.display(),
+        bin = programs().display(),
+    );
+    let shell = Command::new("sh")
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .spawn();
+    let shell = shell.expect("sh runs");
+    let until = Instant::now() + Duration::from_secs(60);
+    let ready = || {
+        let asked = Command::new(programs().join("pg_isready"))
+            .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+            .status();
+        asked.is_ok_and(|status| status.success())
+    };
+    while !ready() {
+        assert!(Instant::now() < until, "PostgreSQL does not start");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Server {
+        port,
+        _shell: shell,
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
+}
