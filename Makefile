@@ -15,7 +15,7 @@ export CARGO_INCREMENTAL := 0
 endif
 export CARGO_TERM_PROGRESS_WHEN := never
 
-.PHONY: help deps build fixtures demo test bench fuzz clean
+.PHONY: help deps build fixtures demo test bench fuzz serve soak load clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,19 @@ bench: ## measure beside FFmpeg, mkvmerge, mp4-merge and cat (bench-out/results.
 
 fuzz: fixtures ## fuzz every target for FUZZ_SECONDS (60)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
+
+serve: ## run the artifact service on http://127.0.0.1:8080 (folder: artifacts)
+	@scripts/deps.sh build
+	@cargo build --quiet --locked --release -p artifact-service
+	@$(TARGET_DIR)/release/artifact-service serve $(SERVE_OPTIONS)
+
+soak: fixtures ## 2,000 mixed jobs over four worker processes that are killed at random
+	@cargo build --quiet --locked --release -p artifact-service
+	@ARTIFACT_SERVICE=$(abspath $(TARGET_DIR))/release/artifact-service artifact-service/soak/soak.py
+
+load: fixtures ## creates and reads a second while joins run, with 100 event streams
+	@cargo build --quiet --locked --release -p artifact-service
+	@ARTIFACT_SERVICE=$(abspath $(TARGET_DIR))/release/artifact-service artifact-service/soak/load.py
 
 clean: ## remove what was built and made
 	@cargo clean --quiet

@@ -7,7 +7,7 @@ use axum::{
 use serde::Serialize;
 
 /// One field of a request that is not as it must be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     /// Where: `name`, `fragments[2].startTime`.
     pub field: String,
@@ -18,11 +18,8 @@ pub struct FieldError {
 }
 
 /// Why a request was not carried out.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Problem {
-    /// A URI reference for the kind of problem.
-    #[serde(rename = "type")]
-    pub kind: String,
     /// The kind, for people.
     pub title: &'static str,
     /// HTTP's number for it.
@@ -36,8 +33,16 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// When it may be tried again, in seconds.
     #[serde(skip)]
-    #[schema(ignore)]
     pub retry_after: Option<u64>,
+}
+
+/// With the URI reference of its kind.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(flatten)]
+    problem: &'a Problem,
 }
 
 impl Problem {
@@ -49,7 +54,6 @@ impl Problem {
         detail: impl Into<String>,
     ) -> Self {
         Self {
-            kind: format!("/problems/{code}"),
             title,
             status: status.as_u16(),
             code,
@@ -136,7 +140,11 @@ impl From<crate::storage::StorageError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let whole = Whole {
+            kind: format!("/problems/{}", self.code),
+            problem: &self,
+        };
+        let body = serde_json::to_vec(&whole).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");

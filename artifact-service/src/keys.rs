@@ -25,7 +25,7 @@ pub struct Key {
 }
 
 /// An id and a name.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Named {
     /// The id.
     pub id: String,

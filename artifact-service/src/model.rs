@@ -6,7 +6,7 @@ use sqlx::{Row, any::AnyRow};
 use crate::{db::Db, ids, keys::Named};
 
 /// What an artifact is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ArtifactType {
     /// Has pictures.
@@ -36,7 +36,7 @@ impl ArtifactType {
 }
 
 /// How far it is; only ever forward.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Processing is pending.
@@ -117,7 +117,7 @@ pub enum Input {
 }
 
 /// An artifact as clients see it.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Artifact {
     /// 24 hexadecimal characters.
@@ -126,10 +126,8 @@ pub struct Artifact {
     pub name: String,
     /// What it is.
     #[serde(rename = "type")]
-    #[schema(inline)]
     pub kind: ArtifactType,
     /// How far it is.
-    #[schema(inline)]
     pub status: Status,
     /// `direct_url` or `fragments`.
     pub upload_method: String,
@@ -158,7 +156,6 @@ pub struct Artifact {
     /// Where its bytes are, once it is completed.
     pub download_url: Option<String>,
     /// Seams, tracks and warnings of a join, once it is completed.
-    #[schema(value_type = Option<Object>)]
     pub report: Option<serde_json::Value>,
 }
 

@@ -43,7 +43,7 @@ pub(super) struct ListQuery {
 }
 
 /// A page of artifacts.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Page {
     /// Newest first.

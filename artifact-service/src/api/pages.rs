@@ -14,7 +14,7 @@ const POLICY: &str = "default-src 'self'; media-src 'self' https: http: blob:; \
      form-action 'self'";
 
 /// The files of the dashboard, by name.
-const FILES: [(&str, &str, &str); 2] = [
+const FILES: [(&str, &str, &str); 4] = [
     (
         "index.html",
         "text/html; charset=utf-8",
@@ -24,6 +24,16 @@ const FILES: [(&str, &str, &str); 2] = [
         "reference.html",
         "text/html; charset=utf-8",
         include_str!("../../dashboard/reference.html"),
+    ),
+    (
+        "reference.css",
+        "text/css; charset=utf-8",
+        include_str!("../../dashboard/reference.css"),
+    ),
+    (
+        "reference.js",
+        "text/javascript; charset=utf-8",
+        include_str!("../../dashboard/reference.js"),
     ),
 ];
 

@@ -249,7 +249,7 @@ fn start(value: Option<&Value>, field: &str, errors: &mut Errors) -> Option<f64>
 mod tests {
     use super::*;
 
-    fn read(body: serde_json::Value) -> Result<Wanted, Vec<FieldError>> {
+    fn read(body: Value) -> Result<Wanted, Vec<FieldError>> {
         wanted(body.as_object().unwrap(), 3)
     }
 
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn exactly_one_source_is_taken() {
         let base = serde_json::json!({"name": "a", "type": "video"});
-        let code = |extra: serde_json::Value| {
+        let code = |extra: Value| {
             let mut body = base.as_object().unwrap().clone();
             body.extend(extra.as_object().unwrap().clone());
             wanted(&body, 3).map_err(|errors| errors[0].code)

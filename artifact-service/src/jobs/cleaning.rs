@@ -46,8 +46,14 @@ pub(super) async fn clean(db: &Db, store: &dyn Store, settings: &Settings) -> Re
     ] {
         sqlx::query(statement).bind(limit).execute(&db.pool).await?;
     }
+    Ok(())
+}
+
+/// Ends what was begun in the store and never finished.
+pub(super) async fn end_unfinished(store: &dyn Store) {
+    let before = ids::now() - LONGEST_UPLOAD;
     for prefix in ["uploads/", "temp/"] {
-        match store.end_unfinished(prefix, now - LONGEST_UPLOAD).await {
+        match store.end_unfinished(prefix, before).await {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "uploads that nobody finished were ended"),
             Err(error) => tracing::warn!(
@@ -56,7 +62,6 @@ pub(super) async fn clean(db: &Db, store: &dyn Store, settings: &Settings) -> Re
             ),
         }
     }
-    Ok(())
 }
 
 async fn purge(db: &Db, store: &dyn Store, now: i64) -> Result<(), Failed> {

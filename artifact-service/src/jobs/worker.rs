@@ -21,6 +21,7 @@ const IDLE: Duration = Duration::from_millis(300);
 const BEAT: Duration = Duration::from_millis(500);
 /// How often it is tidied up.
 const CLEANING: Duration = Duration::from_secs(15);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Takes jobs and does them.
 #[derive(Clone)]
@@ -196,7 +197,13 @@ impl Worker {
     async fn chores(self, stop: CancellationToken) {
         let mut tick = tokio::time::interval(CLEANING);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last: Option<std::time::Instant> = None;
         while stop.run_until_cancelled(tick.tick()).await.is_some() {
+            // Rare, and a store lists all that is unfinished to find it.
+            if last.is_none_or(|at| at.elapsed() > HOUR) {
+                last = Some(std::time::Instant::now());
+                cleaning::end_unfinished(&*self.processor.store).await;
+            }
             let cleaned = cleaning::clean(&self.db, &*self.processor.store, &self.settings);
             if let Err(error) = cleaned.await {
                 tracing::warn!(error = &*error, "tidying up failed");
