@@ -5,10 +5,14 @@ use std::sync::Arc;
 use media_concat::{
     CancellationToken, Concat,
     media::StreamKind,
-    source::{OpenSource, SharedSource, SourceError},
+    source::{OpenSource, SharedSource, SourceError, read_exact},
 };
 
-use super::{Failure, Meter, Outcome, Processor, check_type, script};
+use super::{
+    Failure, Meter, Outcome, Processor, check_type,
+    containers::{self, Told},
+    script,
+};
 use crate::{
     jobs::Claimed,
     model::{ArtifactType, Origin},
@@ -75,12 +79,31 @@ impl Processor {
     }
 }
 
-/// What the file has, and how long it is in microseconds.
+/// How much of a file tells what it is.
+const HEAD: u64 = 256 << 10;
+
+/// Checks what the file has, and tells how long it is in microseconds.
 async fn look(
     kind: ArtifactType,
     from: &OpenSource,
     cancel: &CancellationToken,
 ) -> Result<i64, Failure> {
+    let len = from.state.len;
+    let mut at = 0;
+    // A tag may stand before the sound.
+    for _ in 0..2 {
+        let first = at..len.min(at + HEAD);
+        let head = read_exact(&*from.source, first, &from.state).await?;
+        match containers::look(&head, at, len) {
+            Told::Found(found) => {
+                check_type(kind, found.video, found.audio)?;
+                return Ok(found.micros);
+            }
+            Told::Broken(what) => return Err(Failure::last(format!("it is {what}"))),
+            Told::From(next) if next < len => at = next,
+            Told::From(_) | Told::Other => break,
+        }
+    }
     let probed = Concat::new()
         .shared_fragment(Arc::clone(&from.source), None)
         .cancel(cancel.clone())

@@ -1,5 +1,6 @@
 //! What a job does: bytes into the store, looked at on the way.
 
+mod containers;
 mod direct;
 mod failure;
 mod join;

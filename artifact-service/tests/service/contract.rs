@@ -111,6 +111,10 @@ suite! {
             assert_eq!(done["status"], status, "{kind} {file}: {done}");
             assert_eq!(done["errorMessage"].is_null(), good);
         }
+        let body = json!({"name": "w", "type": "audio", "url": place.web.url("wav")});
+        let done = place.create(body).await;
+        let done = place.ended(&done).await;
+        assert_eq!((&done["status"], &done["duration"]), (&json!("upload_completed"), &json!(0.5)));
         let body = json!({"name": "s", "type": "script", "url": place.web.url("text")});
         let done = place.create(body).await;
         let done = place.ended(&done).await;

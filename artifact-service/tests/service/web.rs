@@ -39,6 +39,7 @@ impl Web {
                 "/text",
                 get(async || "1\n00:00:01,000 --> 00:00:02,000\nHello\n"),
             )
+            .route("/wav", get(wav))
             .route("/huge", get(huge))
             .route(
                 "/inward",
@@ -176,4 +177,13 @@ async fn huge(headers: HeaderMap) -> Response {
         (header::ETAG, "\"huge\"".to_owned()),
     ];
     answer(StatusCode::PARTIAL_CONTENT, told, vec![0; to - from].into())
+}
+
+/// Half a second of silence, 8 kHz, 8 bits.
+async fn wav() -> Bytes {
+    let mut bytes = b"RIFF\xc4\x0f\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+    bytes.extend(8_000_u32.to_le_bytes().repeat(2));
+    bytes.extend(b"\x01\0\x08\0data\xa0\x0f\0\0");
+    bytes.resize(bytes.len() + 4_000, 0x80);
+    bytes.into()
 }
