@@ -179,6 +179,13 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let now = ids::now();
     let mut tx = app.db.begin().await?;
+    // The job first, as its worker does: locks taken in two orders wait for each other. The worker
+    // sees that it is gone with its next beat, or at the end.
+    sqlx::query("DELETE FROM jobs WHERE artifact_id = $1 AND company_id = $2")
+        .bind(&id)
+        .bind(&key.company.id)
+        .execute(&mut *tx)
+        .await?;
     let deleted = sqlx::query(
         "UPDATE artifacts SET deleted_at = $1, updated_at = $2, version = version + 1 \
          WHERE id = $3 AND company_id = $4 AND deleted_at IS NULL RETURNING s3_path",
@@ -190,11 +197,6 @@ pub(super) async fn delete(
     .fetch_optional(&mut *tx)
     .await?;
     let deleted = deleted.ok_or_else(|| Problem::not_found("artifact"))?;
-    // Its worker sees that with the next beat, or at the end.
-    sqlx::query("DELETE FROM jobs WHERE artifact_id = $1")
-        .bind(&id)
-        .execute(&mut *tx)
-        .await?;
     tx.commit().await?;
     let path: String = deleted.try_get("s3_path")?;
     if let Err(error) = app.store.remove(&path).await {

@@ -173,7 +173,16 @@ async fn origin(
     if bucket != app.store.bucket() {
         if !key.has_s3 {
             let detail = format!("the API key has no S3 credentials for the bucket {bucket}");
-            return Err(Problem::field(field, "s3_credentials_missing", detail));
+            let (status, title) = (StatusCode::FORBIDDEN, "No credentials");
+            let code = "s3_credentials_missing";
+            let mut problem = Problem::new(status, code, title, detail.clone());
+            let field = field.to_owned();
+            problem.errors.push(FieldError {
+                field,
+                code,
+                detail,
+            });
+            return Err(problem);
         }
         let (bucket, key) = (bucket.clone(), path.clone());
         return Ok(Origin::Bucket { bucket, key });
