@@ -1,15 +1,15 @@
 //! Reading, listing and deleting artifacts.
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
-use super::{AppState, auth::Caller};
+use super::{
+    AppState,
+    auth::Caller,
+    extract::{Path, Query},
+};
 use crate::{
     error::{FieldError, Problem},
     ids,
@@ -23,7 +23,7 @@ const PAGE: (i64, i64) = (50, 200);
 pub(super) async fn get(
     State(app): AppState,
     Caller(key): Caller,
-    Path(id): Path<String>,
+    Path(id): Path,
 ) -> Result<Json<Artifact>, Problem> {
     let (bucket, url) = (app.store.bucket(), &*app.public_url);
     let found = model::find(&app.db, &key.company.id, &id, bucket, url).await?;
@@ -89,9 +89,6 @@ fn filter(query: ListQuery) -> Result<Filter, Problem> {
         None | Some("") => Some((i64::MAX, String::new())),
         Some(cursor) => position(cursor),
     };
-    if before.is_none() {
-        wrong("cursor", "unknown", "is not a cursor of a page");
-    }
     let search = query.search.unwrap_or_default();
     if search.len() > 500 || search.contains('\0') {
         wrong("search", "length", "has more than 500 bytes, or a NUL");
@@ -103,7 +100,7 @@ fn filter(query: ListQuery) -> Result<Filter, Problem> {
         status,
         kind,
         limit,
-        before: before.unwrap_or_default(),
+        before: before.ok_or_else(|| Problem::not_found("cursor of a page"))?,
         search,
     })
 }
@@ -175,7 +172,7 @@ pub(super) async fn list(
 pub(super) async fn delete(
     State(app): AppState,
     Caller(key): Caller,
-    Path(id): Path<String>,
+    Path(id): Path,
 ) -> Result<StatusCode, Problem> {
     let now = ids::now();
     let mut tx = app.db.begin().await?;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use media_concat::source::{FileSource, Source};
 
-use super::{AppState, auth::Caller};
+use super::{AppState, auth::Caller, extract::Path};
 use crate::{error::Problem, model, model::Status};
 
 /// How long a redirect leads to the bytes.
@@ -20,7 +20,7 @@ const DOWNLOAD_LIFETIME: Duration = Duration::from_secs(3_600);
 pub(super) async fn content(
     State(app): AppState,
     Caller(key): Caller,
-    Path(id): Path<String>,
+    Path(id): Path,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

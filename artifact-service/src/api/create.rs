@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    body::Bytes,
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
@@ -15,6 +14,7 @@ use sqlx::{Any, Row, Transaction};
 use super::{
     App, AppState,
     auth::Caller,
+    extract::{Query, Whole},
     json,
     validate::{self, Content, Place, Wanted},
 };
@@ -37,7 +37,7 @@ pub(super) async fn create(
     State(app): AppState,
     Caller(key): Caller,
     headers: HeaderMap,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Response, Problem> {
     let value: Value = serde_json::from_slice(&body)
         .map_err(|error| Problem::malformed(format!("the body is not JSON: {error}")))?;
@@ -314,8 +314,8 @@ pub(super) async fn upload_url(
 ) -> Result<Response, Problem> {
     let given = query.file_name.unwrap_or_default();
     let given = given.trim();
-    if given.is_empty() || given.len() > 1_024 {
-        let detail = "is not 1 to 1024 bytes long";
+    if given.is_empty() || given.chars().count() > 255 {
+        let detail = "is not 1 to 255 characters long";
         return Err(Problem::field("fileName", "required", detail));
     }
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();

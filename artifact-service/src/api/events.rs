@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     response::{
         IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
@@ -12,7 +12,7 @@ use axum::{
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::{App, AppState, auth::Caller};
+use super::{App, AppState, auth::Caller, extract::Path};
 use crate::{
     error::Problem,
     events::Change,
@@ -37,7 +37,7 @@ pub(super) async fn all(State(app): AppState, Caller(key): Caller) -> Response {
 pub(super) async fn one(
     State(app): AppState,
     Caller(key): Caller,
-    Path(id): Path<String>,
+    Path(id): Path,
 ) -> Result<Response, Problem> {
     // First listening, then looking: nothing falls in between.
     let listening = app.events.listen();

@@ -5,6 +5,7 @@ mod auth;
 mod content;
 mod create;
 mod events;
+mod extract;
 mod health;
 mod objects;
 mod openapi;

@@ -2,14 +2,18 @@
 
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode},
     response::Response,
 };
 use futures::StreamExt;
 use tokio::io::AsyncWriteExt;
 
-use super::{App, AppState, content::serve_file};
+use super::{
+    App, AppState,
+    content::serve_file,
+    extract::{Path, Query},
+};
 use crate::{
     error::Problem,
     storage::{FolderStore, Grant, Method as Allowed},
@@ -36,7 +40,7 @@ fn folder<'a>(
 /// `PUT /objects/{key}`: an upload, which appears once it is whole.
 pub(super) async fn put(
     State(app): AppState,
-    Path(key): Path<String>,
+    Path(key): Path,
     Query(grant): Query<Grant>,
     headers: HeaderMap,
     body: Body,
@@ -105,7 +109,7 @@ fn too_large(limit: u64) -> Problem {
 /// `GET /objects/{key}`.
 pub(super) async fn get(
     State(app): AppState,
-    Path(key): Path<String>,
+    Path(key): Path,
     Query(grant): Query<Grant>,
     method: Method,
     headers: HeaderMap,

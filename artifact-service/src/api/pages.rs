@@ -1,11 +1,11 @@
 //! Pages that are in the program itself: the dashboard and the API reference.
 
 use axum::{
-    extract::Path,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 
+use super::extract::Path;
 use crate::error::Problem;
 
 /// What a page of ours may load: its own files, and media and uploads wherever the store is.
@@ -48,7 +48,7 @@ pub(super) async fn reference() -> Response {
 }
 
 /// `GET /{file}`: a file of the dashboard.
-pub(super) async fn file(Path(name): Path<String>) -> Response {
+pub(super) async fn file(Path(name): Path) -> Response {
     page(&name)
 }
 

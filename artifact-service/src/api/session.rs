@@ -2,7 +2,6 @@
 
 use axum::{
     Json,
-    body::Bytes,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -12,6 +11,7 @@ use sqlx::Row;
 use super::{
     App, AppState,
     auth::{COOKIE, CSRF, Caller, cookie},
+    extract::Whole,
     json,
 };
 use crate::{db::Db, error::Problem, ids, keys};
@@ -57,7 +57,7 @@ fn own_page(headers: &HeaderMap) -> Result<(), Problem> {
 pub(super) async fn create(
     State(app): AppState,
     headers: HeaderMap,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Response, Problem> {
     own_page(&headers)?;
     let kind = headers

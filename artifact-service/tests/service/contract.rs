@@ -174,7 +174,11 @@ suite! {
         assert_eq!(names, ["a4", "a3", "a2", "a1", "a0"]);
         let none = place.get("/api/v1/artifacts?status=upload_failed").await.json();
         assert_eq!(none["items"], json!([]));
-        let wrong = place.get("/api/v1/artifacts?limit=0&status=x&cursor=!").await;
+        let twice = place.get("/api/v1/artifacts?type=video&type=audio").await;
+        assert_eq!(twice.header("content-type"), "application/problem+json");
+        let nowhere = place.get("/api/v1/artifacts?cursor=!").await;
+        assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+        let wrong = place.get("/api/v1/artifacts?limit=0&status=x&type=y").await;
         assert_eq!(wrong.json()["errors"].as_array().unwrap().len(), 3);
         let other = place.another_key("Other Inc").await;
         let theirs = place.request(Method::GET, "/api/v1/artifacts", &other, None, &[]).await;
