@@ -15,6 +15,7 @@ mod io;
 mod mux;
 mod names;
 mod silence;
+mod vorbis;
 
 #[cfg(test)]
 mod fixture;

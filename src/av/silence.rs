@@ -8,7 +8,7 @@ use super::{
     AvError,
     codec::{Decoder, Encoder, Setting},
     error::NoSilence,
-    silence_log,
+    silence_log, vorbis,
 };
 use crate::media::{AudioParameters, CodecParameters};
 
@@ -83,8 +83,13 @@ pub(crate) fn silent_frame(parameters: &CodecParameters) -> Result<SilentFrame, 
         reason,
     };
     let audio = parameters.audio.as_ref().ok_or(refused(NoSilence::Codec))?;
-    let recipe = recipe(parameters, audio).map_err(refused)?;
-    let bytes = encode(&recipe, audio)?.ok_or(refused(NoSilence::Encoder))?;
+    let bytes = if parameters.codec == "vorbis" {
+        let packet = vorbis::silent_packet(&parameters.extradata, audio.frame_size);
+        packet.ok_or(refused(NoSilence::Parameters))?
+    } else {
+        let recipe = recipe(parameters, audio).map_err(refused)?;
+        encode(&recipe, audio)?.ok_or(refused(NoSilence::Encoder))?
+    };
     let pcm_samples = try_out(parameters, audio, &bytes)?.ok_or(refused(NoSilence::Decoder))?;
     Ok(SilentFrame { bytes, pcm_samples })
 }

@@ -133,7 +133,7 @@ fn configuration(parameters: &CodecParameters) -> Vec<u8> {
 }
 
 /// The three headers of Vorbis as Matroska and libav have them: two lengths in Xiph's lacing before them.
-fn vorbis_headers(extradata: &[u8]) -> Option<[&[u8]; 3]> {
+pub(crate) fn vorbis_headers(extradata: &[u8]) -> Option<[&[u8]; 3]> {
     let mut rest = extradata.strip_prefix(&[2])?;
     let mut lengths = [0_usize; 2];
     for length in &mut lengths {

@@ -17,6 +17,6 @@ mod source;
 mod tags;
 mod times;
 
-pub(crate) use description::is_unplaced;
+pub(crate) use description::{is_unplaced, vorbis_headers};
 pub(crate) use read::{IngestedStream, ingest};
 pub(crate) use sniff::{Found, LOOKED_AT, sniff, tag_length};

@@ -73,14 +73,10 @@ pub(crate) fn sound_start(file: &Path) -> f64 {
     number(&sound["start_time"]) - beginning(&shown)
 }
 
-/// The decoded sound, by count: nothing is inserted or left out for the sake of timestamps. But for Vorbis,
-/// in which no silence fits a stream: there its timestamps hold a hole open.
+/// The decoded sound, by count: nothing is inserted or left out for the sake of timestamps.
 fn samples(file: &Path) -> Vec<i16> {
-    let vorbis = codecs(file).iter().any(|(_, codec)| codec == "vorbis");
-    let filled = "aresample=async=1:min_hard_comp=0.02";
-    let filter = if vorbis { filled } else { "anull" };
     let args = [
-        "-i", "-map", "0:a:0", "-af", filter, "-ac", "1", "-ar", "48000", "-f", "s16le", "-",
+        "-i", "-map", "0:a:0", "-ac", "1", "-ar", "48000", "-f", "s16le", "-",
     ];
     let bytes = run("ffmpeg", &args, file);
     let pairs = bytes.chunks_exact(2);
