@@ -16,7 +16,7 @@ use crate::{
     assemble::{Sharing, assemble},
     av,
     compat::{self, Matching, Mismatch},
-    elementary::{self, Seams},
+    elementary::{self, Looks},
     error::Error,
     layout::Layout,
     media::{CodecParameters, Container},
@@ -291,8 +291,8 @@ async fn content(
 ) -> Result<Content, Error> {
     let script = Script { fragments, plan };
     if container.is_iso() || elementary::writes(container) {
-        let seams = elementary::read_seams(container, script, sources).await?;
-        let layout = lay_out(container, fragments, plan, &seams, None)?;
+        let looks = elementary::look(container, script, sources).await?;
+        let layout = lay_out(container, fragments, plan, &looks, None)?;
         return Ok((layout, None, None));
     }
     let cues = Arc::new(Cues::read(script, sources).await?);
@@ -338,11 +338,11 @@ fn lay_out(
     container: Container,
     fragments: &[Fragment],
     plan: &Plan,
-    seams: &Seams,
+    looks: &Looks,
     sharing: Option<Sharing>,
 ) -> Result<Layout, Error> {
     if elementary::writes(container) {
-        return elementary::lay_out(container, fragments, plan, seams, sharing);
+        return elementary::lay_out(container, fragments, plan, looks, sharing);
     }
     assemble(fragments, plan, sharing)
 }
@@ -490,7 +490,7 @@ impl Planned {
                 self.container,
                 &self.fragments,
                 &self.plan,
-                &Seams::default(),
+                &Looks::default(),
                 Some(Sharing { block }),
             )?),
             None => Arc::clone(&self.layout),

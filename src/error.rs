@@ -110,6 +110,16 @@ pub enum Error {
         /// The container.
         container: Container,
     },
+    /// A frame is not what it says it is.
+    #[error("fragment {fragment} ({name}): frame {frame} is damaged")]
+    Frame {
+        /// Index in the caller's list.
+        fragment: usize,
+        /// Its source.
+        name: String,
+        /// Index of the frame in its stream.
+        frame: u32,
+    },
     /// The output could not be written.
     #[error("the output cannot be written")]
     Sink(#[from] SinkError),
@@ -167,7 +177,7 @@ impl Error {
     #[must_use]
     pub fn is_media(&self) -> bool {
         match self {
-            Self::Media { .. } => true,
+            Self::Media { .. } | Self::Frame { .. } => true,
             Self::Fragments(all) => all.iter().all(Self::is_media),
             _ => false,
         }

@@ -209,3 +209,21 @@ fn descriptor(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
     out.push(u8::try_from(content.len()).unwrap_or(0x7F) & 0x7F);
     out.extend_from_slice(content);
 }
+
+/// `fLaC` with STREAMINFO in its `dfLa`.
+pub(super) fn flac(channels: u16, bits: u16, timescale: Timescale, info: &[u8]) -> SampleEntry {
+    let mut bytes = Vec::new();
+    boxed(&mut bytes, *b"fLaC", |out| {
+        out.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1]);
+        version_zero(out, channels, bits, timescale);
+        boxed(out, *b"dfLa", |out| {
+            out.extend_from_slice(&[0, 0, 0, 0, 0x80, 0, 0]);
+            out.push(u8::try_from(info.len()).unwrap_or(0));
+            out.extend_from_slice(info);
+        });
+    });
+    SampleEntry {
+        format: FourCc(*b"fLaC"),
+        bytes: bytes.into(),
+    }
+}

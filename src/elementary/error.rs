@@ -56,6 +56,14 @@ pub enum ElementaryError {
         /// What it should be.
         expected: u64,
     },
+    /// Its bytes are not what they were.
+    #[error("{what} is damaged or cut: it begins at byte {at} and does not end")]
+    Damaged {
+        /// What.
+        what: &'static str,
+        /// Where it begins.
+        at: u64,
+    },
     /// There is more of something than a limit allows.
     #[error("its {what} is {found}, above the limit of {limit}")]
     TooMany {

@@ -1,4 +1,4 @@
-//! Files that are one run of sound without an index: WAV, AIFF, MP3 and ADTS. Pure.
+//! Files that are one run of sound without an index: WAV, AIFF, MP3, FLAC and ADTS. Pure.
 //!
 //! A [`Reader`] says which bytes of a file it needs and turns them into the same [`Movie`] that an
 //! ISO base media file gives, so that every later stage knows one form only; [`lay_out`] describes
@@ -9,12 +9,13 @@ mod aiff;
 mod body;
 mod describe;
 mod error;
+mod flac;
 mod mp3;
 mod pcm;
 mod scan;
 mod wav;
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
@@ -31,7 +32,13 @@ use crate::{
 };
 
 pub use error::ElementaryError;
-pub(crate) use mp3::Seams;
+
+/// What was read of the fragments once a plan was there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Looks {
+    mp3: mp3::Seams,
+    flac: flac::Frames,
+}
 
 /// Bounds on what a reader keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +67,8 @@ pub struct Carried {
     pub after: Vec<Range<u64>>,
     /// The format's own description of the sound, such as the content of WAV's `fmt ` chunk.
     pub format: Bytes,
+    /// What FLAC frames say about themselves.
+    pub(crate) frames: Arc<[flac::FlacFrame]>,
 }
 
 /// The kinds of files that are read here.
@@ -73,6 +82,8 @@ pub enum Kind {
     Mp3,
     /// AAC frames with ADTS headers.
     Adts,
+    /// Native FLAC.
+    Flac,
 }
 
 impl Kind {
@@ -84,6 +95,7 @@ impl Kind {
             Self::Aiff => Container::Aiff,
             Self::Mp3 => Container::Mp3,
             Self::Adts => Container::Adts,
+            Self::Flac => Container::Flac,
         }
     }
 }
@@ -95,6 +107,7 @@ pub fn sniff(beginning: &[u8]) -> Option<Kind> {
     match beginning.get(..4)? {
         b"RIFF" | b"RF64" | b"BW64" if kind == Some(b"WAVE") => Some(Kind::Wav),
         b"FORM" if matches!(kind, Some(b"AIFF" | b"AIFC")) => Some(Kind::Aiff),
+        b"fLaC" => Some(Kind::Flac),
         _ if adts::is_header(beginning) => Some(Kind::Adts),
         // A free format is none that is read, and is refused by name.
         _ => (!matches!(mp3::FrameInfo::parse(beginning), Ok(None))).then_some(Kind::Mp3),
@@ -127,6 +140,7 @@ impl Reader {
             Kind::Aiff => Box::new(aiff::AiffReader::new(len, limits)),
             Kind::Mp3 => Box::new(mp3::Mp3Reader::new(len, limits)),
             Kind::Adts => Box::new(adts::AdtsReader::new(len, limits)),
+            Kind::Flac => Box::new(flac::FlacReader::new(len, limits)),
         })
     }
 
@@ -155,7 +169,10 @@ impl Reader {
 
 /// Whether outputs of this kind are laid out here.
 pub(crate) const fn writes(container: Container) -> bool {
-    matches!(container, Container::Wav | Container::Mp3 | Container::Adts)
+    matches!(
+        container,
+        Container::Wav | Container::Mp3 | Container::Adts | Container::Flac
+    )
 }
 
 /// Whether outputs of this kind can carry a codec.
@@ -165,6 +182,7 @@ pub(crate) fn takes(container: Container, codec: &str, kind: StreamKind) -> bool
             Container::Wav => wav::takes(codec),
             Container::Mp3 => codec == "mp3",
             Container::Adts => codec == "aac",
+            Container::Flac => codec == "flac",
             _ => false,
         }
 }
@@ -173,15 +191,18 @@ pub(crate) fn takes(container: Container, codec: &str, kind: StreamKind) -> bool
 ///
 /// # Errors
 /// [`Error::Source`] where a fragment cannot be read.
-pub(crate) async fn read_seams(
+pub(crate) async fn look(
     container: Container,
     script: Script<'_>,
     sources: &[OpenSource],
-) -> Result<Seams, Error> {
+) -> Result<Looks, Error> {
+    let mut looks = Looks::default();
     match container {
-        Container::Mp3 => Seams::read(script, sources).await,
-        _ => Ok(Seams::default()),
+        Container::Mp3 => looks.mp3 = mp3::Seams::read(script, sources).await?,
+        Container::Flac => looks.flac = flac::Frames::read(script, sources).await?,
+        _ => {}
     }
+    Ok(looks)
 }
 
 /// Builds an output of a kind that [`writes`] has.
@@ -192,12 +213,13 @@ pub(crate) fn lay_out(
     container: Container,
     fragments: &[Fragment],
     plan: &Plan,
-    seams: &Seams,
+    looks: &Looks,
     sharing: Option<Sharing>,
 ) -> Result<Layout, Error> {
     match container {
         Container::Wav => wav::lay_out(fragments, plan, sharing),
-        Container::Mp3 => mp3::lay_out(fragments, plan, seams),
+        Container::Mp3 => mp3::lay_out(fragments, plan, &looks.mp3),
+        Container::Flac => flac::lay_out(fragments, plan, &looks.flac),
         Container::Adts => adts::lay_out(fragments, plan),
         _ => Err(Error::NotWritten { container }),
     }

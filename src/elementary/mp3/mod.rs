@@ -8,5 +8,5 @@ mod write;
 
 pub(super) use frame::FrameInfo;
 pub(super) use read::Mp3Reader;
-pub(crate) use reservoir::Seams;
+pub(super) use reservoir::Seams;
 pub(super) use write::lay_out;

@@ -29,7 +29,7 @@ const MOST_BYTES: u64 = 256 << 10;
 
 /// The frames behind seams that cannot stay as they are.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Seams {
+pub(in crate::elementary) struct Seams {
     /// The header of the output's first frame that comes from a fragment.
     pub(super) like: Option<FrameInfo>,
     /// Per run of the timeline: index of the sample, and the frame instead of it.
@@ -41,7 +41,10 @@ impl Seams {
     ///
     /// # Errors
     /// [`Error::Source`] where a fragment cannot be read.
-    pub(crate) async fn read(script: Script<'_>, sources: &[OpenSource]) -> Result<Self, Error> {
+    pub(in crate::elementary) async fn read(
+        script: Script<'_>,
+        sources: &[OpenSource],
+    ) -> Result<Self, Error> {
         let mut seams = Self::default();
         let Some(planned) = script.plan.tracks.first() else {
             return Ok(seams);

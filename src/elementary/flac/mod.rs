@@ -1,0 +1,10 @@
+//! Native FLAC (RFC 9639).
+
+mod crc;
+mod frame;
+mod read;
+mod write;
+
+pub(crate) use frame::FlacFrame;
+pub(super) use read::FlacReader;
+pub(super) use write::{Frames, lay_out};
