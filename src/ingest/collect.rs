@@ -9,6 +9,7 @@ use super::{
     payload::{self, Framing},
     read::IngestedStream,
     times::{self, Item, Timed},
+    vorbis::Vorbis,
 };
 use crate::{
     av::{PacketView, StreamInfo},
@@ -29,6 +30,9 @@ pub(super) struct Collected {
     hidden: u32,
     cut: u32,
     items: Vec<Item>,
+    vorbis: Option<Vorbis>,
+    /// Samples in the block before, of Vorbis.
+    block: Option<u32>,
 }
 
 /// The first packet of a stream, kept while libav is asked about it.
@@ -79,6 +83,9 @@ impl Collected {
     ) -> Self {
         let parameters = &info.parameters;
         let framing = Framing::of(&parameters.codec, &parameters.extradata, packet);
+        let vorbis = (parameters.codec == "vorbis")
+            .then(|| Vorbis::of(&parameters.extradata))
+            .flatten();
         let mut stream = Self {
             info,
             kind,
@@ -88,6 +95,8 @@ impl Collected {
             hidden: 0,
             cut: 0,
             items: Vec::new(),
+            vorbis,
+            block: None,
         };
         let description = stream.describe();
         let entry = description.entries.first();
@@ -111,7 +120,7 @@ impl Collected {
         let pcm_samples = match self.info.parameters.codec.as_str() {
             "opus" => payload::opus_samples(payload).unwrap_or(0),
             "flac" => payload::flac_samples(payload).unwrap_or(0),
-            "vorbis" => 0,
+            "vorbis" => self.vorbis_samples(payload),
             _ => audio.map_or(0, |audio| audio.frame_size),
         };
         if self.items.is_empty() {
@@ -128,6 +137,21 @@ impl Collected {
             size,
             key: packet.key,
         });
+    }
+
+    /// A quarter of this block and of the one before; nothing comes out of the first.
+    fn vorbis_samples(&mut self, payload: &[u8]) -> u32 {
+        let block = self
+            .vorbis
+            .as_ref()
+            .and_then(|vorbis| vorbis.block(payload));
+        let before = std::mem::replace(&mut self.block, block);
+        match (before, block) {
+            (Some(before), Some(block)) => (before + block) / 4,
+            // A tick, because decode times rise.
+            (None, Some(_)) => 1,
+            _ => 0,
+        }
     }
 
     pub(super) fn finish(self) -> Result<Option<IngestedStream>, Failure> {

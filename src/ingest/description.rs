@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::vorbis;
 use crate::{
     isobmff::{
         FourCc, Movie, SampleEntry, TrackDescription,
@@ -121,7 +122,7 @@ fn configuration(parameters: &CodecParameters) -> Vec<u8> {
     all.push(0);
     match (
         parameters.codec.as_str(),
-        vorbis_headers(&parameters.extradata),
+        vorbis::headers(&parameters.extradata),
     ) {
         ("vorbis", Some([identification, _, setup])) => {
             all.extend_from_slice(identification);
@@ -130,23 +131,4 @@ fn configuration(parameters: &CodecParameters) -> Vec<u8> {
         _ => all.extend_from_slice(&parameters.extradata),
     }
     all
-}
-
-/// The three headers of Vorbis as Matroska and libav have them: two lengths in Xiph's lacing before them.
-pub(crate) fn vorbis_headers(extradata: &[u8]) -> Option<[&[u8]; 3]> {
-    let mut rest = extradata.strip_prefix(&[2])?;
-    let mut lengths = [0_usize; 2];
-    for length in &mut lengths {
-        loop {
-            let (&byte, behind) = rest.split_first()?;
-            rest = behind;
-            *length += usize::from(byte);
-            if byte < 255 {
-                break;
-            }
-        }
-    }
-    let (first, rest) = rest.split_at_checked(lengths[0])?;
-    let (second, third) = rest.split_at_checked(lengths[1])?;
-    Some([first, second, third])
 }

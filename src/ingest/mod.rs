@@ -16,7 +16,9 @@ mod sniff;
 mod source;
 mod tags;
 mod times;
+mod vorbis;
 
-pub(crate) use description::{is_unplaced, vorbis_headers};
+pub(crate) use description::is_unplaced;
 pub(crate) use read::{IngestedStream, ingest};
 pub(crate) use sniff::{Found, LOOKED_AT, sniff, tag_length};
+pub(crate) use vorbis::Vorbis;
