@@ -1,7 +1,7 @@
 //! Files that are one run of sound without an index: WAV, AIFF, MP3, FLAC and ADTS. Pure.
 //!
 //! A [`Reader`] says which bytes of a file it needs and turns them into the same [`Movie`] that an
-//! ISO base media file gives, so that every later stage knows one form only; [`lay_out`] describes
+//! ISO base media file gives, so that every later stage knows one form only; `lay_out` describes
 //! an output of such a kind as literal bytes and ranges of the fragments.
 
 mod adts;

@@ -73,8 +73,9 @@ pub(crate) fn sniff(bytes: &[u8], behind_tag: Option<&[u8]>) -> Option<Found> {
         Some(bytes) => bytes,
         None => bytes,
     };
-    // Text is never sound, whatever bytes it has.
-    if behind_tag.is_none() && !bytes.iter().take(64).any(|byte| !byte.is_ascii()) {
+    // Text is never sound, whatever bytes it has further on.
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    if behind_tag.is_none() && bytes.iter().take(64).all(is_text) {
         return None;
     }
     let begins = |at: &usize| frame_chain(&frames[*at..]);

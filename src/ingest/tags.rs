@@ -1,8 +1,10 @@
 //! Tags and a cover picture as MP4 has them: `meta` with an `ilst`, the way iTunes writes it.
 
+use std::io::Cursor;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::packets::tags::NAMES;
+use crate::{av::Demuxer, media::Container, packets::tags::NAMES};
 
 /// What all tags of a fragment may take, and a cover picture: more is no tag.
 const MOST_TEXT: usize = 1 << 20;
@@ -96,6 +98,38 @@ pub(super) fn metadata(tags: &[(String, String)], cover: Option<&Cover>) -> Opti
     let handler = boxed(b"hdlr", b"\0\0\0\0\0\0\0\0mdirappl\0\0\0\0\0\0\0\0\0");
     let list = boxed(b"ilst", &items);
     Some(boxed(b"meta", &[&[0; 4], &handler[..], &list].concat()))
+}
+
+/// Packets before which a cover comes, where there is one.
+const BEFORE_COVER: usize = 8;
+
+/// The tags and the cover in the first bytes of a file that is read without libav, as [`metadata`] has them.
+/// Blocks.
+pub(crate) fn tags_of(container: Container, head: Bytes) -> Option<Bytes> {
+    let demuxer = match container {
+        Container::Mp3 => c"mp3",
+        Container::Flac => c"flac",
+        Container::Wav => c"wav",
+        Container::Aiff => c"aiff",
+        Container::Adts => c"aac",
+        _ => return None,
+    };
+    let mut demuxer = Demuxer::open(demuxer, Cursor::new(head)).ok()?;
+    let covers = demuxer.streams().ok()?.into_iter().find(|info| info.cover);
+    let mut cover = None;
+    if let Some(info) = covers {
+        for _ in 0..BEFORE_COVER {
+            match demuxer.next() {
+                Ok(Some(packet)) if packet.stream == info.index => {
+                    cover = Cover::of(&info.parameters.codec, packet.data);
+                    break;
+                }
+                Ok(Some(_)) => {}
+                _ => break,
+            }
+        }
+    }
+    metadata(&demuxer.tags(), cover.as_ref())
 }
 
 #[cfg(test)]

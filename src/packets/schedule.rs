@@ -58,6 +58,21 @@ pub(crate) enum Body {
 }
 
 impl Body {
+    /// The same with some bytes before it.
+    pub(crate) fn behind(mut self, head: Bytes) -> Self {
+        match &mut self {
+            Self::Source { prefix, .. } => {
+                let own = prefix.take().unwrap_or_default();
+                *prefix = Some([head, own].concat().into());
+            }
+            Self::Made(bytes, count) => {
+                let own = bytes.repeat(usize::try_from(*count).unwrap_or(1));
+                (*bytes, *count) = ([&head[..], &own].concat().into(), 1);
+            }
+        }
+        self
+    }
+
     /// Number of bytes.
     pub(crate) fn len(&self) -> u64 {
         match self {

@@ -5,6 +5,7 @@
 //! parses a fragment's boxes, and thousands of fragments of one encoder cost one look.
 
 mod chapters;
+mod elementary;
 mod fragment;
 #[cfg(test)]
 pub(crate) mod invented;
@@ -30,12 +31,13 @@ pub use fragment::{CodedFrame, Fragment, Head, Stream};
 pub use rate::FrameRate;
 
 use chapters::read_chapters;
+use elementary::{read_elementary, sniff};
 use look::{Looked, first_sample, look};
 use packets::{packets_of, probe_packets};
 use reads::Reads;
 
 use crate::{
-    elementary::{self, Carried, ElementaryLimits},
+    elementary::Carried,
     error::{Error, MediaError},
     isobmff::{
         Movie, Track, TrackDescription,
@@ -49,10 +51,6 @@ use crate::{
 
 /// More repeats than this are no loop that anybody made: the work of planning grows with them.
 const MOST_REPEATS: u64 = 64;
-/// Tags before a file that are passed to see what it is.
-const MOST_TAGS: usize = 8;
-/// Bytes that tell what kind of file it is.
-const SNIFFED: u64 = 16;
 /// Bytes of remote fragments that one session keeps: those that were read for a look.
 const MOST_KEPT: u64 = 16 << 20;
 
@@ -367,65 +365,6 @@ async fn read_index(reads: &mut Reads<'_>, len: u64, limits: &Limits) -> Result<
         container: Container::Mp4,
         movie: reader.finish()?,
         carried: Carried::default(),
-    })
-}
-
-/// What kind of file it is if it has no index; tags may come before it.
-async fn sniff(
-    reads: &Reads<'_>,
-    first: &[u8],
-    len: u64,
-) -> Result<Option<elementary::Kind>, Failure> {
-    let Some(mut at) = elementary::tag_end(first) else {
-        return Ok(elementary::sniff(first));
-    };
-    for _ in 0..MOST_TAGS {
-        let end = len.min(at.saturating_add(SNIFFED));
-        if at >= end {
-            break;
-        }
-        let beginning = reads.read(at..end).await?;
-        match elementary::tag_end(&beginning) {
-            Some(size) => at += size,
-            // Behind such tags there may be zeros, and then frames.
-            None => {
-                let known = [&b"fLaC"[..], &[0x0B, 0x77]];
-                let other = known.iter().any(|magic| beginning.starts_with(magic));
-                let frames = || (!other).then_some(elementary::Kind::Mp3);
-                return Ok(elementary::sniff(&beginning).or_else(frames));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// Reads a file without an index, whose first bytes are there already.
-async fn read_elementary(
-    reads: &mut Reads<'_>,
-    kind: elementary::Kind,
-    first: Bytes,
-    len: u64,
-    limits: &Limits,
-) -> Result<Index, Failure> {
-    let limits = ElementaryLimits {
-        samples: limits.samples,
-        index_bytes: limits.index_bytes,
-    };
-    let mut reader = elementary::Reader::new(kind, len, limits);
-    while let Some(range) = reader.wants() {
-        if range.start == 0 && range.end == first.len() as u64 {
-            reader.feed(&first)?;
-            continue;
-        }
-        for (_, bytes) in reads.index(vec![range]).await? {
-            reader.feed(&bytes)?;
-        }
-    }
-    let found = reader.finish()?;
-    Ok(Index {
-        container: kind.container(),
-        movie: found.movie,
-        carried: found.carried,
     })
 }
 

@@ -161,7 +161,7 @@ pub(crate) fn assert_sound(file: &Path) {
     let output = Command::new("ffmpeg")
         .args(["-hide_banner", "-v", "warning", "-xerror", "-i"])
         .arg(file)
-        .args(["-map", "0", "-f", "null", "-"])
+        .args(["-map", "0:v?", "-map", "0:a?", "-f", "null", "-"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -6,9 +6,9 @@ use std::process::Command;
 use crate::ear;
 
 /// Where the second clip begins: a second after the first has ended.
-const START: f64 = 3.0;
+pub(crate) const START: f64 = 3.0;
 
-fn clip(name: &str) -> PathBuf {
+pub(crate) fn clip(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/containers");
     let path = folder.join(name);
     assert!(

@@ -4,3 +4,4 @@
 
 mod ear;
 mod joins;
+mod quirks;

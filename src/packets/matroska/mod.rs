@@ -15,6 +15,7 @@ mod ids;
 mod picture;
 mod track;
 
+use bytes::Bytes;
 use clusters::{Clusters, Laid};
 use ebml::Elements;
 use head::Parts;
@@ -28,7 +29,7 @@ use super::{
 use crate::{
     error::Error,
     layout::{Layout, Piece},
-    media::Container,
+    media::{Container, StreamKind},
 };
 
 /// Nanoseconds in a tick (`TimestampScale`).
@@ -36,6 +37,10 @@ const TICK: u64 = 10_000;
 
 /// Whether `container`, which is Matroska of some kind, takes a codec.
 pub(crate) use codec::takes;
+
+/// What WebM has before a cue's text: a line for its identifier, one for its settings
+/// (<https://wiki.webmproject.org/webm-metadata/temporal-metadata/webvtt-in-webm>).
+const NO_SETTINGS: &[u8] = b"\n\n";
 
 /// The whole output. `cues` are the texts of cues that are framed otherwise here.
 ///
@@ -63,7 +68,11 @@ pub(crate) fn layout(
     }
     let mut clusters = Clusters::new(&laid);
     let mut feed = Feed::new(script);
-    while let Some(packet) = feed.next(script, cues) {
+    while let Some(mut packet) = feed.next(script, cues) {
+        let kind = script.track(packet.track).matched.kind;
+        if container == Container::WebM && kind == StreamKind::Subtitle {
+            packet.body = packet.body.behind(Bytes::from_static(NO_SETTINGS));
+        }
         clusters.push(packet)?;
     }
     clusters.flush();
