@@ -69,11 +69,33 @@ impl Folder {
         said
     }
 
+    /// Joins or refuses, but does not panic.
+    pub(crate) fn attempt(&self, args: &str) {
+        let args = std::iter::once("join").chain(args.split(' '));
+        let (_, _, said) = self.run(TOOL, args);
+        assert!(!said.contains("panicked"), "{said}");
+    }
+
+    /// Has the reference decoder read a file, to which every warning but one is an error.
+    pub(crate) fn strictly_flac(&self, name: &str) {
+        let (done, _, said) = self.run("flac", ["-t", "-s", name]);
+        let rest = said.replace("WARNING, cannot check MD5 signature since it was unset", "");
+        assert!(
+            done && !rest.contains("WARNING") && !rest.contains("ERROR"),
+            "{said}"
+        );
+    }
+
     /// Runs FFmpeg, which must be content; the words of `args` are separated by spaces.
     pub(crate) fn ffmpeg(&self, args: &str) -> Vec<u8> {
+        self.ffmpeg_words(args.split(' '))
+    }
+
+    /// Runs FFmpeg, which must be content.
+    pub(crate) fn ffmpeg_words<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
         let args = ["-v", "error", "-nostdin", "-y", "-bitexact"]
             .into_iter()
-            .chain(args.split(' '));
+            .chain(args);
         let (done, stdout, said) = self.run("ffmpeg", args);
         assert!(done && said.is_empty(), "FFmpeg said: {said}");
         stdout

@@ -3,7 +3,9 @@
 //! A frame's main data may begin up to 511 bytes before its own slot, in the slots of frames before it.
 //! Behind a seam those are another fragment's: a decoder would take noise for sound. So the first frame
 //! there gets a slot large enough for what it borrowed, of a higher bitrate; its coded data stay as
-//! they are. Where there is no such slot, or what it borrowed is not there, it is silent.
+//! they are. Where there is no bitrate so high, the frame before the seam lends the end of its slot, where
+//! only frames that are left out had something. Where it has no room, or what was borrowed is not there,
+//! the frame is silent.
 
 use std::ops::Range;
 
@@ -50,22 +52,51 @@ impl Seams {
             return Ok(seams);
         };
         let trim = Trim::of(script.fragments, planned);
-        for (run, kept) in trim.runs(&planned.timeline) {
-            let mut mended = Vec::new();
-            if let Payload::Samples { placed, .. } = run.payload
-                && let Some((fragment, samples)) =
-                    body::samples(script.fragments, script.plan, planned, placed)
-            {
-                let (first, frames) = read_around(samples, &kept, fragment, sources).await?;
-                let at = frames.get((kept.start - first) as usize);
-                let header = at.and_then(|frame| FrameInfo::parse(frame).ok().flatten());
-                seams.like = seams.like.or(header);
-                let frames: Vec<&[u8]> = frames.iter().map(AsRef::as_ref).collect();
-                for (index, frame) in mend(&frames, (kept.start - first) as usize) {
-                    mended.push((first + index as u32, Bytes::from(frame)));
+        // The last frame before a run: its fragment's place, if it has one, and its index.
+        let mut before: Option<(Option<usize>, u32)> = None;
+        for (at, (run, kept)) in trim.runs(&planned.timeline).enumerate() {
+            seams.mended.push(Vec::new());
+            let Some(last) = kept.end.checked_sub(1).filter(|_| !kept.is_empty()) else {
+                before = None;
+                continue;
+            };
+            let Payload::Samples { placed, .. } = run.payload else {
+                before = Some((None, last));
+                continue;
+            };
+            let of = |placed| body::samples(script.fragments, script.plan, planned, placed);
+            let Some((fragment, samples)) = of(placed) else {
+                continue;
+            };
+            let (first, frames) = read_around(samples, &kept, fragment, sources).await?;
+            let start = (kept.start - first) as usize;
+            let header = frames
+                .get(start)
+                .and_then(|frame| FrameInfo::parse(frame).ok()?);
+            seams.like = seams.like.or(header);
+            let frames: Vec<&[u8]> = frames.iter().map(AsRef::as_ref).collect();
+            let mut mended = mend(&frames, start, None);
+            if let (true, Some((placed, last))) = (mended.silenced, before) {
+                let lender = match placed.and_then(of) {
+                    Some((fragment, samples)) => {
+                        read(fragment, samples.range_of(last, last + 1), sources).await?
+                    }
+                    // Silence has all the room there is.
+                    None => roomy(header),
+                };
+                mended = mend(&frames, start, Some(&lender));
+                if let (Some(lender), Some(list)) = (mended.lender, seams.mended.get_mut(at - 1)) {
+                    list.push((last, Bytes::from(lender)));
                 }
             }
-            seams.mended.push(mended);
+            before = Some((Some(placed), last));
+            if let Some(list) = seams.mended.last_mut() {
+                for (index, frame) in mended.frames {
+                    // A frame that is mended already has no room to lend.
+                    before = before.filter(|(_, last)| *last != first + index as u32);
+                    list.push((first + index as u32, Bytes::from(frame)));
+                }
+            }
         }
         Ok(seams)
     }
@@ -96,14 +127,7 @@ async fn read_around(
         to = (from + 1).min(kept.end);
         range = bytes_of(from);
     }
-    let gone = Error::Sink(SinkError::NoSource { fragment });
-    let open = sources.get(fragment).ok_or(gone)?;
-    let read = read_exact(open.source.as_ref(), range.clone(), &open.state).await;
-    let bytes = read.map_err(|source| Error::Source {
-        fragment,
-        name: open.source.name(),
-        source,
-    })?;
+    let bytes = read(fragment, range.clone(), sources).await?;
     let frame = |index| {
         let at = bytes_of(index);
         let cut = |at: u64| usize::try_from(at.saturating_sub(range.start)).unwrap_or(0);
@@ -113,8 +137,37 @@ async fn read_around(
     Ok((from, (from..to).map(frame).collect()))
 }
 
-/// The frames from `kept` on that borrow from those before it, as they are to be written.
-fn mend(frames: &[&[u8]], kept: usize) -> Vec<(usize, Vec<u8>)> {
+/// A silent frame with room for all that can be borrowed.
+fn roomy(header: Option<FrameInfo>) -> Bytes {
+    let frame = header.and_then(|header| header.silent(4 + header.side_len() + FARTHEST));
+    frame.unwrap_or_default().into()
+}
+
+async fn read(fragment: usize, range: Range<u64>, sources: &[OpenSource]) -> Result<Bytes, Error> {
+    let gone = Error::Sink(SinkError::NoSource { fragment });
+    let open = sources.get(fragment).ok_or(gone)?;
+    let read = read_exact(open.source.as_ref(), range, &open.state).await;
+    read.map_err(|source| Error::Source {
+        fragment,
+        name: open.source.name(),
+        source,
+    })
+}
+
+/// What becomes of the frames at a seam.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Mended {
+    /// Frames behind the seam, by their index, as they are to be written.
+    frames: Vec<(usize, Vec<u8>)>,
+    /// The last frame before the seam as it is to be written, where it lends its room.
+    lender: Option<Vec<u8>>,
+    /// Whether a frame had to become silent.
+    silenced: bool,
+}
+
+/// Mends the frames from `kept` on that borrow from those before it; `lender` is the frame that will
+/// be before them.
+fn mend(frames: &[&[u8]], kept: usize, lender: Option<&[u8]>) -> Mended {
     let slot = |frame: &[u8]| {
         let header = FrameInfo::parse(frame).ok().flatten();
         header.and_then(|header| frame.get(header.slot_at()..).map(<[u8]>::to_vec))
@@ -125,32 +178,48 @@ fn mend(frames: &[&[u8]], kept: usize) -> Vec<(usize, Vec<u8>)> {
         .filter_map(|frame| slot(frame))
         .flatten()
         .collect();
-    let (mut mended, mut reach) = (Vec::new(), 0);
+    let (mut mended, mut reach) = (Mended::default(), 0);
     for (index, frame) in frames.iter().enumerate().skip(kept) {
         let (Some(header), Some(own)) = (FrameInfo::parse(frame).ok().flatten(), slot(frame))
         else {
             break;
         };
         let begin = header.main_data_begin(frame);
-        if begin > reach {
-            let larger = (index == kept)
-                .then(|| enlarged(header, frame, &lost, &own))
-                .flatten();
-            let lost: &[u8] = if index == kept { &lost } else { &[] };
-            let made = larger.or_else(|| silenced(header, lost, &own));
-            let made = made.or_else(|| silenced(header, &[], &own));
-            if let Some(made) = made {
-                reach += made.len().saturating_sub(4 + header.side_len());
-                mended.push((index, made));
-            }
-        } else {
+        let first = index == kept;
+        let lost: &[u8] = if first { &lost } else { &[] };
+        let larger = || enlarged(header, frame, lost, &own).filter(|_| first);
+        let lent = || lent(lender?, lost.get(lost.len().checked_sub(begin)?..)?);
+        if begin <= reach {
             reach += own.len();
+        } else if let Some(larger) = larger() {
+            reach = larger.len() - 4 - header.side_len();
+            mended.frames.push((index, larger));
+        } else if first && let Some(lender) = lent() {
+            reach = begin + own.len();
+            mended.lender = Some(lender);
+        } else {
+            let made = silenced(header, lost, &own).or_else(|| silenced(header, &[], &own));
+            reach += own.len();
+            mended.silenced = true;
+            mended.frames.extend(made.map(|made| (index, made)));
         }
         if reach >= FARTHEST {
             break;
         }
     }
     mended
+}
+
+/// The last frame before a seam, with `bytes` at its end, where only frames that are left out had
+/// something.
+fn lent(frame: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
+    let header = FrameInfo::parse(frame).ok().flatten()?;
+    let side = frame.get(header.side_at()..header.slot_at())?;
+    let own = header.main_data_len(side);
+    let used = own.saturating_sub(header.main_data_begin(frame));
+    let room = frame.len().checked_sub(header.slot_at() + used)?;
+    let kept = frame.get(..frame.len() - bytes.len().min(frame.len()))?;
+    (bytes.len() <= room).then(|| [kept, bytes].concat())
 }
 
 /// The frame with all its main data in its own slot.

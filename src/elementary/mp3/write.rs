@@ -124,7 +124,12 @@ pub(in crate::elementary) fn lay_out(
         let mended = mended.next().map_or(&[][..], Vec::as_slice);
         match run.payload {
             Payload::Silence(_) | Payload::Blank => {
-                body.repeat(&silence, u64::from(range.end - range.start));
+                let made = mended.len() as u64;
+                body.repeat(
+                    &silence,
+                    u64::from(range.end - range.start).saturating_sub(made),
+                );
+                mended.iter().for_each(|(_, frame)| body.repeat(frame, 1));
             }
             Payload::Samples { placed, .. } => {
                 let mut at = range.start;
