@@ -13,6 +13,8 @@ mod flac;
 mod mp3;
 mod pcm;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod wav;
 
 use std::{ops::Range, sync::Arc};

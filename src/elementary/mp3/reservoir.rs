@@ -246,3 +246,84 @@ fn silenced(header: FrameInfo, lost: &[u8], own: &[u8]) -> Option<Vec<u8>> {
     frame[at..].copy_from_slice(&lent);
     Some(frame)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A mono frame at 44.1 kHz of `kilobits` with main data of `len` bytes that begin `begin` before
+    /// its slot.
+    fn frame(bitrate: u8, begin: usize, len: usize, fill: u8) -> Vec<u8> {
+        let header = [0xFF, 0xFB, bitrate << 4, 0xC0];
+        let parsed = FrameInfo::parse(&header).unwrap().unwrap();
+        let mut frame = vec![fill; parsed.len() as usize];
+        frame[..4].copy_from_slice(&header);
+        let side = &mut frame[4..21];
+        side.fill(0);
+        side[0] = (begin >> 1) as u8;
+        side[1] = (begin << 7) as u8;
+        // The length of the first granule, 12 bits from bit 18 on.
+        let bits = (len * 8) << 2;
+        (side[2], side[3]) = ((bits >> 8) as u8, bits as u8);
+        assert_eq!(parsed.main_data_len(side), len);
+        assert_eq!(parsed.main_data_begin(&frame), begin);
+        frame
+    }
+
+    #[test]
+    fn what_is_borrowed_moves_into_a_larger_slot() {
+        let frames = [
+            frame(5, 0, 0, 7),
+            frame(5, 100, 150, 8),
+            frame(5, 20, 50, 9),
+        ];
+        let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+        let mended = mend(&frames, 1, None);
+        assert!(!mended.silenced);
+        let [(1, first)] = &mended.frames[..] else {
+            panic!("{:?}", mended.frames.len());
+        };
+        let header = FrameInfo::parse(first).unwrap().unwrap();
+        assert_eq!(header.len() as usize, first.len());
+        assert_eq!(header.main_data_begin(first), 0);
+        assert_eq!(first[21..121], [7; 100]);
+        assert_eq!(first[121..171], [8; 50]);
+        // What the next frame borrows is where it was: at the end.
+        assert_eq!(first[first.len() - 100..], [8; 100]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_silent() {
+        let frames = [
+            frame(5, 100, 150, 8),
+            frame(5, 300, 50, 9),
+            frame(5, 10, 20, 9),
+        ];
+        let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+        let mended = mend(&frames, 0, None);
+        assert!(mended.silenced);
+        let indices: Vec<usize> = mended.frames.iter().map(|(index, _)| *index).collect();
+        assert_eq!(indices, [0, 1]);
+        for (_, frame) in &mended.frames {
+            assert_eq!(frame[4..21], [0; 17]);
+        }
+    }
+
+    #[test]
+    fn a_frame_lends_only_what_it_does_not_use() {
+        let lender = frame(5, 0, 100, 1);
+        let room = lender.len() - 21 - 100;
+        assert_eq!(lent(&lender, &vec![2; room + 1]), None);
+        let lent = lent(&lender, &vec![2; room]).unwrap();
+        assert_eq!((lent.len(), &lent[..121]), (lender.len(), &lender[..121]));
+        // All of its own data are in frames before it.
+        assert!(super::lent(&frame(5, 200, 100, 1), &[2; 180]).is_some());
+    }
+
+    #[test]
+    fn frames_that_borrow_nothing_stay() {
+        let frames = [frame(5, 0, 100, 1), frame(5, 90, 100, 1)];
+        let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+        assert_eq!(mend(&frames, 0, None), Mended::default());
+    }
+}
