@@ -60,8 +60,8 @@ pub(crate) struct Join {
     /// Where the output goes: a path, s3://BUCKET/KEY, or `-` for standard output.
     #[arg(long, short, value_name = "OUT")]
     pub(crate) output: PathBuf,
-    /// What kind of file is written, by its usual extension; otherwise what OUT's extension says,
-    /// and MP4 where it says nothing.
+    /// What kind of file is written, by its usual extension; otherwise what OUT's extension says, and
+    /// where it says nothing what the fragments are if they are WAV, MP3, FLAC or ADTS, or else MP4.
     #[arg(long, value_name = "EXTENSION", value_parser = container)]
     format: Option<Container>,
     /// Replace OUT if it exists, once the join is finished.

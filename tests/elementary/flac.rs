@@ -139,3 +139,11 @@ fn damage_is_an_error() {
         folder.attempt("-o broken.out.flac --force broken.flac");
     }
 }
+
+#[test]
+fn silence_that_would_fill_the_memory_is_refused() {
+    let folder = Folder::new();
+    make(&folder, "a.flac", 1, "");
+    let said = folder.refused("-o out.flac a.flac@0 a.flac@2000000");
+    assert!(said.contains("silent FLAC frames"), "{said}");
+}

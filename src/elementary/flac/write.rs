@@ -29,6 +29,9 @@ const MOST_POINTS: usize = 4_096;
 const WINDOW: u64 = 1 << 20;
 /// The longest run of samples that a number of 36 bits counts.
 const MOST_SAMPLES: u64 = 1 << 36;
+/// Silent frames of an output: each has a number of its own, so they are no repetition. Two days of the
+/// usual ones.
+const MOST_SILENCE: u64 = 1 << 21;
 const SEEK_TABLE: u8 = 3;
 
 /// What is known of each fragment's frames; empty where it has none.
@@ -120,6 +123,14 @@ pub(in crate::elementary) fn lay_out(
         Silence::Frame(bytes) => FlacFrame::of(bytes).map(|frame| (frame, bytes.clone())),
         Silence::Unknown | Silence::Unavailable => None,
     };
+    let silence = planned.silent_frames();
+    if silence > MOST_SILENCE {
+        return Err(Error::Limit {
+            what: "the number of silent FLAC frames",
+            found: silence,
+            limit: MOST_SILENCE,
+        });
+    }
     let list = List {
         fragments,
         plan,

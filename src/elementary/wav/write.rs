@@ -180,3 +180,41 @@ fn pad(layout: &mut Layout, size: u64) {
         layout.push(Piece::Literal(Bytes::from_static(&[0])));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+
+    proptest! {
+        /// The chunk that only moves the sound is one, and puts the first large range where its offset
+        /// agrees with its source's.
+        #[test]
+        fn large_ranges_are_put_where_they_can_be_shared(
+            offset in 0_u64..20_000, silence in 0_u64..5_000, before in 0_usize..3, block in 9_u32..17,
+        ) {
+            let block = 1 << block;
+            let mut sound = Layout::new();
+            sound.push(Piece::Repeat { pattern: Bytes::from_static(&[0, 0]), count: silence });
+            sound.push(Piece::Source { fragment: 0, offset: 7, len: 100 });
+            sound.push(Piece::Source { fragment: 1, offset: offset * 2, len: body::WORTH_SHARING });
+            let mut file = File {
+                fmt: Bytes::from_static(&[1; 16]),
+                samples: 0,
+                data: sound.size(),
+                before: vec![Piece::Literal(Bytes::from_static(&[0; 11])); before],
+                after: Vec::new(),
+                spare: 0,
+            };
+            let least = file.header().size();
+            file.spare = spare(&sound, least, block);
+            let header = file.header().size();
+            prop_assert_eq!(header, least + file.spare);
+            prop_assert!(file.spare == 0 || file.spare >= 8);
+            prop_assert!(file.spare < block + 8);
+            let at = header + silence * 2 + 100;
+            prop_assert_eq!(at % block, offset * 2 % block);
+        }
+    }
+}
