@@ -1,5 +1,6 @@
 //! A join from beginning to end: the stages on one screen.
 
+mod content;
 #[cfg(feature = "s3")]
 mod object;
 mod spooled;
@@ -10,18 +11,18 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
+use content::{lay_out, output, own_container, silence};
 use spooled::part_of;
 
 use crate::{
-    assemble::{Sharing, assemble},
-    av,
+    assemble::Sharing,
     compat::{self, Matching, Mismatch},
-    elementary::{self, Looks},
+    elementary::Looks,
     error::Error,
     layout::Layout,
-    media::{CodecParameters, Container},
+    media::Container,
     options::{Options, ParameterSets},
-    packets::{self, Cues, Remux, Script, matroska},
+    packets,
     placement::Placement,
     plan::{self, Plan, Silence},
     probe::{self, Fragment},
@@ -259,7 +260,7 @@ impl Probed {
         });
         let sources: Arc<[OpenSource]> = sources.collect();
         let (fragments, plan): (Arc<[Fragment]>, _) = (fragments.into(), Arc::new(plan));
-        let (layout, filter, packets) = content(container, &fragments, &plan, &sources).await?;
+        let (layout, filter, packets) = output(container, &fragments, &plan, &sources).await?;
         let limit = concat.options.limits.output_bytes;
         if layout.size() > limit {
             return Err(Error::Limit {
@@ -285,41 +286,6 @@ impl Probed {
     }
 }
 
-/// The output: its bytes, or what a filter makes them of, and for packets how many each track has.
-type Content = (Layout, Option<MakeFilter>, Option<Vec<u64>>);
-
-async fn content(
-    container: Container,
-    fragments: &Arc<[Fragment]>,
-    plan: &Arc<Plan>,
-    sources: &[OpenSource],
-) -> Result<Content, Error> {
-    let script = Script { fragments, plan };
-    if container.is_iso() || elementary::writes(container) {
-        let looks = elementary::look(container, script, sources).await?;
-        let layout = lay_out(container, fragments, plan, &looks, None)?;
-        return Ok((layout, None, None));
-    }
-    let cues = Arc::new(Cues::read(script, sources).await?);
-    let packets = Some(packets::counts(script, &cues));
-    if container.is_matroska() {
-        let layout = matroska::layout(container, script, &cues)?;
-        return Ok((layout, None, packets));
-    }
-    let remux = Remux {
-        container,
-        fragments: Arc::clone(fragments),
-        plan: Arc::clone(plan),
-        cues,
-    };
-    let layout = remux.payloads();
-    Ok((
-        layout,
-        Some(MakeFilter::new(move || remux.filter())),
-        packets,
-    ))
-}
-
 /// The fragments by start, as the output has them, whatever their order in the list.
 fn placement_order(fragments: &[Fragment], concat: &Concat) -> Result<Vec<usize>, Error> {
     let placement = plan::place_fragments(fragments, &concat.starts, &concat.options)?;
@@ -328,62 +294,6 @@ fn placement_order(fragments: &[Fragment], concat: &Concat) -> Result<Vec<usize>
         .iter()
         .map(|place| place.fragment)
         .collect())
-}
-
-/// The kind of file that the fragments are, where all are of one that is written.
-fn own_container(fragments: &[Fragment]) -> Container {
-    let mut all = fragments.iter().map(|fragment| fragment.container);
-    let first = all.next().filter(|first| packets::writes(*first));
-    let same = first.filter(|first| all.all(|other| other == *first));
-    same.unwrap_or(Container::Mp4)
-}
-
-/// The output as pieces, where a plan is all it takes.
-fn lay_out(
-    container: Container,
-    fragments: &[Fragment],
-    plan: &Plan,
-    looks: &Looks,
-    sharing: Option<Sharing>,
-) -> Result<Layout, Error> {
-    if elementary::writes(container) {
-        return elementary::lay_out(container, fragments, plan, looks, sharing);
-    }
-    assemble(fragments, plan, sharing)
-}
-
-/// Has libav encode silence for the tracks whose plan asks for it. Returns whether any silence is
-/// known now that was not.
-async fn silence(
-    fragments: &[Fragment],
-    matching: &Matching,
-    plan: &Plan,
-    silences: &mut [Silence],
-) -> bool {
-    let mut learned = false;
-    for planned in &plan.tracks {
-        let unknown = planned.silence == Silence::Unknown && planned.silent_frames() > 0;
-        let at = matching
-            .tracks
-            .iter()
-            .position(|track| *track == planned.matched);
-        let (true, Some(at)) = (unknown, at) else {
-            continue;
-        };
-        let reference = planned.matched.reference_stream(fragments);
-        let mut parameters = CodecParameters::clone(&reference.parameters);
-        if let Some(audio) = &mut parameters.audio {
-            // The sample table knows best how long this stream's frames are.
-            audio.frame_size = reference.pcm_samples_per_frame();
-        }
-        let encoded = tokio::task::spawn_blocking(move || av::silent_frame(&parameters)).await;
-        silences[at] = match encoded {
-            Ok(Ok(frame)) => Silence::Frame(frame.bytes),
-            _ => Silence::Unavailable,
-        };
-        learned = true;
-    }
-    learned
 }
 
 /// A planned join, ready to be written any number of times.

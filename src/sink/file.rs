@@ -27,12 +27,11 @@ use super::{
     fetch::fetch,
     mover::Mover,
     output::Output,
+    publication::{Durability, Overwrite, Publication, Written},
     requests::{Request, is_remote, requests},
     sharing::{Sharing, devices, unshared},
     staged::{Staged, folder, resolve, unnamed},
 };
-#[cfg(feature = "checksum")]
-use crate::checksum::{Checksums, Digests};
 use crate::{
     layout::Layout,
     options::Transfer,
@@ -42,74 +41,6 @@ use crate::{
 
 /// As long as nobody has opened a pipe for reading, it is tried again after this.
 const PATIENCE: Duration = Duration::from_millis(20);
-
-/// What to do with an existing target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Overwrite {
-    /// Refuse. The default.
-    #[default]
-    Never,
-    /// Replace it, once the output is finished.
-    Replace,
-}
-
-/// Whether the output is on the disk when it gets its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// It and its name are: a power cut leaves all of it or nothing. The default.
-    #[default]
-    Synced,
-    /// It is in the system's cache, as most tools leave it: faster, and a power cut soon after may
-    /// leave an empty file.
-    Cached,
-}
-
-/// How a file comes to its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Publication {
-    /// What becomes of an existing target.
-    pub overwrite: Overwrite,
-    /// Whether it is on the disk by then.
-    pub durability: Durability,
-    /// What is computed of it by then.
-    #[cfg(feature = "checksum")]
-    pub checksums: Checksums,
-}
-
-impl From<(Overwrite, Durability)> for Publication {
-    fn from((overwrite, durability): (Overwrite, Durability)) -> Self {
-        Self {
-            overwrite,
-            durability,
-            #[cfg(feature = "checksum")]
-            checksums: Checksums::default(),
-        }
-    }
-}
-
-/// Where the bytes of an output came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Written {
-    /// The whole output.
-    pub size: u64,
-    /// Shared with the sources on disk.
-    pub bytes_shared: u64,
-    /// Copied from the sources.
-    pub bytes_copied: u64,
-    /// Made by us.
-    pub bytes_generated: u64,
-    /// Downloaded from remote sources: what was copied of them, and small holes in between.
-    pub bytes_downloaded: u64,
-    /// Uploaded to an object store.
-    pub bytes_uploaded: u64,
-    /// Kept in a temporary file on the way.
-    pub bytes_spooled: u64,
-    /// Copied by an object store from its own objects.
-    pub bytes_copied_server_side: u64,
-    /// Checksums of the whole, as far as they were asked for.
-    #[cfg(feature = "checksum")]
-    pub checksums: Digests,
-}
 
 /// Writes a layout to `path`. The file appears whole under its name, or not at all; a
 /// pipe or a device is written straight. Dropping the future or cancelling `cancel` stops it

@@ -10,6 +10,7 @@ mod mover;
 #[cfg(feature = "s3")]
 mod object;
 mod output;
+mod publication;
 mod requests;
 mod sharing;
 mod staged;
@@ -20,11 +21,12 @@ mod summing;
 mod tests;
 
 pub use error::SinkError;
-pub use file::{Durability, Overwrite, Publication, Written, write_file};
+pub use file::write_file;
 pub(crate) use file::{spool, write_file_through};
 pub(crate) use filter::{Filter, MakeFilter};
 #[cfg(feature = "s3")]
 pub use object::{ObjectTarget, write_object};
+pub use publication::{Durability, Overwrite, Publication, Written};
 pub use sharing::sharing_block_size;
 pub use stream::stream;
 pub(crate) use stream::stream_through;

@@ -5,3 +5,4 @@
 mod ear;
 mod joins;
 mod quirks;
+mod refused;
