@@ -237,6 +237,8 @@ impl Probed {
         let order = placement_order(&fragments, &concat)?;
         let checked = compat::check(&fragments, &order, &concat.options);
         let matching = checked.map_err(|mismatches| Error::Incompatible { mismatches })?;
+        let mut matching = matching;
+        packets::refine(container, &mut matching);
         let mut silences = vec![Silence::Unknown; matching.tracks.len()];
         let make = |silences: &[Silence]| {
             plan::plan(

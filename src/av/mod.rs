@@ -27,7 +27,7 @@ use ffmpeg_next::ffi;
 pub(crate) use codecpar::codec_parameters;
 pub(crate) use demux::{Demuxer, PacketView, StreamInfo};
 pub use error::{AvError, NoSilence};
-pub(crate) use mux::{MuxStream, MuxTiming, Muxer};
+pub(crate) use mux::{MuxStream, MuxTiming, Muxer, ZERO_SENT};
 pub(crate) use silence::silent_frame;
 
 /// Keeps libav from writing to the standard error of whatever program this library is part of: what

@@ -12,10 +12,12 @@ use ffmpeg_next::{ffi, format::context::StreamIo};
 use super::{AvError, check, silence_log};
 use crate::media::{CodecParameters, StreamKind};
 
-/// How much later than they are decoded packets are sent, in microseconds; libav's muxer for
-/// transport streams adds it twice to every timestamp, so that the clock reference, which must be
-/// behind them, does not begin below 0.
+/// How much earlier than they are decoded packets are sent, in microseconds. libav's muxer for
+/// transport streams adds it twice to every timestamp and once to the clock reference
+/// (libavformat/mpegtsenc.c, `mpegts_write_packet_internal`).
 const DELAY: c_int = 700_000;
+/// The same in ticks of 90 kHz: the clock reference at which the output's zero is sent.
+pub(crate) const ZERO_SENT: i64 = 63_000;
 
 /// A stream of an output.
 #[derive(Debug, Clone)]
@@ -237,7 +239,7 @@ impl Muxer {
         check("av_write_frame", code).map(drop)
     }
 
-    /// Writes what the muxer keeps back to put several frames together.
+    /// Writes what a muxer for transport streams keeps back to put several frames together.
     pub(crate) fn flush(&mut self) -> Result<(), AvError> {
         // SAFETY: the context is ours with its header written; null asks for this.
         let code = unsafe { ffi::av_write_frame(self.context, ptr::null_mut()) };
@@ -249,16 +251,15 @@ impl Muxer {
         // SAFETY: the context is ours with its header written.
         let code = unsafe { ffi::av_write_trailer(self.context) };
         check("av_write_trailer", code)?;
-        // SAFETY: the context's `pb` is alive.
-        let failure = unsafe {
-            ffi::avio_flush((*self.context).pb);
-            (*(*self.context).pb).error
-        };
-        check("avio_flush", failure.min(0)).map(drop)
+        // SAFETY: the context's `pb` is alive; this reads one integer of it.
+        let failure = unsafe { (*(*self.context).pb).error };
+        check("avio_write", failure.min(0)).map(drop)
     }
 
     /// The bytes that were written since the last time.
     pub(crate) fn take(&mut self, into: &mut Vec<u8>) {
+        // SAFETY: the context's `pb` is alive; what it holds back goes to `out`, which cannot fail.
+        unsafe { ffi::avio_flush((*self.context).pb) }
         let mut all = self.out.0.lock().unwrap_or_else(PoisonError::into_inner);
         into.append(&mut all);
     }

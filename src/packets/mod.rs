@@ -7,6 +7,7 @@ mod feed;
 mod flac;
 pub(crate) mod matroska;
 mod mux;
+mod reference;
 mod schedule;
 pub(crate) mod tags;
 
@@ -15,7 +16,16 @@ pub(crate) use feed::counts;
 pub(crate) use mux::Remux;
 pub(crate) use schedule::Script;
 
-use crate::{elementary, error::Error, media::Container, plan::Plan, probe::Fragment};
+use std::num::NonZeroU32;
+
+use crate::{
+    compat::Matching,
+    elementary,
+    error::Error,
+    media::{Container, StreamKind},
+    plan::Plan,
+    probe::Fragment,
+};
 
 /// Whether outputs of this kind are written.
 pub(crate) const fn writes(container: Container) -> bool {
@@ -54,6 +64,24 @@ pub(crate) fn fit(
         });
     }
     Err(Error::NotWritten { container })
+}
+
+/// Pictures of packet containers are planned in ticks of at most this part of a second, so that they
+/// come within a tick of the container of where they belong; an MP4 has the ticks of its fragments.
+const FINEST: u32 = 200_000;
+
+/// Has pictures planned as finely as `container` counts.
+pub(crate) fn refine(container: Container, matching: &mut Matching) {
+    if container.is_iso() || elementary::writes(container) {
+        return;
+    }
+    for track in &mut matching.tracks {
+        let times = NonZeroU32::new(FINEST.div_ceil(track.timescale.get()));
+        let finer = times.and_then(|times| track.timescale.checked_mul(times));
+        if let Some(finer) = finer.filter(|_| track.kind == StreamKind::Video) {
+            track.timescale = finer;
+        }
+    }
 }
 
 /// Whether packets pass through a muxer of libav.

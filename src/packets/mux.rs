@@ -7,11 +7,12 @@ use super::{
     annexb::Framings,
     cues::Cues,
     feed::{Feed, lay},
+    reference::Reference,
     schedule::{Body, Packet, Script},
     tags,
 };
 use crate::{
-    av::{AvError, MuxStream, MuxTiming, Muxer},
+    av::{AvError, MuxStream, MuxTiming, Muxer, ZERO_SENT},
     layout::Layout,
     media::{Chapter, Container, StreamKind},
     plan::Plan,
@@ -128,6 +129,7 @@ impl Remux {
             next,
             partial: Vec::new(),
             framings: Framings::default(),
+            reference: Reference::default(),
             room: Vec::new(),
         }))
     }
@@ -207,6 +209,8 @@ struct Mux {
     partial: Vec<u8>,
     tracks: Vec<Clock>,
     framings: Framings,
+    /// The clock of a transport stream.
+    reference: Reference,
     room: Vec<u8>,
 }
 
@@ -224,33 +228,43 @@ impl Filter for Mux {
                 break;
             }
             if self.partial.is_empty() {
-                self.write(part)?;
+                self.write(part, out)?;
             } else {
                 let mut whole = std::mem::take(&mut self.partial);
                 whole.extend_from_slice(part);
-                self.write(&whole)?;
+                self.write(&whole, out)?;
                 whole.clear();
                 self.partial = whole;
             }
             self.next = self.remux.next(&mut self.feed);
+            self.drain(out);
         }
-        self.muxer.take(out);
         Ok(())
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), SinkError> {
         self.muxer.finish().map_err(failed)?;
-        self.muxer.take(out);
+        self.drain(out);
         Ok(())
     }
 }
 
 impl Mux {
+    /// Takes what the muxer has made.
+    fn drain(&mut self, out: &mut Vec<u8>) {
+        let before = out.len();
+        self.muxer.take(out);
+        if self.remux.container == Container::MpegTs {
+            self.reference.look(&out[before..]);
+        }
+    }
+
     /// Writes the packet whose bytes these are.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
-        let Some(packet) = &self.next else {
+    fn write(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), SinkError> {
+        let Some(packet) = self.next.take() else {
             return Ok(());
         };
+        let packet = &packet;
         let script = self.remux.script();
         let planned = script.track(packet.track);
         let timescale = planned.timeline.timescale.get();
@@ -270,15 +284,20 @@ impl Mux {
         let steps = clock
             .expected
             .is_some_and(|expected| expected.abs_diff(packet.pts) > 1);
-        let flush = audio && steps && self.remux.container == Container::MpegTs;
+        let transport = self.remux.container == Container::MpegTs;
         let dts = dts.max(clock.last.saturating_add(1));
         self.tracks[packet.track] = Clock {
             last: dts,
             expected: Some(packet.pts + packet.duration),
             ..clock
         };
-        if flush {
+        let sent = dts.saturating_add(ZERO_SENT);
+        if transport && (audio && steps || self.reference.is_due(sent)) {
             self.muxer.flush().map_err(failed)?;
+            let before = out.len();
+            self.muxer.take(out);
+            self.reference.look(&out[before..]);
+            self.reference.fill(sent, out);
         }
         let timing = MuxTiming {
             pts: pts.max(dts),
@@ -292,7 +311,7 @@ impl Mux {
                 stream,
                 entry,
                 ..
-            } if self.remux.container == Container::MpegTs => {
+            } if transport => {
                 let fragments = &self.remux.fragments;
                 let framing =
                     self.framings

@@ -13,7 +13,7 @@ const TICK: f64 = 1e-5;
 /// Pairs of fragments, what they become, and the streams to be compared.
 const PAIRS: [(&str, &str, &str, &[&str]); 20] = [
     ("a0.mp4", "a1.mp4", "out.mkv", &["v:0", "a:0"]),
-    ("i_hevc0.mp4", "i_hevc1.mp4", "out.mkv", &["v:0"]),
+    ("i_hevc0.mp4", "i_hevc0.mp4", "out.mkv", &["v:0"]),
     ("av1_0.mp4", "av1_1.mp4", "out.mkv", &["v:0"]),
     ("av1_0.mp4", "av1_1.mp4", "out.webm", &["v:0"]),
     ("vp9.mp4", "vp9.mp4", "out.webm", &["v:0"]),
