@@ -44,6 +44,7 @@ bench: ## measure beside FFmpeg, mkvmerge, mp4-merge and cat (bench-out/results.
 	@scripts/deps.sh bench
 	@cargo build --quiet --locked --release --features cli --bin media-concat
 	@benches/peers.sh
+	@benches/containers.sh
 	@benches/remote.sh
 	@cargo bench --quiet --locked --features cli --bench store | tee -a bench-out/results.md
 

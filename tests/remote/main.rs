@@ -1,6 +1,7 @@
 //! Remote sources against servers on loopback that fail in every way there is.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod containers;
 mod fault;
 mod faults;
 mod guard;
