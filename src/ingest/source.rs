@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
 
-use crate::source::{SharedSource, Source, SourceError, SourceState, spool::Region};
+use crate::source::{Local, SharedSource, Source, SourceError, SourceState, spool::Region};
 
 /// What stands for the fragment's own bytes.
 #[derive(Debug)]
@@ -35,6 +35,26 @@ impl Source for PacketSource {
 
     fn state(&self) -> BoxFuture<'_, Result<SourceState, SourceError>> {
         std::future::ready(Ok(self.state.clone())).boxed()
+    }
+
+    fn local<'a>(
+        &'a self,
+        range: &Range<u64>,
+        _state: &'a SourceState,
+    ) -> Option<(Local<'a>, u64)> {
+        let spooled = range.start >= self.len;
+        let end = if spooled {
+            range.end
+        } else {
+            range.end.min(self.len)
+        };
+        let (region, begin) = match &self.own {
+            _ if spooled => (&self.spooled, range.start - self.len),
+            Own::Region(region) => (region, range.start),
+            Own::Source(state) => return self.inner.local(&(range.start..end), state),
+        };
+        let (file, at, len) = region.place(begin)?;
+        Some((Local::Opened { file, at }, len.min(end - range.start)))
     }
 
     fn read(

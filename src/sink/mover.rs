@@ -1,7 +1,7 @@
 //! Moves the bytes of a layout into an output: shared where the filesystem can, copied by the
 //! kernel where the source is a local file, written where they are made or come from elsewhere.
 
-use std::fs::File;
+use std::{fs::File, path::Path};
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     layout::Piece,
-    source::{OpenSource, SourceError, open_unchanged, read_fully, unchanged},
+    source::{Local, OpenSource, SourceError, SourceState, open_unchanged, read_fully, unchanged},
 };
 
 /// Ranges below this are read and gathered.
@@ -29,8 +29,8 @@ pub(super) struct Mover<'a> {
     output: Output<'a>,
     /// How blocks are shared, until the filesystem refuses.
     sharing: Option<Sharing>,
-    /// The one source that is open, by fragment.
-    open: Option<(usize, File)>,
+    /// The one file that is open, its fragment, and what it must still be when it is closed.
+    open: Option<(usize, File, &'a SourceState)>,
     /// The remote pieces, unless somebody else writes them.
     ahead: Option<Ahead<'a>>,
     written: Written,
@@ -100,21 +100,31 @@ impl<'a> Mover<'a> {
     }
 
     fn source(&mut self, fragment: usize, offset: u64, len: u64) -> Result<(), SinkError> {
-        let open = self
-            .job
+        let job = self.job;
+        let open = job
             .sources
             .get(fragment)
             .ok_or(SinkError::NoSource { fragment })?;
         if open.source.is_remote() {
             return self.remote(fragment, len);
         }
-        if open.source.local_path().is_none() {
-            return self.pull(open, fragment, offset, len);
+        let (mut from, end) = (offset, offset + len);
+        while from < end {
+            let Some((place, len)) = open.source.local(&(from..end), &open.state) else {
+                return self.pull(open, fragment, from, end - from);
+            };
+            match place {
+                Local::Named { path, state } => {
+                    let file = self.local(path, state, fragment)?;
+                    let moved = self.move_range(open, (fragment, &file), from, len);
+                    self.open = Some((fragment, file, state));
+                    moved?;
+                }
+                Local::Opened { file, at } => self.copy((fragment, &file), at, len)?,
+            }
+            from += len;
         }
-        let file = self.local(open, fragment)?;
-        let moved = self.move_range(open, (fragment, &file), offset, len);
-        self.open = Some((fragment, file));
-        moved
+        Ok(())
     }
 
     /// Shares the whole blocks of a range and copies what is around them, or copies it all.
@@ -193,24 +203,24 @@ impl<'a> Mover<'a> {
     }
 
     /// `fragment`'s file, opened unless it is open; the one before is looked at once more.
-    fn local(&mut self, open: &OpenSource, fragment: usize) -> Result<File, SinkError> {
-        if let Some((_, file)) = self.open.take_if(|(open, _)| *open == fragment) {
+    fn local(
+        &mut self,
+        path: &Path,
+        state: &SourceState,
+        fragment: usize,
+    ) -> Result<File, SinkError> {
+        if let Some((_, file, _)) = self.open.take_if(|(open, ..)| *open == fragment) {
             return Ok(file);
         }
         self.close()?;
         self.job.go_on()?;
-        let path = open
-            .source
-            .local_path()
-            .ok_or(SinkError::NoSource { fragment })?;
-        open_unchanged(path, &open.state).map_err(|error| self.job.unread(fragment, error))
+        open_unchanged(path, state).map_err(|error| self.job.unread(fragment, error))
     }
 
     fn close(&mut self) -> Result<(), SinkError> {
-        let Some((fragment, file)) = self.open.take() else {
+        let Some((fragment, file, state)) = self.open.take() else {
             return Ok(());
         };
-        let state = &self.job.sources[fragment].state;
         unchanged(&file, state).map_err(|error| self.job.unread(fragment, error))
     }
 

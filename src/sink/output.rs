@@ -121,8 +121,10 @@ impl<'a> Output<'a> {
     ) -> Result<(), SinkError> {
         if let Some((_, room)) = &mut self.filter {
             let mut room = std::mem::take(room);
-            room.resize(len, 0);
-            let passed = fill(&mut room).and_then(|()| self.pass(&room));
+            if room.len() < len {
+                room.resize(len, 0);
+            }
+            let passed = fill(&mut room[..len]).and_then(|()| self.pass(&room[..len]));
             if let Some((_, empty)) = &mut self.filter {
                 *empty = room;
             }

@@ -13,7 +13,7 @@ use reflink_copy::ReflinkBlockBuilder;
 use super::staged::{folder, resolve, unnamed};
 use crate::{
     layout::{Layout, Piece},
-    source::{OpenSource, Validator},
+    source::{Local, OpenSource, Validator},
 };
 
 /// Filesystem types that can share extents, with blocks as large as statfs says: XFS, btrfs,
@@ -85,6 +85,10 @@ impl Sharing {
         len: u64,
     ) -> Option<(u64, u64)> {
         let block = u64::from(self.block);
+        let here = source.source.local(&(from..from + len), &source.state);
+        if !matches!(here, Some((Local::Named { .. }, all)) if all == len) {
+            return None;
+        }
         if device(source) != Some(self.device) || from % block != at % block {
             return None;
         }

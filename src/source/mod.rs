@@ -16,7 +16,7 @@ mod opened;
 pub(crate) mod ranged;
 pub(crate) mod spool;
 
-use std::{fmt, ops::Range, path::Path, sync::Arc};
+use std::{fmt, fs::File, ops::Range, path::Path, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use futures::{TryStreamExt, future::BoxFuture, stream::BoxStream};
@@ -64,6 +64,25 @@ pub struct SourceState {
     pub validator: Validator,
 }
 
+/// Where bytes of a source lie on this machine, for a thread that may block.
+#[derive(Debug, Clone)]
+pub enum Local<'a> {
+    /// In the file at `path`, at the same offsets, as long as the file is in the state `state`.
+    Named {
+        /// Where the file is.
+        path: &'a Path,
+        /// What it must still be.
+        state: &'a SourceState,
+    },
+    /// In a file that nobody else writes to, from `at` on.
+    Opened {
+        /// The file.
+        file: Arc<File>,
+        /// Offset of the first byte in it.
+        at: u64,
+    },
+}
+
 /// A fragment's bytes. Implementations are cheap to clone behind an [`Arc`] and hold no descriptor
 /// or connection between calls, so that thousands of them can exist at once.
 pub trait Source: fmt::Debug + Send + Sync + 'static {
@@ -85,6 +104,13 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// The path of a local file, where the kernel can move the bytes itself.
     fn local_path(&self) -> Option<&Path> {
         None
+    }
+
+    /// Where the first bytes of `range`, which is not empty, lie on this machine, and how many of them;
+    /// `None` where only [`Source::read`] gives them. `state` is that in which the source was probed.
+    fn local<'a>(&'a self, range: &Range<u64>, state: &'a SourceState) -> Option<(Local<'a>, u64)> {
+        let path = self.local_path()?;
+        Some((Local::Named { path, state }, range.end - range.start))
     }
 
     /// Whether every read is a request to somewhere else: such reads are few, and several run at the

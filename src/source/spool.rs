@@ -110,7 +110,6 @@ impl Extent {
 
 impl Drop for Extent {
     fn drop(&mut self) {
-        use rustix::fs::{FallocateFlags, fallocate};
         let mut state = self
             .spool
             .state
@@ -122,9 +121,6 @@ impl Drop for Extent {
             return;
         }
         state.free.push(self.index);
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        // Where the filesystem cannot, the space is used again all the same.
-        fallocate(&self.file, flags, self.index * EXTENT, EXTENT).ok();
     }
 }
 
@@ -208,6 +204,18 @@ impl Region {
         let at = extent.index * EXTENT + within;
         extent.file.read_exact_at(&mut buffer[..count], at)?;
         Ok(count)
+    }
+
+    /// The file in which the bytes from `offset` on lie, where, and how many without a break.
+    pub(crate) fn place(&self, offset: u64) -> Option<(Arc<File>, u64, u64)> {
+        let (first, within) = ((offset / EXTENT) as usize, offset % EXTENT);
+        let extents = self.extents.get(first..)?;
+        let file = Arc::clone(&extents.first()?.file);
+        let breaks = |pair: &[Arc<Extent>]| pair[0].index + 1 != pair[1].index;
+        let unbroken = extents.windows(2).take_while(|pair| !breaks(pair)).count() as u64 + 1;
+        let end = (offset - within + unbroken * EXTENT).min(self.len);
+        let at = extents[0].index * EXTENT + within;
+        (end > offset).then(|| (file, at, end - offset))
     }
 
     /// Writes what is left.
