@@ -233,10 +233,7 @@ impl FlacReader {
         } else {
             rest.len() - LONGEST_HEADER + 1
         };
-        let mut from = 0;
-        while let Some(found) = rest[from..searched].iter().position(|&byte| byte == 0xFF) {
-            let candidate = from + found;
-            from = candidate + 1;
+        for candidate in memchr::memchr_iter(0xFF, &rest[..searched]) {
             let Some(header) = rest.get(candidate..).and_then(Header::parse) else {
                 continue;
             };
