@@ -19,6 +19,7 @@ mod stream;
 mod summing;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use error::SinkError;
 pub use file::write_file;

@@ -12,10 +12,11 @@ use super::{
     file::Job,
     output::{BUFFER, Output},
     sharing::{SHARED_STEP, Sharing, share},
+    window::Window,
 };
 use crate::{
     layout::Piece,
-    source::{Local, OpenSource, SourceError, SourceState, open_unchanged, read_fully, unchanged},
+    source::{Local, OpenSource, SourceError, SourceState, open_unchanged, unchanged},
 };
 
 /// Ranges below this are read and gathered.
@@ -31,6 +32,7 @@ pub(super) struct Mover<'a> {
     sharing: Option<Sharing>,
     /// The one file that is open, its fragment, and what it must still be when it is closed.
     open: Option<(usize, File, &'a SourceState)>,
+    window: Window,
     /// The remote pieces, unless somebody else writes them.
     ahead: Option<Ahead<'a>>,
     written: Written,
@@ -48,6 +50,7 @@ impl<'a> Mover<'a> {
             output,
             sharing,
             open: None,
+            window: Window::default(),
             ahead,
             written: Written::default(),
         }
@@ -191,8 +194,10 @@ impl<'a> Mover<'a> {
             // end: reading tells, and names the fragment if it is the one that fails.
             let part = left.min(BUFFER as u64);
             let (job, range) = (self.job, from + done..from + len);
+            let window = &mut self.window;
             self.output.fill(part as usize, |room| {
-                read_fully(file, room, &range).map_err(|error| job.unread(fragment, error))
+                let read = window.read((fragment, file), room, &range);
+                read.map_err(|error| job.unread(fragment, error))
             })?;
             if kernel {
                 self.output.flush()?;
