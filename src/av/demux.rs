@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ffmpeg_next::ffi;
 
 use super::{
-    AvError, check, codecpar, describing,
+    AvError, Learned, check, codecpar, describing,
     frame::Packet,
     io::{Input, Stream},
     silence_log,
@@ -84,9 +84,28 @@ impl Demuxer {
         reader: R,
     ) -> Result<Self, AvError> {
         silence_log();
-        let input = Input::open_as(name, reader, PROBED)?;
+        let mut input = Input::with_header(name, reader, PROBED)?;
+        input.describe_streams()?;
         let packet = Packet::new()?;
         Ok(Self { input, packet })
+    }
+
+    /// As [`Demuxer::open`], and whether no picture had to be decoded because another was that begins as
+    /// these do. Then libav makes up no presentation time that a picture lacks. A second reader from
+    /// `reader` is asked for where the first was of no use.
+    ///
+    /// # Errors
+    /// As those of [`Demuxer::open`].
+    pub(crate) fn open_like<R: Read + Seek + Send + 'static>(
+        learned: &Learned,
+        name: &CStr,
+        reader: impl Fn() -> R,
+    ) -> Result<(Self, bool), AvError> {
+        silence_log();
+        let (input, undecoded) =
+            learned.describe(name, || Input::with_header(name, reader(), PROBED))?;
+        let packet = Packet::new()?;
+        Ok((Self { input, packet }, undecoded))
     }
 
     /// The streams that are known so far, in the order of their indexes.

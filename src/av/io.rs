@@ -36,12 +36,14 @@ impl Input {
     /// Opens a complete MP4 or MOV and looks at the first samples of its streams.
     pub(super) fn open(media: Bytes) -> Result<Self, AvError> {
         let len = i64::try_from(media.len()).unwrap_or(i64::MAX);
-        Self::open_as(MOV, Cursor::new(media), len.max(PROBED))
+        let mut input = Self::with_header(MOV, Cursor::new(media), len.max(PROBED))?;
+        input.describe_streams()?;
+        Ok(input)
     }
 
-    /// Opens what `reader` gives with one demuxer and no other, and looks at the streams in at most
-    /// `probed` bytes.
-    pub(super) fn open_as<R: Read + Seek + Send + 'static>(
+    /// Opens what `reader` gives with one demuxer and no other, which will look at the streams in at
+    /// most `probed` bytes.
+    pub(super) fn with_header<R: Read + Seek + Send + 'static>(
         demuxer: &CStr,
         reader: R,
         probed: i64,
@@ -60,8 +62,14 @@ impl Input {
         input.set(c"format_whitelist", demuxer)?;
         input.set(c"protocol_whitelist", c"")?;
         input.read_header(demuxer)?;
-        input.describe_streams()?;
         Ok(input)
+    }
+
+    /// Has the streams looked at in at most `probed` bytes, with no decoders but `decoders`.
+    pub(super) fn restrict(&mut self, probed: i64, decoders: &CStr) -> Result<(), AvError> {
+        // SAFETY: the context is ours and alive.
+        unsafe { (*self.context).probesize = probed }
+        self.set(c"codec_whitelist", decoders)
     }
 
     /// A context that has read nothing yet, and what it will read from.
@@ -115,7 +123,8 @@ impl Input {
         check("avformat_open_input", code).map(drop)
     }
 
-    fn describe_streams(&mut self) -> Result<(), AvError> {
+    /// Looks at the first packets to find out what the streams are.
+    pub(super) fn describe_streams(&mut self) -> Result<(), AvError> {
         let mut options = Options::per_stream(self.stream_count())?;
         // SAFETY: the context is open and ours; there is one dictionary for each of its streams.
         let code = unsafe { ffi::avformat_find_stream_info(self.context, options.0.as_mut_ptr()) };

@@ -12,6 +12,7 @@ mod describing;
 mod error;
 mod frame;
 mod io;
+mod learned;
 mod mux;
 mod names;
 mod silence;
@@ -27,6 +28,7 @@ use ffmpeg_next::ffi;
 pub(crate) use codecpar::codec_parameters;
 pub(crate) use demux::{Demuxer, PacketView, StreamInfo};
 pub use error::{AvError, NoSilence};
+pub(crate) use learned::Learned;
 pub(crate) use mux::{MuxStream, MuxTiming, Muxer, ZERO_SENT};
 pub(crate) use silence::silent_frame;
 

@@ -105,6 +105,10 @@ impl Collected {
         stream
     }
 
+    pub(super) fn is_video(&self) -> bool {
+        self.kind == StreamKind::Video
+    }
+
     fn describe(&self) -> Arc<TrackDescription> {
         describe(
             self.file.as_ref(),

@@ -19,7 +19,7 @@ mod times;
 mod vorbis;
 
 pub(crate) use description::is_unplaced;
-pub(crate) use read::{IngestedStream, ingest};
+pub(crate) use read::{IngestedStream, Shared, ingest};
 pub(crate) use sniff::{Found, LOOKED_AT, sniff, tag_length};
 pub(crate) use tags::tags_of;
 pub(crate) use vorbis::Vorbis;

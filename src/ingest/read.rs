@@ -22,7 +22,7 @@ use super::{
     tags::{Cover, metadata},
 };
 use crate::{
-    av::{Demuxer, PacketView},
+    av::{Demuxer, Learned, PacketView},
     error::MediaError,
     isobmff::{SampleTable, TrackDescription},
     media::{Chapter, CodecParameters},
@@ -35,6 +35,8 @@ use crate::{
     timeline::Span,
 };
 
+/// Fragments that are read through libav at the same time.
+const AT_ONCE: usize = 2;
 /// Bytes behind the place that libav names in which a payload is looked for: the headers of a block.
 const HEADERS: usize = 64;
 /// A packet above this is no coded frame.
@@ -64,6 +66,28 @@ pub(crate) struct IngestedStream {
     pub(crate) span: Span,
 }
 
+/// What the fragments of a join that are read packet by packet share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// What of them is kept on disk.
+    spool: Arc<Spool>,
+    /// Turns at reading through libav.
+    turns: Semaphore,
+    learned: Arc<Learned>,
+}
+
+impl Shared {
+    /// For fragments of which `limits` allow so much on disk.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let folder = std::env::temp_dir();
+        Self {
+            spool: Arc::new(Spool::new(folder, limits.spool_bytes)),
+            turns: Semaphore::new(AT_ONCE),
+            learned: Arc::default(),
+        }
+    }
+}
+
 /// Ends the reading when the probe is given up.
 struct Abandon(Arc<AtomicBool>);
 
@@ -78,10 +102,14 @@ pub(crate) async fn ingest(
     source: &SharedSource,
     state: &SourceState,
     found: Found,
-    spool: &Arc<Spool>,
-    turns: &Semaphore,
+    shared: &Shared,
     limits: &Limits,
 ) -> Result<Ingested, Failure> {
+    let Shared {
+        spool,
+        turns,
+        learned,
+    } = shared;
     let (storage, downloaded) = match source.local_path() {
         Some(path) => {
             let (path, state) = (path.to_owned(), state.clone());
@@ -112,6 +140,7 @@ pub(crate) async fn ingest(
         len: state.len,
         found,
         spool: Arc::clone(spool),
+        learned: Arc::clone(learned),
         limits: *limits,
         abandoned,
     };
@@ -175,16 +204,26 @@ struct Work {
     len: u64,
     found: Found,
     spool: Arc<Spool>,
+    learned: Arc<Learned>,
     limits: Limits,
     abandoned: Arc<AtomicBool>,
 }
 
 impl Work {
     fn run(self) -> Result<Read, Failure> {
+        complete::check(self.found.container, &self.storage, self.len)?;
+        match self.read(&self.learned)? {
+            Some(read) => Ok(read),
+            // Nothing is known without decoding.
+            None => self.read(&Learned::default())?.ok_or_else(stopped),
+        }
+    }
+
+    /// Reads all packets; `None` if times are missing that decoding may tell.
+    fn read(&self, learned: &Learned) -> Result<Option<Read>, Failure> {
         let container = self.found.container;
-        complete::check(container, &self.storage, self.len)?;
         let failure = ReadFailure::default();
-        let reader = Reader {
+        let reader = || Reader {
             storage: self.storage.clone(),
             len: self.len,
             at: 0,
@@ -202,7 +241,8 @@ impl Work {
                 source: error,
             }),
         };
-        let mut demuxer = Demuxer::open(self.found.demuxer, reader).map_err(&judge)?;
+        let (mut demuxer, undecoded) =
+            Demuxer::open_like(learned, self.found.demuxer, reader).map_err(&judge)?;
         let mut streams: BTreeMap<usize, Collected> = BTreeMap::new();
         // What is no stream of ours: the codec of a cover, or nothing.
         let mut others: BTreeMap<usize, Option<String>> = BTreeMap::new();
@@ -221,6 +261,9 @@ impl Work {
                 return Err(over("samples", samples, self.limits.samples));
             }
             if let Some(stream) = streams.get_mut(&index) {
+                if undecoded && packet.pts.is_none() && stream.is_video() {
+                    return Ok(None);
+                }
                 self.place(stream, &packet, &mut spooled, &mut scratch)?;
                 continue;
             }
@@ -258,12 +301,12 @@ impl Work {
             all.extend(stream.finish()?);
         }
         let chapter = |(start, title)| Chapter { start, title };
-        Ok(Read {
+        Ok(Some(Read {
             streams: all,
             chapters: chapters.into_iter().map(chapter).collect(),
             metadata,
             spooled,
-        })
+        }))
     }
 
     /// Finds or makes the place of a packet's payload.

@@ -25,7 +25,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
 pub use fragment::{CodedFrame, Fragment, Head, Stream};
 pub use rate::FrameRate;
@@ -39,13 +38,14 @@ use reads::Reads;
 use crate::{
     elementary::Carried,
     error::{Error, MediaError},
+    ingest,
     isobmff::{
         Movie, Track, TrackDescription,
         read::{IndexReader, ReadError, ReadLimits, Step},
     },
     media::{Container, StreamKind},
     options::Limits,
-    source::{KeptSource, SharedSource, SourceError, SourceState, spool::Spool},
+    source::{KeptSource, SharedSource, SourceError, SourceState},
     timeline::Presentation,
 };
 
@@ -53,9 +53,6 @@ use crate::{
 const MOST_REPEATS: u64 = 64;
 /// Bytes of remote fragments that one session keeps: those that were read for a look.
 const MOST_KEPT: u64 = 16 << 20;
-
-/// Fragments that are read through libav at the same time.
-const DEMUXED_AT_ONCE: usize = 2;
 
 /// What fragments of one join share: equal descriptions are kept once, libav asked once.
 #[derive(Debug)]
@@ -68,10 +65,8 @@ pub(crate) struct Session {
     looking: tokio::sync::Mutex<()>,
     /// Bytes that are kept.
     kept: AtomicU64,
-    /// What of fragments without an index is kept on disk.
-    spool: OnceLock<Arc<Spool>>,
-    /// Turns at reading packets through libav.
-    demuxing: Semaphore,
+    /// Of fragments without an index.
+    ingested: OnceLock<ingest::Shared>,
 }
 
 impl Default for Session {
@@ -82,8 +77,7 @@ impl Default for Session {
             parameters: Mutex::default(),
             looking: tokio::sync::Mutex::default(),
             kept: AtomicU64::default(),
-            spool: OnceLock::new(),
-            demuxing: Semaphore::new(DEMUXED_AT_ONCE),
+            ingested: OnceLock::new(),
         }
     }
 }
@@ -109,9 +103,8 @@ impl Session {
         all.insert(Arc::clone(description), looked.clone());
     }
 
-    fn spool(&self, limits: &Limits) -> &Arc<Spool> {
-        let new = || Arc::new(Spool::new(std::env::temp_dir(), limits.spool_bytes));
-        self.spool.get_or_init(new)
+    fn ingested(&self, limits: &Limits) -> &ingest::Shared {
+        self.ingested.get_or_init(|| ingest::Shared::new(limits))
     }
 
     /// What the rest of a join reads from: bytes that were read for a look are not asked for again.

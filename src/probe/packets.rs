@@ -34,15 +34,7 @@ pub(super) async fn probe_packets(
     session: &Session,
     limits: &Limits,
 ) -> Result<(Fragment, SharedSource), Failure> {
-    let ingested = ingest::ingest(
-        source,
-        state,
-        found,
-        session.spool(limits),
-        &session.demuxing,
-        limits,
-    )
-    .await?;
+    let ingested = ingest::ingest(source, state, found, session.ingested(limits), limits).await?;
     let (mut tracks, mut spans): (Vec<Track>, Vec<Span>) = (Vec::new(), Vec::new());
     for stream in ingested.streams {
         let IngestedStream {

@@ -178,10 +178,12 @@ impl Region {
 
     /// As [`Region::finish`], in a thread that may block.
     pub(crate) fn finish_blocking(&mut self) -> Result<(), SourceError> {
-        if self.tail.is_empty() {
-            return Ok(());
+        if !self.tail.is_empty() {
+            self.write_blocking()?;
         }
-        self.write_blocking()
+        // There may be thousands of regions.
+        self.tail = BytesMut::new();
+        Ok(())
     }
 
     fn write_blocking(&mut self) -> Result<(), SourceError> {
