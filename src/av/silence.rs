@@ -25,6 +25,19 @@ const MOST_COPIES: usize = 48;
 /// below that by far.
 const SILENT: f64 = 1e-3;
 
+/// What encoders of AMR give for digital silence once they have settled: 3GPP TS 26.101 at 4.75 kbit/s and 26.201
+/// at 12.65 kbit/s, with the header that frames have in files (RFC 4867 § 5.3). The frame type that says that
+/// there are no data is no help: FFmpeg's narrow-band decoder fails at it, and behind it the sound of
+/// the wide-band one comes back several times as loud as it is.
+const AMR_SILENCE: [u8; 13] = [
+    0x04, 0x36, 0x3C, 0xC7, 0xF0, 0x67, 0x04, 0x35, 0xFF, 0xE0, 0, 0, 0,
+];
+const AMR_WB_SILENCE: [u8; 33] = [
+    0x14, 0x40, 0x46, 0x10, 0xFF, 0xF3, 0xFE, 0x77, 0xF0, 0x61, 0x12, 0xF0, 0x12, 0x37, 0x57, 0xBF,
+    0x99, 0x12, 0x10, 0xF8, 0x70, 0x01, 0x06, 0x11, 0x41, 0x02, 0x19, 0xBF, 0xF0, 0x03, 0x0B, 0x71,
+    0x60,
+];
+
 /// One coded frame of silence, to be repeated as often as a gap needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SilentFrame {
@@ -83,12 +96,17 @@ pub(crate) fn silent_frame(parameters: &CodecParameters) -> Result<SilentFrame, 
         reason,
     };
     let audio = parameters.audio.as_ref().ok_or(refused(NoSilence::Codec))?;
-    let bytes = if parameters.codec == "vorbis" {
-        let packet = vorbis::silent_packet(&parameters.extradata, audio.frame_size);
-        packet.ok_or(refused(NoSilence::Parameters))?
-    } else {
-        let recipe = recipe(parameters, audio).map_err(refused)?;
-        encode(&recipe, audio)?.ok_or(refused(NoSilence::Encoder))?
+    let bytes = match parameters.codec.as_str() {
+        "vorbis" => {
+            let packet = vorbis::silent_packet(&parameters.extradata, audio.frame_size);
+            packet.ok_or(refused(NoSilence::Parameters))?
+        }
+        "amr_nb" => Bytes::from_static(&AMR_SILENCE),
+        "amr_wb" => Bytes::from_static(&AMR_WB_SILENCE),
+        _ => {
+            let recipe = recipe(parameters, audio).map_err(refused)?;
+            encode(&recipe, audio)?.ok_or(refused(NoSilence::Encoder))?
+        }
     };
     let pcm_samples = try_out(parameters, audio, &bytes)?.ok_or(refused(NoSilence::Decoder))?;
     Ok(SilentFrame { bytes, pcm_samples })

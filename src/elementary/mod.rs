@@ -1,4 +1,5 @@
 //! Files that are one run of sound without an index: WAV, AIFF, MP3, FLAC and ADTS. Pure.
+//! And the frames of LATM, which libav finds and we take out.
 //!
 //! A [`Reader`] says which bytes of a file it needs and turns them into the same [`Movie`] that an
 //! ISO base media file gives, so that every later stage knows one form only; `lay_out` describes
@@ -10,6 +11,7 @@ mod body;
 mod describe;
 mod error;
 mod flac;
+mod latm;
 mod mp3;
 mod pcm;
 mod scan;
@@ -34,6 +36,7 @@ use crate::{
 };
 
 pub use error::ElementaryError;
+pub(crate) use latm::{AacConfig, Latm, loas_length};
 
 /// What was read of the fragments once a plan was there.
 #[derive(Debug, Clone, Default)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    description::describe,
+    description::{describe, only_track},
     payload::{self, Framing},
     read::IngestedStream,
     times::{self, Item, Timed},
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     av::{PacketView, StreamInfo},
+    elementary::{AacConfig, ElementaryError, Latm},
     isobmff::{TrackDescription, parameter_sets::ParameterSets},
     media::StreamKind,
     probe::Failure,
@@ -24,8 +25,9 @@ pub(super) struct Collected {
     info: StreamInfo,
     kind: StreamKind,
     pub(super) framing: Framing,
-    /// What a decoder begins with, and the file that libav made of it.
-    file: Option<Bytes>,
+    /// How libav, or the stream itself, describes it.
+    found: Option<TrackDescription>,
+    pub(super) latm: LatmStream,
     pub(super) sets: Vec<Bytes>,
     hidden: u32,
     cut: u32,
@@ -33,6 +35,14 @@ pub(super) struct Collected {
     vorbis: Option<Vorbis>,
     /// Samples in the block before, of Vorbis.
     block: Option<u32>,
+}
+
+/// The frames in the packets of a stream of LATM.
+#[derive(Default)]
+pub(super) struct LatmStream {
+    pub(super) frames: Latm,
+    /// What is wrong with the last packet. A recording of a broadcast ends anywhere.
+    pub(super) damaged: Option<ElementaryError>,
 }
 
 /// The first packet of a stream, kept while libav is asked about it.
@@ -57,6 +67,11 @@ impl First {
             position: packet.position,
             skip: packet.skip,
         }
+    }
+
+    /// Where in the file it begins.
+    pub(super) fn at(&self) -> u64 {
+        self.position.unwrap_or(0)
     }
 
     pub(super) fn view(&self, stream: usize) -> PacketView<'_> {
@@ -90,7 +105,8 @@ impl Collected {
             info,
             kind,
             framing,
-            file,
+            found: file.as_ref().and_then(only_track),
+            latm: LatmStream::default(),
             sets: Vec::new(),
             hidden: 0,
             cut: 0,
@@ -109,9 +125,32 @@ impl Collected {
         self.kind == StreamKind::Video
     }
 
+    /// A stream of LATM that is coded as `config` says.
+    pub(super) fn latm(mut info: StreamInfo, kind: StreamKind, config: &AacConfig) -> Self {
+        let parameters = &mut info.parameters;
+        "aac".clone_into(&mut parameters.codec);
+        parameters.extradata.clone_from(&config.bytes);
+        let (core, rate) = (config.core_rate.get(), config.rate.get());
+        let audio = parameters.audio.get_or_insert_default();
+        // Spectral band replication may be in the frames only, where libav's decoder finds it.
+        if audio.sample_rate != core.saturating_mul(2) {
+            audio.sample_rate = rate;
+        }
+        audio.frame_size = if audio.sample_rate == core {
+            1_024
+        } else {
+            2_048
+        };
+        Self {
+            framing: Framing::Latm,
+            found: Some(config.description()),
+            ..Self::new(info, kind, None, &[])
+        }
+    }
+
     fn describe(&self) -> Arc<TrackDescription> {
         describe(
-            self.file.as_ref(),
+            self.found.as_ref(),
             self.kind,
             &self.info.parameters,
             Timescale::MIN,
@@ -185,7 +224,7 @@ impl Collected {
             return Ok(None);
         };
         let description = describe(
-            self.file.as_ref(),
+            self.found.as_ref(),
             self.kind,
             &self.info.parameters,
             timescale,

@@ -26,7 +26,7 @@ pub(crate) fn is_unplaced(description: &TrackDescription) -> bool {
 }
 
 /// The track of a small file in memory.
-fn only_track(file: &Bytes) -> Option<TrackDescription> {
+pub(super) fn only_track(file: &Bytes) -> Option<TrackDescription> {
     let mut reader = IndexReader::new(file.len() as u64, ReadLimits::default());
     while let Step::Read(ranges) = reader.step() {
         for range in ranges {
@@ -39,16 +39,15 @@ fn only_track(file: &Bytes) -> Option<TrackDescription> {
     Some(TrackDescription::clone(&track.description))
 }
 
-/// The description in `file`, a file of one packet, or one that says that there is none.
+/// The description that was found for a stream, or one that says that there is none.
 pub(super) fn describe(
-    file: Option<&Bytes>,
+    found: Option<&TrackDescription>,
     kind: StreamKind,
     parameters: &CodecParameters,
     timescale: Timescale,
     language: Option<&str>,
 ) -> Arc<TrackDescription> {
-    let found = file.and_then(only_track);
-    let mut description = found.unwrap_or_else(|| unplaced(kind, parameters));
+    let mut description = found.cloned().unwrap_or_else(|| unplaced(kind, parameters));
     description.timescale = timescale;
     // The packet that was written stands for no language and no place of the track.
     description.user_data = Vec::new();

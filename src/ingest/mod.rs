@@ -2,13 +2,14 @@
 //! order, into the same tables that an ISO base media file's index gives.
 //!
 //! The one form that the rest of the pipeline knows is that of ISO base media files: H.264 and HEVC with
-//! lengths before their units, AAC without ADTS headers, sound in whole coded frames. A payload
+//! lengths before their units, AAC without ADTS headers or LATM, sound in whole coded frames. A payload
 //! that lies so in its fragment stays there, as a range of bytes; what has to be written otherwise goes
 //! to a temporary file ([`crate::source::spool`]).
 
 mod collect;
 mod complete;
 mod description;
+mod latm;
 mod payload;
 mod read;
 mod reader;

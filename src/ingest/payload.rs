@@ -13,6 +13,8 @@ pub(super) enum Framing {
     HevcStartCodes,
     /// AAC behind an ADTS header (ISO/IEC 14496-3 § 1.A.2).
     Adts,
+    /// AAC in a frame of LOAS (ISO/IEC 14496-3 § 1.7).
+    Latm,
 }
 
 impl Framing {
@@ -26,6 +28,7 @@ impl Framing {
             "aac" if extradata.is_empty() && super::sniff::adts_length(packet).is_some() => {
                 Self::Adts
             }
+            "aac_latm" => Self::Latm,
             _ => Self::AsIs,
         }
     }

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     collect::{Collected, First},
-    complete,
+    complete, latm,
     payload::{self, Framing},
     reader::{Failure as ReadFailure, Reader, Storage},
     sniff::Found,
@@ -25,7 +25,7 @@ use crate::{
     av::{Demuxer, Learned, PacketView},
     error::MediaError,
     isobmff::{SampleTable, TrackDescription},
-    media::{Chapter, CodecParameters},
+    media::{Chapter, CodecParameters, Container},
     options::Limits,
     probe::Failure,
     source::{
@@ -264,7 +264,7 @@ impl Work {
                 if undecoded && packet.pts.is_none() && stream.is_video() {
                     return Ok(None);
                 }
-                self.place(stream, &packet, &mut spooled, &mut scratch)?;
+                samples += self.place(stream, &packet, &mut spooled, &mut scratch)?;
                 continue;
             }
             // The first packet of a stream, which may come late: what the stream is can be asked now.
@@ -281,9 +281,17 @@ impl Work {
                 let found = streams.len() as u64 + 1;
                 return Err(over("streams", found, self.limits.streams as u64));
             }
-            let file = demuxer.one_packet_file(index, &first.data).ok();
-            let mut stream = Collected::new(info, kind, file, &first.data);
-            self.place(&mut stream, &first.view(index), &mut spooled, &mut scratch)?;
+            let mut stream = if info.parameters.codec == "aac_latm" {
+                // What comes before the first configuration cannot be decoded.
+                match latm::config(&first)? {
+                    Some(config) => Collected::latm(info, kind, &config),
+                    None => continue,
+                }
+            } else {
+                let file = demuxer.one_packet_file(index, &first.data).ok();
+                Collected::new(info, kind, file, &first.data)
+            };
+            samples += self.place(&mut stream, &first.view(index), &mut spooled, &mut scratch)?;
             streams.insert(index, stream);
         }
         if let Some((offset, source)) = failure.take() {
@@ -298,6 +306,10 @@ impl Work {
         drop(demuxer);
         let mut all = Vec::with_capacity(streams.len());
         for stream in streams.into_values() {
+            let damaged = stream.latm.damaged;
+            if let Some(damaged) = damaged.filter(|_| container == Container::Latm) {
+                return Err(damaged.into());
+            }
             all.extend(stream.finish()?);
         }
         let chapter = |(start, title)| Chapter { start, title };
@@ -309,16 +321,16 @@ impl Work {
         }))
     }
 
-    /// Finds or makes the place of a packet's payload.
+    /// Finds or makes the place of a packet's payload. Returns how many samples it has besides the first.
     fn place(
         &self,
         stream: &mut Collected,
         packet: &PacketView<'_>,
         spooled: &mut Region,
         scratch: &mut Scratch,
-    ) -> Result<(), Failure> {
+    ) -> Result<u64, Failure> {
         if packet.data.is_empty() || packet.data.len() > LARGEST_PACKET {
-            return Ok(());
+            return Ok(0);
         }
         let framing = stream.framing;
         let Scratch {
@@ -328,6 +340,7 @@ impl Work {
         let payload = match framing {
             Framing::AsIs => packet.data,
             Framing::Adts => payload::behind_adts(packet.data),
+            Framing::Latm => return latm::place(stream, packet, self.len, spooled),
             Framing::AvcStartCodes | Framing::HevcStartCodes => {
                 converted.clear();
                 payload::lengths_for_codes(packet.data, framing, &stream.sets, converted);
@@ -335,10 +348,10 @@ impl Work {
             }
         };
         let Ok(size) = u32::try_from(payload.len()) else {
-            return Ok(());
+            return Ok(0);
         };
         if size == 0 {
-            return Ok(());
+            return Ok(0);
         }
         let verbatim = match (packet.position, framing) {
             (Some(position), Framing::AsIs | Framing::Adts) => {
@@ -355,7 +368,7 @@ impl Work {
             }
         };
         stream.push(packet, payload, offset, size);
-        Ok(())
+        Ok(0)
     }
 
     /// Where in the fragment `payload` lies as it is, at `position` or a few bytes behind it.

@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 
-use crate::media::Container;
+use crate::{elementary::loas_length, media::Container};
 
 /// Bytes of a file's beginning that tell.
 pub(crate) const LOOKED_AT: u64 = 64 << 10;
@@ -110,6 +110,9 @@ fn frame_chain(bytes: &[u8]) -> Option<Found> {
     };
     if chain(adts_length) {
         return found(Container::Adts, c"aac");
+    }
+    if chain(loas_length) {
+        return found(Container::Latm, c"loas");
     }
     if chain(mpeg_audio_length) {
         return found(Container::Mp3, c"mp3");
@@ -241,6 +244,7 @@ mod tests {
             ("h264_aac0.ts", Container::MpegTs),
             ("mp30.mp3", Container::Mp3),
             ("aac0.aac", Container::Adts),
+            ("aac0.latm", Container::Latm),
             ("ac30.ac3", Container::Ac3),
             ("eac30.eac3", Container::Ac3),
             ("flac0.flac", Container::Flac),
@@ -251,6 +255,8 @@ mod tests {
             ("s160.aiff", Container::Aiff),
             ("h264_aac0.flv", Container::Flv),
             ("mpeg4_mp30.avi", Container::Avi),
+            ("amr_nb0.amr", Container::Amr),
+            ("amr_wb0.amr", Container::Amr),
         ] {
             let bytes = fixture(name);
             let tag = tag_length(&bytes) as usize;

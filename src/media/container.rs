@@ -29,6 +29,8 @@ pub enum Container {
     Mp3,
     /// AAC frames with ADTS headers.
     Adts,
+    /// AAC frames in LATM, behind the sync words of LOAS.
+    Latm,
     /// AC-3 or E-AC-3 frames.
     Ac3,
     /// Native FLAC.
@@ -50,7 +52,7 @@ pub enum Container {
 }
 
 /// File name extensions, the usual one of each container first.
-const EXTENSIONS: [(&str, Container); 35] = [
+const EXTENSIONS: [(&str, Container); 38] = [
     ("mp4", Container::Mp4),
     ("m4v", Container::Mp4),
     ("3gp", Container::Mp4),
@@ -72,6 +74,8 @@ const EXTENSIONS: [(&str, Container); 35] = [
     ("mp2", Container::Mp3),
     ("aac", Container::Adts),
     ("adts", Container::Adts),
+    ("latm", Container::Latm),
+    ("loas", Container::Latm),
     ("ac3", Container::Ac3),
     ("eac3", Container::Ac3),
     ("flac", Container::Flac),
@@ -84,6 +88,7 @@ const EXTENSIONS: [(&str, Container); 35] = [
     ("rf64", Container::Wav),
     ("aiff", Container::Aiff),
     ("amr", Container::Amr),
+    ("awb", Container::Amr),
     ("flv", Container::Flv),
     ("avi", Container::Avi),
 ];
@@ -136,6 +141,7 @@ impl fmt::Display for Container {
             Self::MpegTs => "MPEG-TS",
             Self::Mp3 => "MP3",
             Self::Adts => "ADTS",
+            Self::Latm => "LATM",
             Self::Ac3 => "AC-3",
             Self::Flac => "FLAC",
             Self::Ogg => "Ogg",

@@ -1,0 +1,354 @@
+//! LATM: AAC frames of a LOAS stream, which begin at any bit (ISO/IEC 14496-3 § 1.7).
+
+use std::sync::Arc;
+
+use super::{ElementaryError, adts::RATES, describe};
+use crate::{isobmff::TrackDescription, time::Timescale};
+
+/// Bytes before an `AudioMuxElement`: the sync word and the element's length.
+const HEADER: usize = 3;
+/// Frames of low complexity, with spectral band replication, and with parametric stereo.
+const LC: u32 = 2;
+const SBR: u32 = 5;
+const PS: u32 = 29;
+
+/// How the frames of a stream are coded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AacConfig {
+    /// The `AudioSpecificConfig`.
+    pub(crate) bytes: Vec<u8>,
+    /// PCM samples per second of the core.
+    pub(crate) core_rate: Timescale,
+    /// PCM samples per second of what comes out, as far as the configuration tells.
+    pub(crate) rate: Timescale,
+    channels: u16,
+}
+
+impl AacConfig {
+    /// The track of such frames.
+    pub(crate) fn description(&self) -> TrackDescription {
+        let entry = describe::mpeg(0x40, self.channels, self.rate, &self.bytes);
+        Arc::unwrap_or_clone(describe::sound(self.rate, entry))
+    }
+}
+
+/// How the multiplex of a stream is laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mux {
+    aac: AacConfig,
+    frames: u32,
+    other_bits: u32,
+}
+
+/// Bytes of the frame of LOAS (`AudioSyncStream`) that `bytes` begin with.
+pub(crate) fn loas_length(bytes: &[u8]) -> Option<usize> {
+    let &[first, second, third] = bytes.first_chunk::<HEADER>()?;
+    let length = usize::from(second & 0x1F) << 8 | usize::from(third);
+    (first == 0x56 && second & 0xE0 == 0xE0 && length > 0).then_some(HEADER + length)
+}
+
+/// Reads the frames of one stream, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Latm {
+    mux: Option<Mux>,
+}
+
+impl Latm {
+    /// How the stream is coded, once a frame has told.
+    pub(crate) fn config(&self) -> Option<&AacConfig> {
+        self.mux.as_ref().map(|mux| &mux.aac)
+    }
+
+    /// Gives the coded frames of `packet`, a frame of LOAS that begins at byte `at` of a file, to `each`. Bytes
+    /// before the frame are passed; what comes before the first configuration cannot be decoded and is not given.
+    ///
+    /// # Errors
+    /// What is damaged or is not supported.
+    pub(crate) fn frames<E: From<ElementaryError>>(
+        &mut self,
+        packet: &[u8],
+        at: u64,
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let damaged = ElementaryError::Damaged {
+            what: "a frame of LOAS",
+            at,
+        };
+        let Some(element) = element(packet, damaged)? else {
+            return Ok(());
+        };
+        let mut bits = Bits::new(element);
+        if bits.take(1).ok_or(damaged)? == 0 {
+            let mux = stream_mux_config(&mut bits, damaged)?;
+            match &self.mux {
+                Some(known) if known.aac != mux.aac => {
+                    return Err(changed(&known.aac, &mux.aac).into());
+                }
+                _ => self.mux = Some(mux),
+            }
+        }
+        let Some(mux) = &self.mux else {
+            return Ok(());
+        };
+        let mut frame = Vec::new();
+        for _ in 0..mux.frames {
+            let mut size = 0;
+            loop {
+                let more = bits.take(8).ok_or(damaged)?;
+                size += more as usize;
+                if more < 255 {
+                    break;
+                }
+            }
+            if bits.left() < size * 8 {
+                return Err(damaged.into());
+            }
+            frame.clear();
+            frame.extend((0..size).map_while(|_| bits.take(8)).map(|byte| byte as u8));
+            if size > 0 {
+                each(&frame)?;
+            }
+        }
+        // Less than a byte may follow what is said to be there, for alignment.
+        match bits.left().checked_sub(mux.other_bits as usize) {
+            Some(0..8) => Ok(()),
+            _ => Err(damaged.into()),
+        }
+    }
+}
+
+/// The element in a packet; `None` where there is nothing but bytes that are no frame.
+fn element(packet: &[u8], damaged: ElementaryError) -> Result<Option<&[u8]>, ElementaryError> {
+    let mut begins = (0..packet.len()).filter(|&from| loas_length(&packet[from..]).is_some());
+    let whole = |from: &usize| loas_length(&packet[*from..]) == Some(packet.len() - from);
+    match begins.clone().find(whole) {
+        Some(from) => Ok(Some(&packet[from + HEADER..])),
+        None if begins.next().is_some() => Err(damaged),
+        None => Ok(None),
+    }
+}
+
+fn changed(known: &AacConfig, found: &AacConfig) -> ElementaryError {
+    let number = |config: &AacConfig| {
+        let first = config.bytes.iter().take(8);
+        first.fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+    };
+    ElementaryError::Contradiction {
+        what: "audio configuration",
+        found: number(found),
+        expected: number(known),
+    }
+}
+
+const fn unsupported(what: &'static str, value: u32) -> ElementaryError {
+    ElementaryError::Unsupported {
+        what,
+        value: value as u64,
+    }
+}
+
+/// `StreamMuxConfig`, ISO/IEC 14496-3 § 1.7.3.
+fn stream_mux_config(
+    bits: &mut Bits<'_>,
+    damaged: ElementaryError,
+) -> Result<Mux, ElementaryError> {
+    let take = |bits: &mut Bits<'_>, count| bits.take(count).ok_or(damaged);
+    let version = take(bits, 1)?;
+    if version == 1 {
+        if take(bits, 1)? == 1 {
+            return Err(unsupported("audioMuxVersionA", 1));
+        }
+        // `taraBufferFullness`
+        bits.value().ok_or(damaged)?;
+    }
+    if take(bits, 1)? == 0 {
+        return Err(unsupported("allStreamsSameTimeFraming", 0));
+    }
+    let frames = take(bits, 6)? + 1;
+    for (what, count) in [("number of programs", 4), ("number of layers", 3)] {
+        let more = take(bits, count)?;
+        if more > 0 {
+            return Err(unsupported(what, more + 1));
+        }
+    }
+    let aac = if version == 0 {
+        audio_specific_config(bits, None, damaged)?
+    } else {
+        let length = bits.value().ok_or(damaged)?;
+        let mut own = bits.split(length as usize).ok_or(damaged)?;
+        let length = own.left();
+        audio_specific_config(&mut own, Some(length), damaged)?
+    };
+    match take(bits, 3)? {
+        // `latmBufferFullness`
+        0 => take(bits, 8)?,
+        other => return Err(unsupported("frameLengthType", other)),
+    };
+    let mut other_bits = 0;
+    if take(bits, 1)? == 1 {
+        if version == 1 {
+            other_bits = bits.value().ok_or(damaged)?;
+        } else {
+            loop {
+                let more = take(bits, 1)?;
+                other_bits = other_bits << 8 | take(bits, 8)?;
+                if other_bits >= 1 << 16 {
+                    return Err(damaged);
+                }
+                if more == 0 {
+                    break;
+                }
+            }
+        }
+    }
+    if take(bits, 1)? == 1 {
+        // `crcCheckSum`
+        take(bits, 8)?;
+    }
+    Ok(Mux {
+        aac,
+        frames,
+        other_bits,
+    })
+}
+
+/// `AudioSpecificConfig`, ISO/IEC 14496-3 § 1.6.2.1. Only where its length is known can it be followed by
+/// the extension that decoders without spectral band replication do not read.
+fn audio_specific_config(
+    bits: &mut Bits<'_>,
+    length: Option<usize>,
+    damaged: ElementaryError,
+) -> Result<AacConfig, ElementaryError> {
+    let begin = *bits;
+    let take = |bits: &mut Bits<'_>, count| bits.take(count).ok_or(damaged);
+    let mut object = take(bits, 5)?;
+    if object == 31 {
+        return Err(unsupported("audio object type", 32 + take(bits, 6)?));
+    }
+    let core_rate = frequency(bits, damaged)?;
+    let mut rate = core_rate;
+    let channels = take(bits, 4)?;
+    let explicit = object == SBR || object == PS;
+    if explicit {
+        rate = frequency(bits, damaged)?;
+        object = take(bits, 5)?;
+    }
+    if object != LC {
+        return Err(unsupported("audio object type", object));
+    }
+    if !(1..=7).contains(&channels) {
+        return Err(unsupported("channel configuration", channels));
+    }
+    for what in ["frameLengthFlag", "dependsOnCoreCoder", "extensionFlag"] {
+        if take(bits, 1)? == 1 {
+            return Err(unsupported(what, 1));
+        }
+    }
+    if let Some(length) = length {
+        let read = begin.left() - bits.left();
+        if !explicit && length.saturating_sub(read) >= 16 {
+            let mut ahead = *bits;
+            if take(&mut ahead, 11)? == 0x2B7 && take(&mut ahead, 5)? == SBR {
+                if ahead.take(1) == Some(1) {
+                    rate = frequency(&mut ahead, damaged)?;
+                }
+            }
+        }
+    }
+    // Spectral band replication doubles, or leaves the rate as it is.
+    if rate != core_rate && u64::from(rate.get()) != 2 * u64::from(core_rate.get()) {
+        return Err(unsupported("extension sampling frequency", rate.get()));
+    }
+    let used = length.unwrap_or_else(|| begin.left() - bits.left());
+    let mut copied = begin;
+    let mut bytes = Vec::with_capacity(used.div_ceil(8).min(64));
+    let mut left = used;
+    if used > 64 * 8 {
+        return Err(unsupported(
+            "length of the audio configuration",
+            used as u32,
+        ));
+    }
+    while left > 0 {
+        let count = left.min(8);
+        let part = take(&mut copied, count)?;
+        bytes.push((part << (8 - count)) as u8);
+        left -= count;
+    }
+    let channels = if channels == 7 { 8 } else { channels as u16 };
+    Ok(AacConfig {
+        bytes,
+        core_rate,
+        rate,
+        channels,
+    })
+}
+
+fn frequency(bits: &mut Bits<'_>, damaged: ElementaryError) -> Result<Timescale, ElementaryError> {
+    let index = bits.take(4).ok_or(damaged)?;
+    let rate = match index {
+        15 => bits.take(24).ok_or(damaged)?,
+        index => *RATES
+            .get(index as usize)
+            .ok_or(unsupported("sampling frequency index", index))?,
+    };
+    Timescale::new(rate).ok_or(unsupported("sampling frequency", rate))
+}
+
+/// Bits from the highest of the first byte on.
+#[derive(Debug, Clone, Copy)]
+struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Bits<'a> {
+    const fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            end: bytes.len() * 8,
+        }
+    }
+
+    const fn left(&self) -> usize {
+        self.end - self.at
+    }
+
+    /// A number of at most 32 bits.
+    fn take(&mut self, count: usize) -> Option<u32> {
+        if self.left() < count {
+            return None;
+        }
+        let first = self.at / 8;
+        let window = (first..first + 5).fold(0_u64, |sum, at| {
+            sum << 8 | u64::from(self.bytes.get(at).copied().unwrap_or(0))
+        });
+        let value = window >> (40 - self.at % 8 - count) & ((1 << count) - 1);
+        self.at += count;
+        u32::try_from(value).ok()
+    }
+
+    /// `LatmGetValue`: one to four bytes behind their count.
+    fn value(&mut self) -> Option<u32> {
+        let more = self.take(2)? as usize;
+        self.take((more + 1) * 8)
+    }
+
+    /// The next `count` bits by themselves.
+    fn split(&mut self, count: usize) -> Option<Bits<'a>> {
+        if self.left() < count {
+            return None;
+        }
+        let own = Bits {
+            end: self.at + count,
+            ..*self
+        };
+        self.at += count;
+        Some(own)
+    }
+}
+
+#[cfg(test)]
+mod tests;
