@@ -25,7 +25,7 @@ impl Desk {
     }
 
     /// Makes a file with FFmpeg.
-    fn make(&self, name: &str, args: &[&str]) -> PathBuf {
+    pub(crate) fn make(&self, name: &str, args: &[&str]) -> PathBuf {
         let path = self.path(name);
         let made = Command::new("ffmpeg")
             .args(["-hide_banner", "-v", "error", "-nostdin", "-y"])
@@ -44,7 +44,7 @@ impl Desk {
     }
 
     /// Joins `first` and, at [`START`], `second`.
-    fn join(&self, output: &str, first: &Path, second: &Path) -> PathBuf {
+    pub(crate) fn join(&self, output: &str, first: &Path, second: &Path) -> PathBuf {
         let output = self.path(output);
         let joined = tool(&[
             "join",

@@ -16,6 +16,8 @@ fn codecs_without_a_place_are_refused_by_name() {
         ("h264_aac0.mkv", "a.mp3", ["MP3", "h264"]),
         ("vp9_opus0.webm", "a.ts", ["MPEG-TS", "vp9"]),
         ("mp30.mp3", "a.flac", ["FLAC", "mp3"]),
+        ("amr_nb0.amr", "a.mkv", ["Matroska", "amr_nb"]),
+        ("amr_wb0.amr", "a.ts", ["MPEG-TS", "amr_wb"]),
     ] {
         let said = desk.refused(output, &[&clip(name)]);
         assert!(words.iter().all(|word| said.contains(word)), "{said}");
@@ -68,4 +70,40 @@ fn scripts_posing_as_media_are_refused() {
             desk.refused("out.mkv", &[&posing]);
         }
     }
+}
+
+/// LATM: what is cut or changes on the way is an error; a recording of a broadcast begins and ends anywhere.
+#[test]
+fn damaged_latm_is_refused_and_a_broadcast_is_cut_to_whole_frames() {
+    let desk = Desk::new();
+    let whole = std::fs::read(clip("aac0.latm")).unwrap();
+    let cut = desk.write("cut.latm", &[&whole[..whole.len() - 9]]);
+    let said = desk.refused("out.m4a", &[&clip("aac1.latm"), &cut]);
+    let named = ["fragment 1", "cut.latm", "a frame of LOAS is damaged"];
+    assert!(named.iter().all(|word| said.contains(word)), "{said}");
+    // Another length inside of a frame: its own is at bit 3 + 49 of the first.
+    let mut broken = whole.clone();
+    broken[9] ^= 0x10;
+    let broken = desk.write("broken.latm", &[&broken]);
+    let said = desk.refused("out.m4a", &[&broken]);
+    assert!(said.contains("a frame of LOAS is damaged"), "{said}");
+    // Mono, then stereo.
+    let args = [
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=r=48000:d=1",
+        "-ac",
+        "2",
+        "-c:a",
+        "aac",
+    ];
+    let stereo = std::fs::read(desk.make("stereo.latm", &args)).unwrap();
+    let changed = desk.write("changed.latm", &[&whole, &stereo]);
+    let said = desk.refused("out.m4a", &[&changed]);
+    assert!(said.contains("audio configuration"), "{said}");
+    let stream = std::fs::read(clip("h264_latm0.ts")).unwrap();
+    let packets = stream.len() / 188;
+    let cut = desk.write("cut.ts", &[&stream[..packets * 2 / 3 * 188]]);
+    desk.join("out.mp4", &cut, &clip("h264_latm1.ts"));
 }
