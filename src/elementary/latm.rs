@@ -7,6 +7,8 @@ use crate::{isobmff::TrackDescription, time::Timescale};
 
 /// Bytes before an `AudioMuxElement`: the sync word and the element's length.
 const HEADER: usize = 3;
+/// Bits of a configuration, many times what it needs; a descriptor in `esds` has room for them.
+const LONGEST_CONFIG: usize = 64 * 8;
 /// Frames of low complexity, with spectral band replication, and with parametric stereo.
 const LC: u32 = 2;
 const SBR: u32 = 5;
@@ -248,10 +250,11 @@ fn audio_specific_config(
         let read = begin.left() - bits.left();
         if !explicit && length.saturating_sub(read) >= 16 {
             let mut ahead = *bits;
-            if take(&mut ahead, 11)? == 0x2B7 && take(&mut ahead, 5)? == SBR {
-                if ahead.take(1) == Some(1) {
-                    rate = frequency(&mut ahead, damaged)?;
-                }
+            if take(&mut ahead, 11)? == 0x2B7
+                && take(&mut ahead, 5)? == SBR
+                && take(&mut ahead, 1)? == 1
+            {
+                rate = frequency(&mut ahead, damaged)?;
             }
         }
     }
@@ -260,21 +263,14 @@ fn audio_specific_config(
         return Err(unsupported("extension sampling frequency", rate.get()));
     }
     let used = length.unwrap_or_else(|| begin.left() - bits.left());
-    let mut copied = begin;
-    let mut bytes = Vec::with_capacity(used.div_ceil(8).min(64));
-    let mut left = used;
-    if used > 64 * 8 {
-        return Err(unsupported(
-            "length of the audio configuration",
-            used as u32,
-        ));
+    if used > LONGEST_CONFIG {
+        return Err(ElementaryError::TooMany {
+            what: "number of bits in the audio configuration",
+            found: used as u64,
+            limit: LONGEST_CONFIG as u64,
+        });
     }
-    while left > 0 {
-        let count = left.min(8);
-        let part = take(&mut copied, count)?;
-        bytes.push((part << (8 - count)) as u8);
-        left -= count;
-    }
+    let bytes = copied(begin, used).ok_or(damaged)?;
     let channels = if channels == 7 { 8 } else { channels as u16 };
     Ok(AacConfig {
         bytes,
@@ -282,6 +278,16 @@ fn audio_specific_config(
         rate,
         channels,
     })
+}
+
+/// The next `count` bits, moved to the beginning of a byte.
+fn copied(mut bits: Bits<'_>, count: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(count.div_ceil(8));
+    for at in (0..count).step_by(8) {
+        let part = (count - at).min(8);
+        bytes.push((bits.take(part)? << (8 - part)) as u8);
+    }
+    Some(bytes)
 }
 
 fn frequency(bits: &mut Bits<'_>, damaged: ElementaryError) -> Result<Timescale, ElementaryError> {
@@ -337,11 +343,11 @@ impl<'a> Bits<'a> {
     }
 
     /// The next `count` bits by themselves.
-    fn split(&mut self, count: usize) -> Option<Bits<'a>> {
+    fn split(&mut self, count: usize) -> Option<Self> {
         if self.left() < count {
             return None;
         }
-        let own = Bits {
+        let own = Self {
             end: self.at + count,
             ..*self
         };
