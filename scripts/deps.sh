@@ -8,10 +8,10 @@ set -euo pipefail
 build=(gcc libc6-dev libavcodec-dev libavformat-dev libavutil-dev libclang-dev make pkg-config)
 # Real clips, an independent reader, and a font for the labels in the pictures.
 demo=(ffmpeg fonts-dejavu-core)
-# Fixtures; a browser and mkvmerge as players that are not ours; a web server and its certificate; a
+# Fixtures; a browser, its driver, and mkvmerge as players that are not ours; a web server and its certificate; a
 # client of the files that we serve; the reference decoder of FLAC; encoders of AMR; the service's
 # database and its clients.
-test=(ffmpeg perl-base util-linux chromium mkvtoolnix nginx-light openssl curl flac libopencore-amrnb0
+test=(ffmpeg perl-base util-linux chromium chromium-driver mkvtoolnix nginx-light openssl curl flac libopencore-amrnb0
     libvo-amrwbenc0 nodejs postgresql-15 python3 python3-requests)
 # Peers, GNU time, a file system that shares extents, a web server whose connections have a rate, and what a
 # wire that they share is written in.

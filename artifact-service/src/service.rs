@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 use crate::{
-    api::{self, App},
+    api::{self, App, Prober},
     db::Db,
     events::Events,
     jobs::Worker,
@@ -124,19 +124,21 @@ pub async fn start(
     let store = storage::open(&settings, &public_url)?;
     let (stop, bell) = (CancellationToken::new(), Arc::new(Notify::new()));
     let mut tasks = Vec::new();
-    if roles.work {
-        let origins = Origins::new(
+    let origins = || {
+        Origins::new(
             Arc::clone(&store),
             db.clone(),
             settings.master.clone(),
             settings.private_addresses,
             settings.max_bytes,
-        )?;
+        )
+    };
+    if roles.work {
         let worker = Worker {
             db: db.clone(),
             processor: Processor {
                 store: Arc::clone(&store),
-                origins: Arc::new(origins),
+                origins: Arc::new(origins()?),
                 max_bytes: settings.max_bytes,
             },
             settings: Arc::clone(&settings),
@@ -146,6 +148,7 @@ pub async fn start(
         tasks.push(tokio::spawn(worker.run(stop.clone())));
     }
     if let Some(listener) = listener {
+        let prober = Prober::new(origins()?);
         let events = Events::default();
         let watch = events.clone().watch(
             db.clone(),
@@ -163,6 +166,7 @@ pub async fn start(
             events,
             figures,
             pace: Arc::default(),
+            prober,
             stop: stop.clone(),
         };
         let served = axum::serve(listener, api::router(app));

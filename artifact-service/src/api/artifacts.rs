@@ -122,23 +122,24 @@ pub(super) async fn list(
     let statement = format!(
         "{SELECT} WHERE a.company_id = $1 AND a.deleted_at IS NULL \
          AND ($2 = '' OR a.status = $3) AND ($4 = '' OR a.type = $5) \
-         AND ($6 = '' OR lower(a.name) LIKE $7 ESCAPE '!') \
-         AND (a.created_at < $8 OR (a.created_at = $9 AND a.id < $10)) \
-         ORDER BY a.created_at DESC, a.id DESC LIMIT $11"
+         AND ($6 = '' OR lower(a.name) LIKE $7 ESCAPE '!' OR a.name LIKE $8 ESCAPE '!') \
+         AND (a.created_at < $9 OR (a.created_at = $10 AND a.id < $11)) \
+         ORDER BY a.created_at DESC, a.id DESC LIMIT $12"
     );
-    let search = filter.search.to_lowercase();
-    let like = search
-        .replace('!', "!!")
-        .replace('%', "!%")
-        .replace('_', "!_");
+    // SQLite's `lower` knows ASCII only: other letters are found as they are written, at least.
+    let like = |text: &str| {
+        let plain = text.replace('!', "!!").replace('%', "!%");
+        format!("%{}%", plain.replace('_', "!_"))
+    };
     let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
         .bind(&key.company.id)
         .bind(&filter.status)
         .bind(&filter.status)
         .bind(&filter.kind)
         .bind(&filter.kind)
-        .bind(&search)
-        .bind(format!("%{like}%"))
+        .bind(&filter.search)
+        .bind(like(&filter.search.to_lowercase()))
+        .bind(like(&filter.search))
         .bind(filter.before.0)
         .bind(filter.before.0)
         .bind(&filter.before.1)

@@ -159,7 +159,7 @@ async fn resolve(
     }
 }
 
-async fn origin(
+pub(super) async fn origin(
     app: &App,
     key: &Key,
     place: &Place,

@@ -10,6 +10,7 @@ mod health;
 mod objects;
 mod openapi;
 mod pages;
+mod probe;
 mod session;
 mod validate;
 
@@ -53,11 +54,14 @@ pub struct App {
     pub figures: PrometheusHandle,
     /// Requests of late, by key.
     pub pace: Arc<Pace>,
+    /// Looks into files that are not artifacts yet.
+    pub prober: Arc<Prober>,
     /// Ends streams when the service stops.
     pub stop: media_concat::CancellationToken,
 }
 
 pub use auth::Pace;
+pub use probe::Prober;
 
 impl FromRef<App> for Db {
     fn from_ref(app: &App) -> Self {
@@ -91,6 +95,7 @@ pub fn router(app: App) -> Router {
                 .layer(DefaultBodyLimit::disable()),
         )
         .route("/session", post(session::create).delete(session::delete))
+        .route("/session/probe", post(probe::probe))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(pages::reference))
         .route("/healthz", get(health::alive))

@@ -118,7 +118,7 @@ pub(super) async fn me(
         .map(|session| session.csrf);
     Ok(Json(serde_json::json!({
         "company": key.company, "user": key.user, "csrfToken": csrf, "csrfHeader": CSRF,
-        "hasS3Credentials": key.has_s3,
+        "hasS3Credentials": key.has_s3, "publicUrl": &*app.public_url, "bucket": app.store.bucket(),
     })))
 }
 

@@ -150,6 +150,22 @@ fn text<'a>(value: &'a Value, field: &str, errors: &mut Errors) -> Option<&'a st
     Some(text)
 }
 
+/// Reads where one file is.
+pub(super) fn place(body: &Map<String, Value>) -> Result<Place, Vec<FieldError>> {
+    let mut errors = Errors::default();
+    let given = |field: &str| body.get(field).filter(|value| !value.is_null());
+    let found = match (given("url"), given("s3Path")) {
+        (Some(url), None) => web_url(url, "url", &mut errors),
+        (None, Some(path)) => s3_path(path, "s3Path", &mut errors),
+        _ => {
+            let detail = "exactly one of url and s3Path is needed";
+            errors.add("url", "source_missing", detail);
+            None
+        }
+    };
+    found.ok_or(errors.0)
+}
+
 fn web_url(value: &Value, field: &str, errors: &mut Errors) -> Option<Place> {
     let text = text(value, field, errors)?;
     let refused = match reqwest::Url::parse(text) {

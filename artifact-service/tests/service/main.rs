@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that finds nothing has failed")]
 
+mod browser;
 mod contract;
+mod dashboard;
 mod examples;
 mod faults;
 mod place;
