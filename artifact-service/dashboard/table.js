@@ -60,7 +60,7 @@ export class Table {
       const row = event.target.closest("tr");
       if (row) this.open(row.dataset.id);
     });
-    setInterval(() => this.#ages(), 10_000);
+    setInterval(() => this.#ages(), 5000);
   }
 
   #query() {

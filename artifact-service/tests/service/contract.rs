@@ -281,4 +281,35 @@ suite! {
         let after = place.request(Method::GET, "/api/v1/me", "", None, &without).await;
         assert_eq!(after.status, StatusCode::UNAUTHORIZED);
     }
+
+    /// What the dashboard asks of a fragment before there is an artifact.
+    async fn a_file_is_probed(place: &Place) {
+        let probe = |key: &str, body: Value| {
+            let key = key.to_owned();
+            async move { place.request(Method::POST, "/session/probe", &key, Some(body), &[]).await }
+        };
+        let upload = place.upload("a1.mp4", fixture("a1.mp4").into()).await;
+        for body in [json!({"url": place.web.url("files/a0.mp4")}), json!({"s3Path": upload})] {
+            let found = probe(&place.key, body).await;
+            assert_eq!(found.status, StatusCode::OK, "{}", found.json());
+            let found = found.json();
+            assert_eq!(found["duration"], json!(2.0));
+            assert_eq!(found["tracks"][0], json!({"kind": "video", "format": "h264 320x180"}));
+        }
+        let missing = probe(&place.key, json!({"url": place.web.url("missing")})).await;
+        assert_eq!(missing.json()["code"], "unreadable");
+        let detail = missing.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.starts_with("cannot be read: ") && detail.contains("404"), "{detail}");
+        for (body, code) in [
+            (json!({}), "source_missing"), (json!({"url": "ftp://a/b"}), "scheme"),
+            (json!({"s3Path": "a/b"}), "not_an_s3_path"),
+        ] {
+            assert_eq!(probe(&place.key, body).await.json()["errors"][0]["code"], code);
+        }
+        let other = place.another_key("Other Inc").await;
+        let theirs = probe(&other, json!({"s3Path": upload})).await;
+        assert_eq!(theirs.status, StatusCode::NOT_FOUND);
+        let nobody = probe("", json!({"s3Path": upload})).await;
+        assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
+    }
 }

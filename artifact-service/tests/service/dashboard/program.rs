@@ -38,17 +38,15 @@ fn serve(data: &std::path::Path, address: &str) -> (Child, String, Option<String
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut key = None;
-    for line in BufReader::new(program.stdout.take().unwrap()).lines() {
-        let line = line.unwrap();
+    let (mut key, told) = (None, BufReader::new(program.stdout.take().unwrap()));
+    let address = told.lines().map_while(Result::ok).find_map(|line| {
         if let Some((_, made)) = line.split_once("shown this once: ") {
             key = Some(made.to_owned());
         }
-        if let Some((_, address)) = line.split_once("listening on http://") {
-            return (program, address.to_owned(), key);
-        }
-    }
-    panic!("it does not listen");
+        let (_, address) = line.split_once("listening on http://")?;
+        Some(address.to_owned())
+    });
+    (program, address.expect("it listens"), key)
 }
 
 impl Service {

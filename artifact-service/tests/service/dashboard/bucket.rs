@@ -1,0 +1,31 @@
+//! The dashboard of a service whose objects are in a store with an origin of its own.
+
+use serde_json::json;
+
+use super::{open, sign_in};
+use crate::{browser::Browser, place::Place};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_is_played_from() {
+    let place = Place::shared().await;
+    let url = place.web.url("files/a0.mp4");
+    let made = place
+        .create(json!({"name": "stored", "type": "video", "url": url}))
+        .await;
+    assert_eq!(place.ended(&made).await["status"], "upload_completed");
+    let browser = Browser::start();
+    sign_in(&browser, &format!("{}/", place.base), &place.key);
+    open(&browser, "stored");
+    browser.wait("document.getElementById('player')?.readyState >= 2");
+    let store = place.store().expect("an object store").address;
+    let policy = browser
+        .run("return fetch('/').then((page) => page.headers.get('content-security-policy'))");
+    let policy = policy.as_str().unwrap();
+    assert!(
+        policy.contains(&format!("media-src 'self' http://{store};")),
+        "{policy}"
+    );
+    assert_eq!(browser.complaints(), [""; 0]);
+    drop(browser);
+    place.end().await;
+}
