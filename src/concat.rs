@@ -230,6 +230,7 @@ impl Probed {
         let container = concat.options.container;
         let container = container.unwrap_or_else(|| own_container(&fragments));
         let mut concat = concat;
+        concat.options.container = Some(container);
         if !container.is_iso() {
             // Tracks have one configuration there.
             concat.options.parameter_sets = ParameterSets::InBand;
@@ -262,7 +263,8 @@ impl Probed {
         });
         let sources: Arc<[OpenSource]> = sources.collect();
         let (fragments, plan): (Arc<[Fragment]>, _) = (fragments.into(), Arc::new(plan));
-        let (layout, filter, packets) = output(container, &fragments, &plan, &sources).await?;
+        let content = output(container, &fragments, &plan, &sources).await?;
+        let (layout, filter) = (content.layout, content.filter);
         let limit = concat.options.limits.output_bytes;
         if layout.size() > limit {
             return Err(Error::Limit {
@@ -272,9 +274,10 @@ impl Probed {
             });
         }
         let mut report = Report::new(&fragments, &plan, &matching.missing, &layout)?;
-        if let Some(packets) = packets {
+        if let Some(packets) = content.packets {
             report.of_packets(&packets, filter.is_some());
         }
+        report.duration = content.duration.unwrap_or(report.duration);
         Ok(Planned {
             container,
             sources,

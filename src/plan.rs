@@ -4,15 +4,18 @@ use bytes::Bytes;
 
 use crate::{
     compat::{MatchedTrack, Matching},
+    elementary,
     error::Error,
     ingest::is_unplaced,
     isobmff::{FourCc, SampleSizes},
-    media::{Chapter, StreamKind},
-    options::Options,
+    media::{Chapter, Container, StreamKind},
+    options::{AudioSeams, Options},
     placement::{Placement, Requested, place},
-    probe::Fragment,
-    time::Time,
-    timeline::{Payload, Placed, TrackTimeline, audio, audio::AudioRules, sparse, ticks, video},
+    probe::{Fragment, Stream},
+    time::{Time, Timescale},
+    timeline::{
+        Pace, Payload, Placed, Run, TrackTimeline, audio, audio::AudioRules, sparse, ticks, video,
+    },
     warning::{Warning, WarningKind},
 };
 
@@ -64,6 +67,8 @@ pub struct PlannedTrack {
     pub silence: Silence,
     /// Its empty sample, for subtitles that have one.
     pub blank: Option<Bytes>,
+    /// Ticks of a PCM sample, where silent frames may be of any length.
+    pub grain: Option<u32>,
 }
 
 impl PlannedTrack {
@@ -75,6 +80,20 @@ impl PlannedTrack {
             _ => 0,
         });
         silence.sum()
+    }
+
+    /// The bytes of each silent frame of `run`; empty where there are none.
+    pub(crate) fn silent_frame(&self, run: &Run) -> Bytes {
+        let Silence::Frame(frame) = &self.silence else {
+            return Bytes::new();
+        };
+        let odd = match (run.pace, self.grain) {
+            (Pace::Even(ticks), Some(grain)) => {
+                elementary::silent_flac(frame, ticks / grain.max(1))
+            }
+            _ => None,
+        };
+        odd.unwrap_or_else(|| frame.clone())
     }
 }
 
@@ -210,19 +229,33 @@ fn plan_track(
     // Other containers say how long a cue lasts: there nothing at all is a pause.
     let blank = blank.or_else(|| is_unplaced(&reference.description).then(Bytes::new));
     let mut silence = silence.clone();
+    let mut grain = None;
     let timeline = match matched.kind {
         StreamKind::Video => video::plan(&placed, matched.timescale)?,
         StreamKind::Audio => {
             if let Some(pcm) = pcm_silence(fragments, matched) {
                 silence = Silence::Frame(pcm);
             }
+            let container = options.container.unwrap_or(Container::Mp4);
+            let bare = matches!(container, Container::Adts | Container::Flac);
+            // Where there are no timestamps, the count is all there is.
+            let seams = if elementary::writes(container) {
+                AudioSeams::Continuous
+            } else {
+                options.audio_seams
+            };
+            grain = (seams == AudioSeams::Continuous)
+                .then(|| silent_grain(reference, matched.timescale, &silence))
+                .flatten();
             let rules = AudioRules {
                 timescale: matched.timescale,
                 frame: reference.frame_ticks(matched.timescale),
-                seams: options.audio_seams,
+                seams,
                 varying: VARYING.contains(&reference.parameters.codec.as_str()),
                 lossless: LOSSLESS.contains(&reference.parameters.codec.as_str()),
                 silence: silence != Silence::Unavailable,
+                grain,
+                bare,
             };
             audio::plan(&placed, rules, duration)?
         }
@@ -239,7 +272,22 @@ fn plan_track(
         timeline,
         silence,
         blank,
+        grain,
     })
+}
+
+/// Ticks of a PCM sample where silent frames can hold any number of them.
+fn silent_grain(reference: &Stream, timescale: Timescale, silence: &Silence) -> Option<u32> {
+    let audio = reference.parameters.audio.as_ref();
+    let rate = audio
+        .filter(|_| reference.parameters.codec == "flac")?
+        .sample_rate;
+    let can = match silence {
+        Silence::Unknown => true,
+        Silence::Frame(frame) => elementary::silent_flac(frame, 16).is_some(),
+        Silence::Unavailable => false,
+    };
+    (can && rate > 0 && timescale.get().is_multiple_of(rate)).then(|| timescale.get() / rate)
 }
 
 /// A time code's one sample counts on to the end of the output.

@@ -24,7 +24,7 @@ use crate::{
 pub struct Report {
     /// Bytes of the output; 0 where only writing it will tell (MPEG-TS, Ogg).
     pub size: u64,
-    /// Length of the output in seconds.
+    /// Length of the output in seconds; of a file of nothing but sound, what it decodes to.
     pub duration: Time,
     /// The fragments in output order.
     pub fragments: Vec<FragmentReport>,

@@ -195,6 +195,8 @@ fuzz_target!(|join: Join| {
         varying: join.varying,
         lossless: join.lossless,
         silence: join.silence,
+        grain: None,
+        bare: false,
     };
     if let Ok(timeline) = audio::plan(&placed, rules, end) {
         check(&timeline, &placed, end);

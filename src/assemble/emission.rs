@@ -22,8 +22,8 @@ pub(super) struct Emission {
 pub(super) enum Origin {
     /// The fragment: offset and number of bytes.
     Source(u64, u64),
-    /// Silence is made.
-    Silence,
+    /// Silence is made, as this run of the track has it.
+    Silence(usize),
     /// A pause between cues is made.
     Blank,
 }
@@ -33,7 +33,7 @@ impl Emission {
     pub(super) fn source(&self) -> Option<(u64, u64)> {
         match self.origin {
             Origin::Source(offset, len) => Some((offset, len)),
-            Origin::Silence | Origin::Blank => None,
+            Origin::Silence(_) | Origin::Blank => None,
         }
     }
 }
@@ -119,20 +119,23 @@ pub(super) fn source_emissions(
 pub(super) fn made_emissions(
     track: u32,
     planned: &PlannedTrack,
-    payload: Payload,
+    index: usize,
     all: &mut Vec<Emission>,
 ) {
-    let origin = match payload {
+    let Some(run) = planned.timeline.runs.get(index) else {
+        return;
+    };
+    let origin = match run.payload {
         Payload::Blank => Origin::Blank,
-        _ => Origin::Silence,
+        _ => Origin::Silence(index),
     };
     let second = planned.timeline.timescale.get();
-    let frame = planned.timeline.runs.iter().find_map(|run| match run.pace {
-        Pace::Even(frame) => Some(frame),
-        Pace::Source { .. } => None,
-    });
-    let per_chunk = u64::from(second / frame.unwrap_or(second).max(1)).max(1);
-    let mut left = payload.len();
+    let frame = match run.pace {
+        Pace::Even(frame) => frame,
+        Pace::Source { .. } => second,
+    };
+    let per_chunk = u64::from(second / frame.max(1)).max(1);
+    let mut left = run.payload.len();
     while left > 0 {
         let count = left.min(per_chunk);
         all.push(Emission {

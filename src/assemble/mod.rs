@@ -17,7 +17,7 @@ use crate::{
     },
     layout::{Layout, Piece},
     media::StreamKind,
-    plan::{Plan, PlannedTrack, Silence},
+    plan::{Plan, PlannedTrack},
     probe::Fragment,
     time::{Timescale, common_timescale},
     timeline::Payload,
@@ -186,7 +186,7 @@ impl<'a> Builder<'a> {
                         }
                     }
                     Payload::Silence(_) | Payload::Blank => {
-                        made_emissions(track, planned, run.payload, &mut of_track);
+                        made_emissions(track, planned, *next, &mut of_track);
                     }
                 }
                 *next += 1;
@@ -201,9 +201,13 @@ impl<'a> Builder<'a> {
         let planned = &self.plan.tracks[track];
         let tables = &mut self.movie.tracks[track].tables;
         let Some((offset, len)) = emission.source() else {
-            let frame = match (emission.origin, &planned.silence, &planned.blank) {
-                (Origin::Silence, Silence::Frame(frame), _) => frame.clone(),
-                (Origin::Blank, _, Some(blank)) => blank.clone(),
+            let frame = match (emission.origin, &planned.blank) {
+                (Origin::Silence(run), _) => planned
+                    .timeline
+                    .runs
+                    .get(run)
+                    .map_or_else(Bytes::new, |run| planned.silent_frame(run)),
+                (Origin::Blank, Some(blank)) => blank.clone(),
                 _ => Bytes::new(),
             };
             tables.push_sizes(frame.len() as u32, emission.count);

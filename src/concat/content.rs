@@ -15,10 +15,18 @@ use crate::{
     probe::Fragment,
     sink::MakeFilter,
     source::OpenSource,
+    time::Time,
 };
 
-/// The output: its bytes, or what a filter makes them of, and for packets how many each track has.
-pub(super) type Content = (Layout, Option<MakeFilter>, Option<Vec<u64>>);
+/// The output: its bytes, or what a filter makes them of.
+pub(super) struct Content {
+    pub(super) layout: Layout,
+    pub(super) filter: Option<MakeFilter>,
+    /// How many packets each track has, where that is not as planned.
+    pub(super) packets: Option<Vec<u64>>,
+    /// How long it is, where that is not as planned.
+    pub(super) duration: Option<Time>,
+}
 
 pub(super) async fn output(
     container: Container,
@@ -27,16 +35,27 @@ pub(super) async fn output(
     sources: &[OpenSource],
 ) -> Result<Content, Error> {
     let script = Script { fragments, plan };
-    if container.is_iso() || elementary::writes(container) {
+    let content = |layout, filter, packets, duration| Content {
+        layout,
+        filter,
+        packets,
+        duration,
+    };
+    if elementary::writes(container) {
         let looks = elementary::look(container, script, sources).await?;
-        let layout = lay_out(container, fragments, plan, &looks, None)?;
-        return Ok((layout, None, None));
+        let sound = elementary::lay_out(container, fragments, plan, &looks, None)?;
+        let packets = Some(vec![sound.packets]);
+        return Ok(content(sound.layout, None, packets, Some(sound.duration)));
+    }
+    if container.is_iso() {
+        let layout = assemble(fragments, plan, None)?;
+        return Ok(content(layout, None, None, None));
     }
     let cues = Arc::new(Cues::read(script, sources).await?);
     let packets = Some(packets::counts(script, &cues));
     if container.is_matroska() {
         let layout = matroska::layout(container, script, &cues)?;
-        return Ok((layout, None, packets));
+        return Ok(content(layout, None, packets, None));
     }
     let remux = Remux {
         container,
@@ -45,11 +64,8 @@ pub(super) async fn output(
         cues,
     };
     let layout = remux.payloads();
-    Ok((
-        layout,
-        Some(MakeFilter::new(move || remux.filter())),
-        packets,
-    ))
+    let filter = Some(MakeFilter::new(move || remux.filter()));
+    Ok(content(layout, filter, packets, None))
 }
 
 /// The kind of file that the fragments are, where all are of one that is written.
@@ -69,7 +85,8 @@ pub(super) fn lay_out(
     sharing: Option<Sharing>,
 ) -> Result<Layout, Error> {
     if elementary::writes(container) {
-        return elementary::lay_out(container, fragments, plan, looks, sharing);
+        let sound = elementary::lay_out(container, fragments, plan, looks, sharing)?;
+        return Ok(sound.layout);
     }
     assemble(fragments, plan, sharing)
 }

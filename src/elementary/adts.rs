@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    ElementaryError, ElementaryLimits, Found, Read,
+    ElementaryError, ElementaryLimits, Found, Read, Sound,
     body::{self, Window},
     describe,
     scan::{FrameHeader, Frames, Scanner},
@@ -174,20 +174,19 @@ fn header(fixed: [u8; 4], size: u64) -> Option<[u8; 7]> {
     ])
 }
 
-/// Builds the output. It has no edit list: frames that are hidden at the beginning are left out, as
+/// Builds the output. It has no edit list: the plan leaves out frames that are hidden at the beginning, as
 /// far as that keeps the rest within half a frame of its time.
-pub(super) fn lay_out(fragments: &[Fragment], plan: &Plan) -> Result<Layout, Error> {
+pub(super) fn lay_out(fragments: &[Fragment], plan: &Plan) -> Result<Sound, Error> {
     let container = Container::Adts;
     let planned = body::only_track(container, plan, fragments, |stream| {
         stream.parameters.codec == "aac" && fixed(&stream.parameters.extradata).is_some()
     })?;
     let stream = planned.matched.reference_stream(fragments);
     let fixed = fixed(&stream.parameters.extradata).ok_or(Error::NotWritten { container })?;
-    let trim = body::Whole::of(
-        Window::of(&planned.timeline),
-        i64::from(stream.frame_ticks(planned.timeline.timescale)),
-        &planned.timeline,
-    );
+    let ticks = stream.frame_ticks(planned.timeline.timescale);
+    let window = Window::of(&planned.timeline);
+    let trim = body::Whole::of(window, i64::from(ticks), &planned.timeline);
+    let mut packets = trim.lead;
     let mut layout = Layout::new();
     if let Some(first) = body::first_fragment(fragments, plan)
         && first.container == container
@@ -212,6 +211,7 @@ pub(super) fn lay_out(fragments: &[Fragment], plan: &Plan) -> Result<Layout, Err
     };
     layout.push(silent(trim.lead));
     for (run, range) in trim.runs(&planned.timeline) {
+        packets += u64::from(range.end - range.start);
         let Payload::Samples { placed, .. } = run.payload else {
             layout.push(silent(u64::from(range.end - range.start)));
             continue;
@@ -250,7 +250,12 @@ pub(super) fn lay_out(fragments: &[Fragment], plan: &Plan) -> Result<Layout, Err
             }
         }
     }
-    Ok(layout)
+    let scale = u64::from(planned.timeline.timescale.get());
+    Ok(Sound {
+        layout,
+        packets,
+        duration: Sound::lasting(packets * u64::from(ticks), scale),
+    })
 }
 
 /// Whether the frame before ends seven bytes before this one begins, so that these are its header.

@@ -33,9 +33,11 @@ use crate::{
     plan::Plan,
     probe::Fragment,
     source::OpenSource,
+    time::{Time, Timescale},
 };
 
 pub use error::ElementaryError;
+pub(crate) use flac::silent as silent_flac;
 pub(crate) use latm::{AacConfig, Latm, loas_length};
 
 /// What was read of the fragments once a plan was there.
@@ -43,6 +45,24 @@ pub(crate) use latm::{AacConfig, Latm, loas_length};
 pub(crate) struct Looks {
     mp3: mp3::Seams,
     flac: flac::Frames,
+}
+
+/// An output, and what a reader of it counts: the plan is kept to within half a frame.
+pub(crate) struct Sound {
+    pub(crate) layout: Layout,
+    /// Coded frames, or PCM samples.
+    pub(crate) packets: u64,
+    /// How long it is when decoded, without what its header says is not to be heard.
+    pub(crate) duration: Time,
+}
+
+impl Sound {
+    /// The time that `samples` last at `rate` of them in a second.
+    fn lasting(samples: u64, rate: u64) -> Time {
+        let rate = u32::try_from(rate).ok().and_then(Timescale::new);
+        let samples = i64::try_from(samples).unwrap_or(i64::MAX);
+        Time::from_ticks(samples, rate.unwrap_or(Timescale::MIN))
+    }
 }
 
 /// Bounds on what a reader keeps.
@@ -220,7 +240,7 @@ pub(crate) fn lay_out(
     plan: &Plan,
     looks: &Looks,
     sharing: Option<Sharing>,
-) -> Result<Layout, Error> {
+) -> Result<Sound, Error> {
     match container {
         Container::Wav => wav::lay_out(fragments, plan, sharing),
         Container::Mp3 => mp3::lay_out(fragments, plan, &looks.mp3),

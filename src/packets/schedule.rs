@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::{
     isobmff::SampleSizes,
     media::StreamKind,
-    plan::{Plan, PlannedTrack, Silence},
+    plan::{Plan, PlannedTrack},
     probe::{Fragment, Stream},
     timeline::{Payload, Run, Stamp, Stamps},
 };
@@ -241,10 +241,7 @@ impl Cursor {
                 (Payload::Silence(all), _) => {
                     let left = all.saturating_sub(u64::from(stamp.nth));
                     let count = left.min(u64::from(self.together));
-                    let frame = match &planned.silence {
-                        Silence::Frame(frame) => frame.clone(),
-                        Silence::Unknown | Silence::Unavailable => Bytes::new(),
-                    };
+                    let frame = planned.silent_frame(run);
                     (Body::Made(frame, count), count as u32, true)
                 }
                 _ => (

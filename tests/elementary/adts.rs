@@ -54,6 +54,88 @@ fn aac_goes_into_m4a_and_comes_back() {
     );
 }
 
+/// Behind silence comes the frame that the encoder began with, which half of the first one's sound is in:
+/// without it the sound would fade in over 20 ms, and be 40 dB down in the first ten.
+#[test]
+fn sound_behind_silence_begins_at_once() {
+    let folder = Folder::new();
+    let level = |samples: &[f64]| {
+        let sum: f64 = samples.iter().map(|sample| sample * sample).sum();
+        (sum / samples.len() as f64).sqrt()
+    };
+    for (name, coder) in [("m4a", "aac"), ("mp3", "libmp3lame")] {
+        folder.ffmpeg(&format!(
+            "-f lavfi -i sine=440:d=1:r=48000 -ac 1 -c:a {coder} a.{name}"
+        ));
+        for output in ["m4a", "mka", if coder == "aac" { "aac" } else { "mp3" }] {
+            // Starts where slots are: 24 frames of AAC, 20 of MP3 before the first, 40 and 50 after it.
+            let slot = if coder == "aac" { 1_024 } else { 1_152 };
+            let starts = [24 * slot, 100 * slot].map(|at| f64::from(at) / 48_000.0);
+            let args = starts.map(|start| format!("a.{name}@{start}")).join(" ");
+            let report = folder.report(&format!("--force -o out.{output} {args}"));
+            let dropped = |fragment: usize| report["fragments"][fragment]["drops"].clone();
+            let silent = report["seams"][0]["tracks"][0]["silentFrames"].as_u64();
+            let wav = folder.ffmpeg(&format!("-i out.{output} -f s16le -ac 1 -"));
+            let pairs = wav.as_chunks::<2>().0.iter();
+            let samples: Vec<f64> = pairs
+                .map(|&pair| f64::from(i16::from_le_bytes(pair)))
+                .collect();
+            // A container that begins with silence that is not there begins with its first frame.
+            let length = report["duration"].as_f64().unwrap();
+            let missing = (length * 48_000.0) as i64 - samples.len() as i64;
+            assert!(missing.abs() < 1_200, "{output}: {missing}");
+            for start in starts {
+                let at = (start * 48_000.0).round() as usize;
+                let (before, first) = (
+                    level(&samples[at - 540..at - 60]),
+                    level(&samples[at..at + 480]),
+                );
+                assert!(first > 2_000.0, "{name} in {output} at {start}: {first}");
+                assert!(before < 100.0, "{name} in {output} at {start}: {before}");
+            }
+            assert!(silent.is_some_and(|silent| silent > 20), "{report:#}");
+            assert_eq!(dropped(1), serde_json::json!([]), "{output}");
+        }
+    }
+}
+
+/// A file of frames alone is as long as they are, whatever the plan says.
+#[test]
+fn the_length_in_the_report_is_the_files() {
+    let folder = Folder::new();
+    folder.ffmpeg("-f lavfi -i sine=440:d=1:r=44100 -ac 1 -c:a aac a.m4a");
+    folder.ffmpeg("-f lavfi -i sine=440:d=1:r=44100 -ac 1 -c:a libmp3lame a.mp3");
+    for name in ["a.m4a@{} -o out.aac", "a.mp3@{} -o out.mp3"] {
+        for (lead, second) in [
+            ("0", "1.5"),
+            ("0.013", "2.017"),
+            ("0.5", "2"),
+            ("1.001", "3.3"),
+        ] {
+            let (fragment, output) = name.split_once("@{} -o ").unwrap();
+            let report = folder.report(&format!(
+                "-o {output} --force {fragment}@{lead} {fragment}@{second}"
+            ));
+            let decoded = folder
+                .ffmpeg(&format!("-i {output} -f s16le -ac 1 -"))
+                .len()
+                / 2;
+            let said = report["duration"].as_f64().unwrap() * 44_100.0;
+            assert!(
+                (said - decoded as f64).abs() < 0.01,
+                "{output} {lead}: {said} {decoded}"
+            );
+            let packets = report["tracks"][0]["packets"].as_u64().unwrap();
+            let shown = folder.ffprobe("packet=size", output);
+            assert_eq!(
+                packets as usize,
+                shown.split(' ').count(),
+                "{output} {lead}"
+            );
+        }
+    }
+}
+
 #[test]
 fn damage_is_an_error() {
     let folder = Folder::new();

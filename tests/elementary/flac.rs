@@ -70,23 +70,59 @@ fn stream_info_is_written_anew() {
     assert_eq!(folder.ffprobe("format_tags=title", "two.flac"), "first");
 }
 
+/// Every start is exact to the sample, in a file of frames and in others; the report says how long it is.
 #[test]
-fn gaps_are_silence() {
+fn gaps_are_exact_to_the_sample() {
     let folder = Folder::new();
     make(&folder, "a.flac", 1, "");
-    folder.join("-o out.flac a.flac@0.5 a.flac@4");
-    folder.strictly_flac("out.flac");
-    let (out, alone) = (raw(&folder, "out.flac"), raw(&folder, "a.flac"));
-    // Half a frame, as every coded sound.
-    let half = 2_304_usize * 8;
-    for start in [0.5, 4.0] {
-        let at = (start * 44_100.0) as usize * 8;
-        let near = at.saturating_sub(half)..at + half + 8;
-        let found = near.step_by(8).find(|&at| out[at..].starts_with(&alone));
-        assert!(found.is_some(), "{start}");
+    make(&folder, "b.flac", 2, "");
+    let (a, b) = (raw(&folder, "a.flac"), raw(&folder, "b.flac"));
+    let silence = |samples: usize| vec![0; samples * 8];
+    // From 2.87 s to 2.88 s is less than a frame; the last hole is 17 samples more than whole frames.
+    let starts = [2_205, 66_150, 127_008, 187_425 + 4_608 + 17];
+    let mut expected = Vec::new();
+    for (start, one) in starts.iter().zip([&a, &b, &a, &b]) {
+        expected.extend(silence(start - expected.len() / 8));
+        expected.extend(one);
     }
-    let silent = 3 * 44_100 * 8..3 * 44_100 * 8 + 8_000;
-    assert!(out[silent].iter().all(|&byte| byte == 0));
+    let fragments = "a.flac@0.05 b.flac@1.5 a.flac@2.88 b.flac@4.354875283446712";
+    for name in ["out.flac", "out.mka", "out.oga", "out.mp4"] {
+        let report = folder.report(&format!("-o {name} {fragments}"));
+        if name == "out.flac" {
+            folder.strictly_flac(name);
+            assert_eq!(
+                folder.ffprobe("stream=duration_ts", name),
+                (expected.len() / 8).to_string()
+            );
+        }
+        let duration = report["duration"].as_f64().unwrap();
+        let heard = expected.len() as f64 / 8.0 / 44_100.0;
+        assert!((duration - heard).abs() < 1e-8, "{duration} {heard}");
+        for seam in report["seams"].as_array().unwrap() {
+            assert_eq!(seam["tracks"][0]["countError"], 0.0, "{name}");
+        }
+        assert!(raw(&folder, name) == expected, "{name}");
+    }
+}
+
+/// What is cut inside a frame ends with a whole one, and the report says by how much.
+#[test]
+fn the_report_says_where_sound_is() {
+    let folder = Folder::new();
+    make(&folder, "a.flac", 1, "");
+    let alone = raw(&folder, "a.flac");
+    let report = folder.report("-o out.flac --on-overlap trim a.flac a.flac@1.02 a.flac@3");
+    folder.strictly_flac("out.flac");
+    let out = raw(&folder, "out.flac");
+    let duration = report["duration"].as_f64().unwrap();
+    assert!((duration - out.len() as f64 / 8.0 / 44_100.0).abs() < 1e-8);
+    for (seam, start) in report["seams"].as_array().unwrap().iter().zip([1.02, 3.0]) {
+        let error = seam["tracks"][0]["countError"].as_f64().unwrap();
+        let at = ((start + error) * 44_100.0_f64).round() as usize * 8;
+        // The second one's last frame, a short one, has its middle behind its fragment's end.
+        let whole = alone.len() / 8 / 4_608 * 4_608 * 8;
+        assert!(out[at..].starts_with(&alone[..whole]), "{start} {error}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 const TOOL: &str = env!("CARGO_BIN_EXE_media-concat");
@@ -50,6 +51,14 @@ impl Folder {
         let args = std::iter::once("join").chain(args.split(' '));
         let (done, _, said) = self.run(TOOL, args);
         assert!(done, "the tool said: {said}");
+    }
+
+    /// Joins, and returns the report.
+    pub(crate) fn report(&self, args: &str) -> Value {
+        let args = ["join", "--json"].into_iter().chain(args.split(' '));
+        let (done, stdout, said) = self.run(TOOL, args);
+        assert!(done, "the tool said: {said}");
+        serde_json::from_slice(&stdout).unwrap()
     }
 
     /// The first bytes of a join that is written to a pipe nobody reads to the end.

@@ -1,5 +1,7 @@
 //! A frame's header, and how it is written anew without a look at the frame's sound.
 
+use bytes::Bytes;
+
 use super::crc::{crc8, crc16, over_zeros};
 
 /// The longest header: four bytes, a number of seven, four more, and a checksum.
@@ -109,6 +111,22 @@ impl FlacFrame {
         Some(Self::new(&header, header_crc, footer, frame.len() as u64))
     }
 
+    /// The same frame with another number of samples, at least 1 and at most 65,536. It must be one of
+    /// constants, whose coding does not depend on how many there are.
+    fn of_samples(self, samples: u32) -> Option<Self> {
+        let block = u16::try_from(samples.checked_sub(1)?).ok()?.to_be_bytes();
+        let rate = match self.codes[0] >> 4 {
+            6 => 1,
+            7 => 2,
+            _ => 0,
+        };
+        Some(Self {
+            codes: [7 << 4 | self.codes[0] & 15, self.codes[1]],
+            extra: [block[0], block[1], self.extra[rate], self.extra[rate + 1]],
+            ..self
+        })
+    }
+
     /// Samples per channel.
     pub(super) fn block_size(self) -> u32 {
         match self.codes[0] >> 4 {
@@ -143,6 +161,23 @@ impl FlacFrame {
     pub(super) fn footer(self, header: &[u8], body: u64) -> [u8; 2] {
         (over_zeros(crc16(0, header), body) ^ self.body_crc).to_be_bytes()
     }
+}
+
+/// A silent frame of so many samples, after the model of `frame`; `None` if that is no silence.
+pub(crate) fn silent(frame: &Bytes, samples: u32) -> Option<Bytes> {
+    let model = FlacFrame::of(frame)?;
+    if model.block_size() == samples {
+        return Some(frame.clone());
+    }
+    // Nothing but zeros: every channel is a constant of 0 (RFC 9639 § 9.2.3).
+    let body = model.header_len() as usize..frame.len() - FOOTER as usize;
+    let body = frame
+        .get(body)
+        .filter(|body| body.iter().all(|&byte| byte == 0))?;
+    let other = model.of_samples(samples)?;
+    let header = other.header(0, false);
+    let footer = other.footer(&header, body.len() as u64);
+    Some([&header[..], body, &footer].concat().into())
 }
 
 /// A number of up to 36 bits in the manner of UTF-8.

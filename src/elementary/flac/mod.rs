@@ -5,6 +5,6 @@ mod frame;
 mod read;
 mod write;
 
-pub(crate) use frame::FlacFrame;
+pub(crate) use frame::{FlacFrame, silent};
 pub(super) use read::FlacReader;
 pub(super) use write::{Frames, lay_out};

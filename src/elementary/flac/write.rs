@@ -9,13 +9,16 @@ use super::{
     read::STREAM_INFO,
 };
 use crate::{
-    elementary::body::{self, Window},
+    elementary::{
+        Sound,
+        body::{self, Window},
+    },
     error::Error,
     isobmff::{SampleTable, write::TooLarge},
     layout::{Layout, Piece},
     media::Container,
     packets::Script,
-    plan::{Plan, Silence},
+    plan::Plan,
     probe::Fragment,
     source::{OpenSource, read_exact},
     timeline::Payload,
@@ -110,7 +113,7 @@ pub(in crate::elementary) fn lay_out(
     fragments: &[Fragment],
     plan: &Plan,
     frames: &Frames,
-) -> Result<Layout, Error> {
+) -> Result<Sound, Error> {
     let container = Container::Flac;
     let planned = body::only_track(container, plan, fragments, |stream| {
         stream.parameters.codec == "flac" && stream.parameters.extradata.len() >= STREAM_INFO
@@ -119,10 +122,6 @@ pub(in crate::elementary) fn lay_out(
     let mut info = stream.parameters.extradata.clone();
     info.truncate(STREAM_INFO);
     let rate = u64::from(u32::from_be_bytes([0, info[10], info[11], info[12]]) >> 4).max(1);
-    let silent = match &planned.silence {
-        Silence::Frame(bytes) => FlacFrame::of(bytes).map(|frame| (frame, bytes.clone())),
-        Silence::Unknown | Silence::Unavailable => None,
-    };
     let silence = planned.silent_frames();
     if silence > MOST_SILENCE {
         return Err(Error::Limit {
@@ -136,7 +135,6 @@ pub(in crate::elementary) fn lay_out(
         plan,
         frames,
         window: Window::of(&planned.timeline),
-        silent,
     };
     let (mut shortest, mut longest, mut last) = (u32::MAX, 0, None);
     list.each(rate, |frame, _| {
@@ -171,7 +169,12 @@ pub(in crate::elementary) fn lay_out(
     info[18..].fill(0);
     let first = body::first_fragment(fragments, plan);
     let first = first.filter(|first| first.container == container);
-    Ok(file(&info, body, first))
+    let (packets, duration) = (body.frames, Sound::lasting(body.samples, rate));
+    Ok(Sound {
+        layout: file(&info, body, first),
+        packets,
+        duration,
+    })
 }
 
 /// Metadata, then the frames.
@@ -215,7 +218,6 @@ struct List<'a> {
     plan: &'a Plan,
     frames: &'a Frames,
     window: Window,
-    silent: Option<(FlacFrame, Bytes)>,
 }
 
 impl List<'_> {
@@ -232,16 +234,10 @@ impl List<'_> {
             let twice = 2 * at + i64::from(samples) * ticks;
             twice > 2 * self.window.from && (self.window.to == 0 || at < self.window.to)
         };
-        if let Some((frame, bytes)) = &self.silent {
-            let length = i64::from(frame.block_size()) * ticks;
-            for _ in 0..(self.window.lead + length / 2) / length {
-                take(frame, &Origin::Made(bytes));
-            }
-        }
         for run in &planned.timeline.runs {
             let mut at = run.dts;
-            match (run.payload, &self.silent) {
-                (Payload::Samples { placed, first, end }, _) => {
+            match run.payload {
+                Payload::Samples { placed, first, end } => {
                     let found = body::samples(self.fragments, self.plan, planned, placed);
                     let Some((fragment, samples)) = found else {
                         continue;
@@ -272,15 +268,19 @@ impl List<'_> {
                         }
                     }
                 }
-                (Payload::Silence(count), Some((frame, bytes))) => {
+                Payload::Silence(count) => {
+                    let bytes = planned.silent_frame(run);
+                    let Some(frame) = FlacFrame::of(&bytes) else {
+                        continue;
+                    };
                     for _ in 0..count {
                         if heard(at, frame.block_size()) {
-                            take(frame, &Origin::Made(bytes));
+                            take(&frame, &Origin::Made(&bytes));
                         }
                         at += i64::from(frame.block_size()) * ticks;
                     }
                 }
-                _ => {}
+                Payload::Blank => {}
             }
         }
     }

@@ -9,7 +9,10 @@ use super::{
     info::{self, DECODER_DELAY, MOST, Summary},
 };
 use crate::{
-    elementary::body::{self, Window},
+    elementary::{
+        Sound,
+        body::{self, Window},
+    },
     error::Error,
     isobmff::write::TooLarge,
     layout::{Layout, Piece},
@@ -29,11 +32,14 @@ pub(super) struct Trim {
     lead: u64,
     /// Samples of delay and padding, as LAME counts them, where there is any.
     delay: Option<(u32, u32)>,
+    /// Samples in all its frames that are hidden.
+    hidden: u64,
 }
 
 impl Trim {
     /// A delay of 12 bits holds three frames: what is hidden before them is left out. One that is
-    /// shorter than the decoder's own gets a silent frame before it.
+    /// shorter than the decoder's own gets a silent frame before it. A beginning later than 0 is silent
+    /// frames, of which the first one's beginning is hidden.
     pub(super) fn of(fragments: &[Fragment], planned: &PlannedTrack) -> Self {
         let stream = planned.matched.reference_stream(fragments);
         let audio = stream.parameters.audio.as_ref();
@@ -53,10 +59,18 @@ impl Trim {
             .sum();
         let total = frames * frame;
         let (mut hidden, heard_end) = (samples(window.from), samples(window.to).min(total));
-        let mut lead = (samples(window.lead) + frame / 2) / frame;
+        let (mut lead, late) = (0, samples(window.lead));
         let mut padding = total - heard_end;
-        let head = hidden.saturating_sub(MOST + DECODER_DELAY).div_ceil(frame);
+        let mut head = hidden.saturating_sub(MOST + DECODER_DELAY).div_ceil(frame);
+        if late > 0 {
+            // Nothing that is hidden may come between silence and what is heard.
+            head = hidden / frame;
+        }
         hidden -= head * frame;
+        if late > hidden {
+            lead = (late - hidden).div_ceil(frame);
+        }
+        hidden = lead * frame + hidden - late.min(lead * frame + hidden);
         let tail = (padding + DECODER_DELAY)
             .saturating_sub(MOST)
             .div_ceil(frame);
@@ -74,6 +88,7 @@ impl Trim {
             tail,
             lead,
             delay,
+            hidden: hidden + padding,
         }
     }
 
@@ -103,7 +118,7 @@ pub(in crate::elementary) fn lay_out(
     fragments: &[Fragment],
     plan: &Plan,
     seams: &Seams,
-) -> Result<Layout, Error> {
+) -> Result<Sound, Error> {
     let planned = body::only_track(Container::Mp3, plan, fragments, |stream| {
         stream.parameters.codec == "mp3"
     })?;
@@ -216,7 +231,7 @@ fn finish(
     like: FrameInfo,
     trim: Trim,
     body: Body,
-) -> Result<Layout, Error> {
+) -> Result<Sound, Error> {
     let first = body::first_fragment(fragments, plan);
     let first = first.filter(|first| first.container == Container::Mp3);
     let about = like
@@ -263,8 +278,13 @@ fn finish(
     for piece in head.into_iter().chain([Piece::Literal(about.into())]) {
         layout.push(piece);
     }
-    for piece in body.layout.into_pieces().into_iter().chain(tail) {
+    for piece in body.layout.pieces().iter().cloned().chain(tail) {
         layout.push(piece);
     }
-    Ok(layout)
+    let samples = body.frames * u64::from(like.samples());
+    Ok(Sound {
+        layout,
+        packets: body.frames,
+        duration: Sound::lasting(samples.saturating_sub(trim.hidden), u64::from(like.rate())),
+    })
 }

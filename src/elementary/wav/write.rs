@@ -5,7 +5,10 @@ use bytes::Bytes;
 use super::format;
 use crate::{
     assemble::Sharing,
-    elementary::body::{self, Window},
+    elementary::{
+        Sound,
+        body::{self, Window},
+    },
     error::Error,
     layout::{Layout, Piece},
     media::Container,
@@ -21,7 +24,7 @@ pub(in crate::elementary) fn lay_out(
     fragments: &[Fragment],
     plan: &Plan,
     sharing: Option<Sharing>,
-) -> Result<Layout, Error> {
+) -> Result<Sound, Error> {
     let planned = body::only_track(Container::Wav, plan, fragments, |stream| {
         stream
             .parameters
@@ -76,7 +79,12 @@ pub(in crate::elementary) fn lay_out(
         layout.push(piece);
         pad(&mut layout, len);
     }
-    Ok(layout)
+    let rate = u64::from(planned.timeline.timescale.get());
+    Ok(Sound {
+        layout,
+        packets: window.len(),
+        duration: Sound::lasting(window.len(), rate),
+    })
 }
 
 /// Bytes of a `JUNK` chunk that put the first large range where the filesystem can share it.

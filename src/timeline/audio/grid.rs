@@ -7,6 +7,26 @@ use crate::timeline::{Outcome, Pace, Payload, Run, TrackTimeline, edit_list};
 /// decoders start up as they do on the fragment alone. Priming needs 0.1 s at most; what noise
 /// substitution and adaptive predictors remember fades within a second.
 const PREROLL_SECONDS: u32 = 1;
+/// The longest start-up of an encoder, as a part of a second: HE-AAC takes 0.12 s.
+const PRIMINGS_PER_SECOND: i64 = 8;
+/// PCM samples of the shortest FLAC frame that others may follow (RFC 9639 § 8.2).
+const SHORTEST: i64 = 16;
+
+/// Silence as frames: so many usual ones, then others of such lengths, where these are not 0.
+#[derive(Debug, Clone, Copy, Default)]
+struct Silent {
+    whole: i64,
+    others: [i64; 2],
+}
+
+impl Silent {
+    fn of(whole: i64) -> Self {
+        Self {
+            whole: whole.max(0),
+            others: [0; 2],
+        }
+    }
+}
 
 /// The slots filled so far.
 pub(super) struct Grid {
@@ -38,16 +58,21 @@ impl Grid {
     }
 
     pub(super) fn take(&mut self, piece: &Piece, last_of_output: bool, outcome: &mut Outcome) {
-        if self.origin.is_none() {
-            let silent = self.begin(piece);
-            self.push_silence(silent);
-            outcome.silence_before += silent.unsigned_abs();
-        } else {
-            self.fill_hole(piece, outcome);
+        if self.origin.is_none() && self.rules.bare {
+            self.counted = 0;
+            self.stamped = 0;
+            self.last = -1;
+            self.origin = Some((0, 0));
         }
+        let mut silent = if self.origin.is_none() {
+            self.begin(piece)
+        } else {
+            self.hole(piece)
+        };
+        let behind = self.counted + self.length(silent);
         // The frame whose own time is nearest, the later one at equal distance.
-        let from = piece.middle_after(self.counted);
-        let error = self.counted - piece.own(from);
+        let mut from = piece.middle_after(behind);
+        let error = behind - piece.own(from);
         let until_seam = if last_of_output {
             piece.end()
         } else {
@@ -55,7 +80,13 @@ impl Grid {
         };
         // No frame that is not heard at all.
         let to = until_seam.min(piece.begin_after(piece.heard.end - 1));
-        if self.last_placed != Some(piece.placed) {
+        let enters = self.last_placed != Some(piece.placed);
+        if enters && to > from && silent.whole > 0 && self.primes(piece, from) {
+            silent.whole -= 1;
+            from -= 1;
+        }
+        outcome.silence_before += self.push_silence(silent);
+        if enters {
             outcome.dropped_head = u64::from(from);
             outcome.count_error = error;
         }
@@ -81,52 +112,102 @@ impl Grid {
         self.push(payload, piece.pace(), dts, length, last - piece.own(from));
     }
 
-    /// A hole of more than half a frame before a piece is silence, slot by slot.
-    fn fill_hole(&mut self, piece: &Piece, outcome: &mut Outcome) {
+    /// Whether the frame before `from` is the encoder's start-up. Behind silence it sounds like silence
+    /// itself, and what follows sounds from its first sample on: half of that comes out of the frame
+    /// before. What an edit hides for longer was cut off by somebody, and is not to be heard.
+    fn primes(&self, piece: &Piece, from: u32) -> bool {
+        let most = i64::from(self.rules.timescale.get()) / PRIMINGS_PER_SECOND;
+        self.is_coded()
+            && !self.rules.lossless
+            && matches!(piece.pace(), Pace::Even(_))
+            && piece.begin() == 0
+            && from > 0
+            && piece.heard.start - piece.own(0) <= most
+    }
+
+    /// Frames shorter than a millisecond are PCM, which needs no start-up.
+    fn is_coded(&self) -> bool {
+        self.rules.frame > self.rules.timescale.get() / 1_000
+    }
+
+    /// The silence that goes before a piece: where frames are alike, a hole of up to half of one is none.
+    fn hole(&mut self, piece: &Piece) -> Silent {
         let half = self.frame / 2;
+        if let (Some(grain), true) = (self.rules.grain, self.rules.silence) {
+            let nearest = piece.middle_after(self.counted.max(piece.heard.start));
+            if nearest == piece.end() {
+                return Silent::default();
+            }
+            return self.finely(piece.own(nearest) - self.counted, grain);
+        }
         let nearest = piece.middle_after(self.counted);
         let hole = piece.own(nearest).max(piece.heard.start) - self.counted;
         if nearest == piece.end() || hole <= half {
-            return;
+            return Silent::default();
         }
         if !self.rules.silence {
             self.counted += hole;
-            return;
+            return Silent::default();
         }
-        let silent = (hole - half + self.frame - 1).div_euclid(self.frame);
-        self.push_silence(silent);
-        outcome.silence_before += silent.unsigned_abs();
+        Silent::of((hole - half + self.frame - 1).div_euclid(self.frame))
+    }
+
+    /// `ticks` of silence to the PCM sample, if a frame can be that short: whole frames, and one or two
+    /// others.
+    fn finely(&self, ticks: i64, grain: u32) -> Silent {
+        let grain = i64::from(grain.max(1));
+        let least = SHORTEST * grain;
+        let ticks = ticks - ticks.rem_euclid(grain);
+        let (mut whole, mut rest) = (ticks.div_euclid(self.frame), ticks.rem_euclid(self.frame));
+        if ticks < least {
+            return Silent::default();
+        }
+        if rest > 0 && rest < least {
+            whole -= 1;
+            rest += self.frame;
+        }
+        let half = rest / 2 - (rest / 2).rem_euclid(grain);
+        let others = if rest > self.frame && half >= least {
+            [rest - half, half]
+        } else {
+            [rest, 0]
+        };
+        Silent { whole, others }
+    }
+
+    fn length(&self, silent: Silent) -> i64 {
+        silent.whole * self.frame + silent.others.iter().sum::<i64>()
     }
 
     /// Anchors the grid on the first piece, so that its frames are exactly where they belong.
-    /// Returns how many silent frames come before them.
-    fn begin(&mut self, piece: &Piece) -> i64 {
+    /// Returns which silence comes before them.
+    fn begin(&mut self, piece: &Piece) -> Silent {
         let late = piece.heard.start;
-        let silent = if self.rules.silence {
-            (late + self.frame / 2).div_euclid(self.frame).max(0)
-        } else {
-            0
+        // In half ticks: half a PCM sample is no tick.
+        let nearest = piece.begin_after_half(2 * late - self.frame);
+        let silent = match self.rules.grain {
+            _ if !self.rules.silence => Silent::default(),
+            Some(grain) => self.finely(piece.own(nearest.min(piece.end() - 1)), grain),
+            None => Silent::of((late + self.frame / 2).div_euclid(self.frame).max(0)),
         };
-        // Frames shorter than a millisecond are PCM, which needs no start-up.
-        let coded = self.rules.frame > self.rules.timescale.get() / 1_000;
-        let preroll = if coded {
+        let length = self.length(silent);
+        let preroll = if self.is_coded() {
             i64::from(self.rules.timescale.get()) * i64::from(PREROLL_SECONDS)
         } else {
             0
         };
-        let first = if silent > 0 {
-            // In half ticks: half a PCM sample is no tick.
-            piece.begin_after_half(2 * late - self.frame)
+        let first = if length > 0 {
+            nearest
         } else {
             // Frames may be longer than the usual one: the one that is heard first is among them.
             let heard = piece.begin_after(late).saturating_sub(1);
             piece.begin_after(late - preroll - self.frame).min(heard)
         };
         let first = first.min(piece.end() - 1);
-        self.counted = piece.own(first) - silent * self.frame;
+        self.counted = piece.own(first) - length;
         self.stamped = self.counted;
         self.last = self.counted - 1;
-        let heard = if silent > 0 {
+        let heard = if length > 0 {
             self.counted.max(0)
         } else {
             late
@@ -142,26 +223,36 @@ impl Grid {
 
     /// Silent frames up to the one that is nearest to `end`; whether there is any.
     pub(super) fn silence_until(&mut self, end: i64) -> bool {
-        let silent = (end - self.counted + self.frame / 2).div_euclid(self.frame);
-        let any = silent > 0 && self.rules.silence;
-        if any {
-            self.push_silence(silent);
-        }
-        any
+        let silent = match self.rules.grain {
+            _ if !self.rules.silence => Silent::default(),
+            Some(grain) => self.finely(end - self.counted, grain),
+            None => Silent::of((end - self.counted + self.frame / 2).div_euclid(self.frame)),
+        };
+        self.push_silence(silent) > 0
     }
 
-    fn push_silence(&mut self, count: i64) {
-        if count <= 0 {
-            return;
+    /// How many frames that were.
+    fn push_silence(&mut self, silent: Silent) -> u64 {
+        let alike = (silent.whole, self.frame);
+        let others = silent.others.map(|length| (i64::from(length > 0), length));
+        let mut pushed = 0;
+        for (count, frame) in [alike].into_iter().chain(others) {
+            let Ok(pace) = u32::try_from(frame) else {
+                continue;
+            };
+            if count <= 0 {
+                continue;
+            }
+            let dts = match self.rules.seams {
+                AudioSeams::Continuous => self.counted,
+                AudioSeams::Exact => self.stamped,
+            };
+            let length = count * frame;
+            let payload = Payload::Silence(count.unsigned_abs());
+            self.push(payload, Pace::Even(pace), dts, length, length - frame);
+            pushed += count.unsigned_abs();
         }
-        let dts = match self.rules.seams {
-            AudioSeams::Continuous => self.counted,
-            AudioSeams::Exact => self.stamped,
-        };
-        let length = count * self.frame;
-        let payload = Payload::Silence(count.unsigned_abs());
-        let pace = Pace::Even(self.rules.frame);
-        self.push(payload, pace, dts, length, length - self.frame);
+        pushed
     }
 
     /// Adds frames that last `length` together, the last of them `last` after the first.

@@ -2,7 +2,8 @@
 //!
 //! The output is a grid of slots, one coded frame long. Each slot takes the frame whose own time is
 //! nearest, of the fragment that is heard at the slot's middle, or silence; so the running count of
-//! frames is never more than half a frame from the timeline, at any seam.
+//! frames is never more than half a frame from the timeline, at any seam. The last slot of a silence takes
+//! the frame that an encoder began the fragment with, so that the sound behind it begins at once.
 //!
 //! A fragment whose frames vary in length (Opus, Vorbis) is no grid: its frames keep the source's
 //! times and durations. It is entered and left by the same rule, at the frame whose middle meets
@@ -50,6 +51,11 @@ pub struct AudioRules {
     pub lossless: bool,
     /// Whether silent frames can be had; without them the frame before a hole is stretched.
     pub silence: bool,
+    /// Ticks of a PCM sample where silent frames may hold any number of them from 16 on (FLAC);
+    /// `None` where all are alike.
+    pub grain: Option<u32>,
+    /// Whether the output is nothing but frames: its first one begins at 0, and none is hidden.
+    pub bare: bool,
 }
 
 /// Plans one audio stream over all fragments; `end` is where the output ends.

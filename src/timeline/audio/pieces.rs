@@ -17,6 +17,11 @@ pub(super) struct Piece {
 }
 
 impl Piece {
+    /// The first frame.
+    pub(super) fn begin(&self) -> u32 {
+        self.frames.first
+    }
+
     /// One past the last frame.
     pub(super) fn end(&self) -> u32 {
         self.frames.end

@@ -162,7 +162,7 @@ proptest! {
             check(&timeline);
         }
         let seams = if exact { AudioSeams::Exact } else { AudioSeams::Continuous };
-        let rules = AudioRules { timescale: common, frame: frame.max(1), seams, varying, lossless, silence };
+        let rules = AudioRules { timescale: common, frame: frame.max(1), seams, varying, lossless, silence, grain: None, bare: false };
         let end = places.last().map_or(Time::ZERO, |last| last.end);
         if let Ok(timeline) = audio::plan(&places, rules, end) {
             check(&timeline);
@@ -195,6 +195,8 @@ proptest! {
             varying: false,
             lossless: false,
             silence: true,
+            grain: None,
+            bare: false,
         };
         prop_assert_eq!(video::plan(&[place], fine), Err(OutOfRange));
         prop_assert_eq!(audio::plan(&[place], rules, place.end), Err(OutOfRange));
@@ -237,6 +239,8 @@ fn counts_at_their_limit_are_taken_or_refused() {
                 varying: false,
                 lossless: false,
                 silence: true,
+                grain: None,
+                bare: false,
             };
             if let Ok(timeline) = audio::plan(&[place], rules, place.end) {
                 check(&timeline);

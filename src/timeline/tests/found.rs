@@ -18,6 +18,8 @@ const RULES: AudioRules = AudioRules {
     varying: false,
     lossless: false,
     silence: true,
+    grain: None,
+    bare: false,
 };
 
 /// `frames` samples that last 20 ms each, in the movie's timescale.

@@ -34,6 +34,8 @@ fn rules(seams: AudioSeams, silence: bool) -> AudioRules {
         varying: false,
         lossless: false,
         silence,
+        grain: None,
+        bare: false,
     }
 }
 
@@ -88,6 +90,48 @@ proptest! {
         }
     }
 
+    /// Behind silence, a fragment begins with the frame that its encoder began with, as far as that is
+    /// no longer than such a start-up is; the count is what it would be with silence there.
+    #[test]
+    fn behind_silence_the_priming_frame_is_kept(
+        priming in prop_oneof![Just(1_024_i64), Just(2_112), Just(2_048), Just(5_120), Just(9_216)],
+        gap in 30_i64..5_000, lead in 30_i64..3_000, bare in proptest::bool::ANY, lossless in proptest::bool::ANY,
+    ) {
+        let frames = 40;
+        let presentations = [(); 2].map(|()| sound(frames, priming, i64::from(frames * 1024) - priming));
+        let length = presentations[0].presented().expect("in range").expect("sound").1;
+        let places = placed(&presentations, &[length; 2], &[0, gap], Time::from_nanos(lead * 1_000_000));
+        let rules = AudioRules { bare, lossless, ..rules(AudioSeams::Continuous, true) };
+        let timeline = audio::plan(&places, rules, places[1].end).expect("in range");
+        let hidden = (priming / 1024).unsigned_abs();
+        for outcome in &timeline.outcomes {
+            let all = outcome.dropped_head + u64::from(outcome.count_error < priming % 1024 - 512);
+            prop_assert!(outcome.count_error.abs() <= 512);
+            if lossless || priming > 6_000 {
+                prop_assert!(outcome.dropped_head >= hidden, "{outcome:?}");
+            } else {
+                prop_assert!(all + 1 >= hidden && outcome.dropped_head <= hidden, "{outcome:?}");
+            }
+        }
+        let mut counted = 0;
+        for run in &timeline.runs {
+            if let Payload::Samples { placed, first, .. } = run.payload {
+                let start = ticks(places[placed].start, timescale(48_000)).expect("in range");
+                let own = start + i64::from(first) * 1024 - priming;
+                let (late, media) = shown_first(&timeline);
+                prop_assert!((counted + late - media - own).abs() <= 512);
+            }
+            counted += i64::try_from(run.payload.len()).expect("few") * 1024;
+            // The last frame's shorter duration is meant only where the codec is lossless.
+            if lossless && matches!(run.payload, Payload::Samples { end, .. } if end == frames) {
+                counted -= 256;
+            }
+        }
+        if bare {
+            prop_assert_eq!(shown_first(&timeline), (0, 0));
+        }
+    }
+
     /// Without silence, the frame before a hole lasts until the sound goes on, where it belongs.
     #[test]
     fn without_silence_holes_are_held_open(gap in 30_i64..5_000) {
@@ -138,6 +182,8 @@ fn pcm_is_exact_on_both_clocks() {
         varying: false,
         lossless: false,
         silence: true,
+        grain: None,
+        bare: false,
     };
     let timeline = audio::plan(&places, rules, places[1].end).expect("in range");
     let lengths: Vec<u64> = timeline.runs.iter().map(|run| run.payload.len()).collect();
@@ -168,7 +214,18 @@ fn sound_that_only_later_fragments_have_starts_with_silence() {
         there.end,
     )
     .expect("in range");
-    assert_eq!(timeline.runs[0].payload, Payload::Silence(94));
+    // The frame of priming is the last of the 94.
+    assert_eq!(timeline.runs[0].payload, Payload::Silence(93));
+    let (first, end) = (0, 95);
+    assert_eq!(
+        timeline.runs[1].payload,
+        Payload::Samples {
+            placed: 1,
+            first,
+            end
+        }
+    );
+    assert_eq!(timeline.outcomes[1].silence_before, 93);
     assert_eq!(timeline.outcomes[1].count_error, 0);
     let trailing = audio::plan(
         &[
@@ -265,6 +322,8 @@ fn pcm_that_begins_late_keeps_its_first_sample() {
         varying: false,
         lossless: false,
         silence: true,
+        grain: None,
+        bare: false,
     };
     let timeline = audio::plan(&places, rules, places[0].end).expect("in range");
     let lengths: Vec<u64> = timeline.runs.iter().map(|run| run.payload.len()).collect();

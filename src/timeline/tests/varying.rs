@@ -52,6 +52,8 @@ fn rules(seams: AudioSeams, silence: bool) -> AudioRules {
         varying: true,
         lossless: true,
         silence,
+        grain: None,
+        bare: false,
     }
 }
 
@@ -163,6 +165,51 @@ proptest! {
             };
             counted += samples;
         }
+    }
+
+    /// Where silent frames may be of any length, every fragment behind a gap is where it belongs to the
+    /// sample; no frame is shorter than 16.
+    #[test]
+    fn silence_of_any_length_leaves_no_error(
+        clips in proptest::collection::vec((1_u32..4, 16_u32..=4_096), 2..40),
+        gaps in proptest::collection::vec(0_i64..400, 40),
+        lead in 0_i64..300, bare in proptest::bool::ANY,
+    ) {
+        let all: Vec<Vec<u32>> = clips
+            .iter()
+            .map(|&(whole, last)| [vec![4_096; whole as usize], vec![last]].concat())
+            .collect();
+        let presentations: Vec<_> = all.iter().map(|one| sound(one)).collect();
+        let lead = Time::from_nanos(lead * 1_000_000);
+        let places = placed(&presentations, &lengths(&all), &gaps, lead);
+        let end = places.last().expect("one").end;
+        let rules = AudioRules {
+            frame: 4_096, varying: true, lossless: true, grain: Some(1), bare,
+            ..rules(AudioSeams::Continuous, true)
+        };
+        let timeline = audio::plan(&places, rules, end).expect("in range");
+        let (late, media) = shown_first(&timeline);
+        let (mut counted, mut error) = (late - media, 0);
+        for run in &timeline.runs {
+            match (run.payload, run.pace) {
+                (Payload::Samples { placed, first: 0, end }, _) => {
+                    prop_assert_eq!(end as usize, all[placed].len());
+                    let start = ticks(places[placed].start, timescale(48_000)).expect("in range");
+                    error = counted - start;
+                    // Rounding to a tick, and what is too short for a frame.
+                    prop_assert!((-16..=1).contains(&error), "{error}");
+                    prop_assert_eq!(timeline.outcomes[placed].count_error, error);
+                    counted += i64::from(all[placed].iter().sum::<u32>());
+                }
+                (Payload::Silence(count), Pace::Even(frame)) => {
+                    prop_assert!((16..=4_096).contains(&frame), "{frame}");
+                    counted += count as i64 * i64::from(frame);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let end = ticks(end, timescale(48_000)).expect("in range");
+        prop_assert!((counted - end - error).abs() <= 1, "{counted} {end} {error}");
     }
 
     /// A lone fragment keeps every frame and all its times.
