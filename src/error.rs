@@ -220,6 +220,34 @@ pub enum MediaError {
         /// Its length.
         found: u64,
     },
+    /// It ends in the middle of something whose header says how long it is.
+    #[error(
+        "it is a truncated {container} file: the {what} at byte {at} should have {stated} bytes and has {found}"
+    )]
+    Cut {
+        /// What it is.
+        container: Container,
+        /// What it ends in: a page, a packet, a tag, a frame.
+        what: &'static str,
+        /// Where that begins.
+        at: u64,
+        /// Its length by its header.
+        stated: u64,
+        /// What is there.
+        found: u64,
+    },
+    /// It ends between two parts of which the last should say that it is the last.
+    #[error(
+        "it is a truncated {container} file: the last {what}, at byte {at}, is not marked as the end of its stream"
+    )]
+    Unended {
+        /// What it is.
+        container: Container,
+        /// What it ends with.
+        what: &'static str,
+        /// Where that begins.
+        at: u64,
+    },
     /// There is more of something than allowed.
     #[error("it has {found} {what}, above the limit of {limit}")]
     TooMany {

@@ -22,7 +22,7 @@ use crate::{
 
 /// A stream while it is read.
 pub(super) struct Collected {
-    info: StreamInfo,
+    pub(super) info: StreamInfo,
     kind: StreamKind,
     pub(super) framing: Framing,
     /// How libav, or the stream itself, describes it.

@@ -1,31 +1,114 @@
 //! Whether a file is as long as it says. libav takes the end of a truncated file for the end of its media.
 
+mod flv;
+mod frames;
+mod mpegts;
+mod ogg;
+
 use std::io;
 
 use super::reader::Storage;
 use crate::{error::MediaError, media::Container, probe::Failure, source::SourceError};
 
-/// Refuses a file that is shorter than its own header says.
+pub(super) use frames::{Last, is_cut};
+
+/// What the end of a file lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// The file is shorter than its header says.
+    File { stated: u64 },
+    /// Its last part is shorter than that one's header says.
+    Part {
+        what: &'static str,
+        at: u64,
+        stated: u64,
+        found: u64,
+    },
+    /// Its last part should be marked as the last one.
+    Unended { what: &'static str, at: u64 },
+}
+
+impl Cut {
+    const fn part(what: &'static str, at: u64, stated: usize, found: usize) -> Self {
+        Self::Part {
+            what,
+            at,
+            stated: stated as u64,
+            found: found as u64,
+        }
+    }
+}
+
+/// Refuses a file that is shorter than its own headers say.
 pub(super) fn check(container: Container, storage: &Storage, len: u64) -> Result<(), Failure> {
-    let stated = match container {
-        Container::Matroska | Container::WebM => segment_end(storage),
-        Container::Avi => riff_end(storage),
+    let whole = |stated: io::Result<Option<u64>>| {
+        let stated = stated?.filter(|&stated| stated > len);
+        Ok(stated.map(|stated| Cut::File { stated }))
+    };
+    let cut = match container {
+        Container::Matroska | Container::WebM => whole(segment_end(storage)),
+        Container::Avi => whole(riff_end(storage)),
+        Container::Ogg | Container::Opus => ogg::cut(storage, len),
+        Container::MpegTs => mpegts::cut(storage, len),
+        Container::Flv => flv::cut(storage, len),
+        Container::Amr => frames::amr(storage, len),
         _ => Ok(None),
     };
-    let stated = stated.map_err(|source| {
+    refuse(container, cut, len)
+}
+
+/// Refuses a file of frames whose last one is shorter than its header says.
+pub(super) fn check_last(
+    container: Container,
+    last: &Last,
+    storage: &Storage,
+    len: u64,
+) -> Result<(), Failure> {
+    refuse(container, last.cut(container, storage, len), len)
+}
+
+fn refuse(container: Container, cut: io::Result<Option<Cut>>, len: u64) -> Result<(), Failure> {
+    let cut = cut.map_err(|source| {
         Failure::Source(SourceError::Io {
             offset: 0,
             source: std::sync::Arc::new(source),
         })
     })?;
-    match stated {
-        Some(stated) if stated > len => Err(Failure::Media(MediaError::Truncated {
+    Err(Failure::Media(match cut {
+        None => return Ok(()),
+        Some(Cut::File { stated }) => MediaError::Truncated {
             container,
             stated,
             found: len,
-        })),
-        _ => Ok(()),
+        },
+        Some(Cut::Part {
+            what,
+            at,
+            stated,
+            found,
+        }) => MediaError::Cut {
+            container,
+            what,
+            at,
+            stated,
+            found,
+        },
+        Some(Cut::Unended { what, at }) => MediaError::Unended {
+            container,
+            what,
+            at,
+        },
+    }))
+}
+
+/// The end of a file, at most `most` bytes of it, and where that begins.
+fn tail(storage: &Storage, len: u64, most: u64) -> io::Result<(u64, Vec<u8>)> {
+    let begin = len.saturating_sub(most);
+    let mut bytes = vec![0; (len - begin) as usize];
+    if !storage.fill(&mut bytes, begin)? {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
+    Ok((begin, bytes))
 }
 
 /// Where Matroska's segment ends; `None` where that is not known, as in live recordings.

@@ -249,8 +249,10 @@ impl Work {
         let mut cover = None;
         let mut spooled = Region::new(&self.spool);
         let (mut samples, mut scratch) = (0_u64, Scratch::default());
+        let mut last = complete::Last::default();
         while let Some(packet) = demuxer.next().map_err(&judge)? {
             let index = packet.stream;
+            last.see(packet.data);
             if let Some(codec) = others.get(&index) {
                 let codec = codec.as_ref().filter(|_| cover.is_none());
                 cover = cover.or(codec.and_then(|codec| Cover::of(codec, packet.data)));
@@ -300,6 +302,7 @@ impl Work {
                 source: Arc::new(source),
             }));
         }
+        complete::check_last(container, &last, &self.storage, self.len)?;
         spooled.finish_blocking().map_err(Failure::Source)?;
         let chapters = demuxer.chapters();
         let metadata = metadata(&demuxer.tags(), cover.as_ref());
@@ -330,6 +333,11 @@ impl Work {
         scratch: &mut Scratch,
     ) -> Result<u64, Failure> {
         if packet.data.is_empty() || packet.data.len() > LARGEST_PACKET {
+            return Ok(0);
+        }
+        // A recording of a broadcast ends anywhere.
+        let codec = &stream.info.parameters.codec;
+        if self.found.container == Container::MpegTs && complete::is_cut(codec, packet.data) {
             return Ok(0);
         }
         let framing = stream.framing;

@@ -188,7 +188,7 @@ pub(crate) fn mpeg_audio_length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The length of a frame of AC-3 or E-AC-3: ETSI TS 102 366 § 4.4.1 and Annex E § 1.3.1.
-fn ac3_length(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn ac3_length(bytes: &[u8]) -> Option<usize> {
     const BITS: [usize; 19] = [
         32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640,
     ];

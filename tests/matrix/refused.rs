@@ -104,6 +104,102 @@ fn damaged_latm_is_refused_and_a_broadcast_is_cut_to_whole_frames() {
     assert!(said.contains("audio configuration"), "{said}");
     let stream = std::fs::read(clip("h264_latm0.ts")).unwrap();
     let packets = stream.len() / 188;
-    let cut = desk.write("cut.ts", &[&stream[..packets * 2 / 3 * 188]]);
-    desk.join("out.mp4", &cut, &clip("h264_latm1.ts"));
+    let cut = &stream[..packets * 2 / 3 * 188];
+    // In the middle of a PES packet: it is no recording if it begins with whole ones.
+    let said = desk.refused("out.mp4", &[&desk.write("cut.ts", &[cut])]);
+    assert!(said.contains("the PES packet at byte"), "{said}");
+    let recorded = desk.write("recorded.ts", &[&begun_anywhere(cut)]);
+    desk.join("out.mp4", &recorded, &clip("h264_latm1.ts"));
+}
+
+/// A transport stream without the packet that the first PES packet of each stream begins in.
+fn begun_anywhere(stream: &[u8]) -> Vec<u8> {
+    let mut seen = Vec::new();
+    let goes_on = |packet: &&[u8]| {
+        let id = u16::from_be_bytes([packet[1], packet[2]]) & 0x1FFF;
+        let first = (0x100..0x1000).contains(&id) && !seen.contains(&id);
+        seen.extend(first.then_some(id));
+        !first
+    };
+    let packets: Vec<&[u8]> = stream.chunks(188).filter(goes_on).collect();
+    packets.concat()
+}
+
+/// Where the last page, packet, tag or frame says how long it is, a file that is cut in its middle is refused,
+/// and the error says by how much.
+#[test]
+fn what_ends_in_the_middle_of_something_is_refused() {
+    let desk = Desk::new();
+    for (name, output, what) in [
+        ("vorbis0.ogg", "a.mkv", "the page at byte"),
+        ("opus0.opus", "a.mkv", "the page at byte"),
+        ("oggflac0.oga", "a.mkv", "the page at byte"),
+        ("h264_aac0.ts", "a.mkv", "the packet at byte"),
+        ("h264_aac0.flv", "a.mkv", "the tag at byte"),
+        ("ac30.ac3", "a.mkv", "the frame at byte"),
+        ("eac30.eac3", "a.mkv", "the frame at byte"),
+        ("amr_nb0.amr", "a.mp4", "the frame at byte"),
+        ("amr_wb0.amr", "a.mp4", "the frame at byte"),
+        ("mp30.mp3", "a.mkv", "are left in the file"),
+        ("aac0.aac", "a.mkv", "are left in the file"),
+    ] {
+        let whole = std::fs::read(clip(name)).unwrap();
+        let extension = name.rsplit('.').next().unwrap();
+        // FLV ends with the last tag's size.
+        for lacks in [9, 12] {
+            let cut = desk.write(
+                &format!("cut.{extension}"),
+                &[&whole[..whole.len() - lacks]],
+            );
+            let said = desk.refused(output, &[&clip(name), &cut]);
+            let named = ["fragment 1", "cut.", what];
+            assert!(
+                named.iter().all(|word| said.contains(word)),
+                "{name}: {said}"
+            );
+        }
+    }
+    let whole = std::fs::read(clip("h264_aac0.flv")).unwrap();
+    let cut = desk.write("unsized.flv", &[&whole[..whole.len() - 3]]);
+    let said = desk.refused("a.mkv", &[&cut]);
+    assert!(said.contains("should have 4 bytes and has 1"), "{said}");
+}
+
+/// A file of Ogg that ends between two pages lacks the mark of the last one.
+#[test]
+fn ogg_without_an_end_is_refused() {
+    let desk = Desk::new();
+    let whole = std::fs::read(clip("vorbis0.ogg")).unwrap();
+    let last = whole
+        .windows(4)
+        .rposition(|bytes| bytes == b"OggS")
+        .unwrap();
+    let cut = desk.write("cut.ogg", &[&whole[..last]]);
+    let said = desk.refused("a.mkv", &[&cut]);
+    assert!(said.contains("not marked as the end"), "{said}");
+    // Bytes behind the last page are none of it.
+    let tagged = desk.write("tagged.ogg", &[&whole, b"TAG", &[0; 125]]);
+    desk.join("b.mkv", &tagged, &clip("vorbis1.ogg"));
+}
+
+/// Of a transport stream that begins with whole PES packets, the last ones are whole, too; a recording of a
+/// broadcast begins and ends anywhere.
+#[test]
+fn transport_streams_end_as_they_begin() {
+    let desk = Desk::new();
+    let whole = std::fs::read(clip("h264_aac0.ts")).unwrap();
+    let packets: Vec<&[u8]> = whole.chunks(188).collect();
+    let stream = |packet: &[u8]| u16::from_be_bytes([packet[1], packet[2]]) & 0x1FFF;
+    let begins = |packet: &[u8]| packet[1] & 0x40 != 0;
+    // FFmpeg writes the sound second, with lengths.
+    let last = packets
+        .iter()
+        .rposition(|packet| stream(packet) == 0x101 && begins(packet))
+        .unwrap();
+    assert!(stream(packets[last + 1]) == 0x101 && !begins(packets[last + 1]));
+    let cut = packets[..=last].concat();
+    let said = desk.refused("a.mkv", &[&desk.write("cut.ts", &[&cut])]);
+    assert!(said.contains("the PES packet at byte"), "{said}");
+    let recorded = desk.write("recorded.ts", &[&begun_anywhere(&cut)]);
+    desk.join("b.mkv", &recorded, &clip("h264_aac1.ts"));
 }
