@@ -1,5 +1,7 @@
 //! Why a join failed.
 
+use std::time::Duration;
+
 use crate::{
     av::AvError,
     compat::Mismatch,
@@ -265,6 +267,12 @@ pub enum MediaError {
         size: u64,
         /// The limit.
         limit: u64,
+    },
+    /// Its packets take too long to be read.
+    #[error("reading its packets took longer than the limit of {limit:?}")]
+    TooSlow {
+        /// The limit.
+        limit: Duration,
     },
     /// A first sample is too large to be looked at.
     #[error("stream {stream}: its first sample has {size} bytes, above the limit of {limit}")]

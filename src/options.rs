@@ -1,5 +1,7 @@
 //! What a caller can choose, with the defaults.
 
+use std::time::Duration;
+
 #[cfg(feature = "checksum")]
 pub use crate::checksum::Checksums;
 use crate::{media::Container, time::Time};
@@ -71,6 +73,9 @@ pub struct Limits {
     pub spool_bytes: u64,
     /// Length of the output: 31 days.
     pub duration: Time,
+    /// How long the packets of a fragment in another container may take to be read, once its bytes are here:
+    /// an hour.
+    pub reading: Duration,
     /// Fragments probed at the same time: 16.
     pub parallel_probes: usize,
 }
@@ -86,6 +91,7 @@ impl Default for Limits {
             output_bytes: 1 << 40,
             spool_bytes: 1 << 40,
             duration: Time::from_secs(31 * 86_400),
+            reading: Duration::from_secs(3_600),
             parallel_probes: 16,
         }
     }

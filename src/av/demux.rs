@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ffmpeg_next::ffi;
 
 use super::{
-    AvError, Learned, check, codecpar, describing,
+    AvError, Interrupt, Learned, check, codecpar, describing,
     frame::Packet,
     io::{Input, Stream},
     silence_log,
@@ -84,7 +84,7 @@ impl Demuxer {
         reader: R,
     ) -> Result<Self, AvError> {
         silence_log();
-        let mut input = Input::with_header(name, reader, PROBED)?;
+        let mut input = Input::with_header(name, reader, PROBED, Interrupt::default())?;
         input.describe_streams()?;
         let packet = Packet::new()?;
         Ok(Self { input, packet })
@@ -92,7 +92,8 @@ impl Demuxer {
 
     /// As [`Demuxer::open`], and whether no picture had to be decoded because another was that begins as
     /// these do. Then libav makes up no presentation time that a picture lacks. A second reader from
-    /// `reader` is asked for where the first was of no use.
+    /// `reader` is asked for where the first was of no use. This and every later call end with an error once
+    /// `interrupt` is due.
     ///
     /// # Errors
     /// As those of [`Demuxer::open`].
@@ -100,10 +101,12 @@ impl Demuxer {
         learned: &Learned,
         name: &CStr,
         reader: impl Fn() -> R,
+        interrupt: &Interrupt,
     ) -> Result<(Self, bool), AvError> {
         silence_log();
-        let (input, undecoded) =
-            learned.describe(name, || Input::with_header(name, reader(), PROBED))?;
+        let (input, undecoded) = learned.describe(name, || {
+            Input::with_header(name, reader(), PROBED, interrupt.clone())
+        })?;
         let packet = Packet::new()?;
         Ok((Self { input, packet }, undecoded))
     }

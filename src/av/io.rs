@@ -4,12 +4,16 @@ use std::{
     ffi::{CStr, c_char, c_int, c_void},
     io::{Cursor, Read, Seek},
     ptr::{self, NonNull},
+    sync::Arc,
 };
 
 use bytes::Bytes;
 use ffmpeg_next::{ffi, format::context::StreamIo};
 
-use super::{AvError, check};
+use super::{
+    AvError, Interrupt, check,
+    interrupt::{Interruptible, is_due},
+};
 
 /// The one demuxer that is let near the bytes of a sample entry.
 const MOV: &CStr = c"mov";
@@ -30,32 +34,41 @@ pub(super) struct Input {
     context: *mut ffi::AVFormatContext,
     /// Read by `context` through callbacks, so it is dropped after it (see `Drop`).
     io: StreamIo,
+    /// Asked by `context`, which has a pointer to it, so it is dropped after it, too.
+    interrupt: Arc<Interrupt>,
 }
 
 impl Input {
     /// Opens a complete MP4 or MOV and looks at the first samples of its streams.
     pub(super) fn open(media: Bytes) -> Result<Self, AvError> {
         let len = i64::try_from(media.len()).unwrap_or(i64::MAX);
-        let mut input = Self::with_header(MOV, Cursor::new(media), len.max(PROBED))?;
+        let interrupt = Interrupt::default();
+        let mut input = Self::with_header(MOV, Cursor::new(media), len.max(PROBED), interrupt)?;
         input.describe_streams()?;
         Ok(input)
     }
 
     /// Opens what `reader` gives with one demuxer and no other, which will look at the streams in at
-    /// most `probed` bytes.
+    /// most `probed` bytes. Every call ends with an error once `interrupt` is due.
     pub(super) fn with_header<R: Read + Seek + Send + 'static>(
         demuxer: &CStr,
         reader: R,
         probed: i64,
+        interrupt: Interrupt,
     ) -> Result<Self, AvError> {
-        let mut input = Self::unopened(reader)?;
-        // SAFETY: the context is fresh and ours, and `io` outlives it: the drop of `Self` frees the
-        // context first. The flag says that the context does not own its `pb`.
+        let mut input = Self::unopened(reader, interrupt)?;
+        // SAFETY: the context is fresh and ours, and `io` and `interrupt`, which does not move, outlive
+        // it: the drop of `Self` frees the context first. The flag says that the context does not own
+        // its `pb`.
         unsafe {
             let context = input.context;
             (*context).pb = input.io.as_mut_ptr();
             (*context).flags |= ffi::AVFMT_FLAG_CUSTOM_IO;
             (*context).io_open = Some(refuse);
+            (*context).interrupt_callback = ffi::AVIOInterruptCB {
+                callback: Some(is_due),
+                opaque: Arc::as_ptr(&input.interrupt).cast_mut().cast::<c_void>(),
+            };
             (*context).probesize = probed;
             (*context).max_analyze_duration = ANALYSED;
         }
@@ -73,7 +86,14 @@ impl Input {
     }
 
     /// A context that has read nothing yet, and what it will read from.
-    fn unopened<R: Read + Seek + Send + 'static>(reader: R) -> Result<Self, AvError> {
+    fn unopened<R: Read + Seek + Send + 'static>(
+        reader: R,
+        interrupt: Interrupt,
+    ) -> Result<Self, AvError> {
+        let reader = Interruptible {
+            reader,
+            interrupt: interrupt.clone(),
+        };
         // The callbacks are those of a reader of ours, which does not panic.
         let io = StreamIo::from_read_seek_with_capacity(reader, BUFFER).map_err(|error| {
             AvError::Failed {
@@ -88,7 +108,11 @@ impl Input {
                 call: "avformat_alloc_context",
             });
         }
-        Ok(Self { context, io })
+        Ok(Self {
+            context,
+            io,
+            interrupt: Arc::new(interrupt),
+        })
     }
 
     /// Sets an option of the context.

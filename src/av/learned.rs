@@ -188,12 +188,12 @@ mod tests {
     use std::fs::File;
 
     use super::*;
-    use crate::av::Demuxer;
+    use crate::av::{Demuxer, Interrupt};
 
     fn open(learned: &Learned, demuxer: &CStr, name: &str) -> (Demuxer, bool) {
         let path = format!("{}/fixtures/containers/{name}", env!("CARGO_MANIFEST_DIR"));
         let reader = || File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        Demuxer::open_like(learned, demuxer, reader).expect("opened")
+        Demuxer::open_like(learned, demuxer, reader, &Interrupt::default()).expect("opened")
     }
 
     /// What is remembered is what decoding would have told, for clips of the same encoder only.

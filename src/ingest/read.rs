@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use super::{
     tags::{Cover, metadata},
 };
 use crate::{
-    av::{Demuxer, Learned, PacketView},
+    av::{Demuxer, Interrupt, Learned, PacketView},
     error::MediaError,
     isobmff::{SampleTable, TrackDescription},
     media::{Chapter, CodecParameters, Container},
@@ -133,8 +134,11 @@ pub(crate) async fn ingest(
     };
     // libav keeps what it looks at to find out about the streams: megabytes for each fragment.
     let _turn = turns.acquire().await.map_err(|_| stopped())?;
-    let abandoned = Arc::new(AtomicBool::new(false));
-    let _guard = Abandon(Arc::clone(&abandoned));
+    let interrupt = Interrupt {
+        abandoned: Arc::default(),
+        deadline: Instant::now().checked_add(limits.reading),
+    };
+    let _guard = Abandon(Arc::clone(&interrupt.abandoned));
     let work = Work {
         storage,
         len: state.len,
@@ -142,7 +146,7 @@ pub(crate) async fn ingest(
         spool: Arc::clone(spool),
         learned: Arc::clone(learned),
         limits: *limits,
-        abandoned,
+        interrupt,
     };
     let done = tokio::task::spawn_blocking(move || work.run()).await;
     let read = done.map_err(|_| stopped())??;
@@ -206,7 +210,7 @@ struct Work {
     spool: Arc<Spool>,
     learned: Arc<Learned>,
     limits: Limits,
-    abandoned: Arc<AtomicBool>,
+    interrupt: Interrupt,
 }
 
 impl Work {
@@ -228,7 +232,6 @@ impl Work {
             len: self.len,
             at: 0,
             failure: failure.clone(),
-            abandoned: Arc::clone(&self.abandoned),
         };
         // A reader that failed comes first: libav takes it for the end, or for damage.
         let judge = |error| match failure.take() {
@@ -236,13 +239,15 @@ impl Work {
                 offset,
                 source: Arc::new(source),
             }),
+            None if self.interrupt.is_due() => self.given_up(),
             None => Failure::Media(MediaError::Packets {
                 container,
                 source: error,
             }),
         };
         let (mut demuxer, undecoded) =
-            Demuxer::open_like(learned, self.found.demuxer, reader).map_err(&judge)?;
+            Demuxer::open_like(learned, self.found.demuxer, reader, &self.interrupt)
+                .map_err(&judge)?;
         let mut streams: BTreeMap<usize, Collected> = BTreeMap::new();
         // What is no stream of ours: the codec of a cover, or nothing.
         let mut others: BTreeMap<usize, Option<String>> = BTreeMap::new();
@@ -251,6 +256,9 @@ impl Work {
         let (mut samples, mut scratch) = (0_u64, Scratch::default());
         let mut last = complete::Last::default();
         while let Some(packet) = demuxer.next().map_err(&judge)? {
+            if self.interrupt.is_due() {
+                return Err(self.given_up());
+            }
             let index = packet.stream;
             last.see(packet.data);
             if let Some(codec) = others.get(&index) {
@@ -302,6 +310,10 @@ impl Work {
                 source: Arc::new(source),
             }));
         }
+        // What ended because of that looks like the end, too.
+        if self.interrupt.is_due() {
+            return Err(self.given_up());
+        }
         complete::check_last(container, &last, &self.storage, self.len)?;
         spooled.finish_blocking().map_err(Failure::Source)?;
         let chapters = demuxer.chapters();
@@ -322,6 +334,16 @@ impl Work {
             metadata,
             spooled,
         }))
+    }
+
+    /// Why it is given up: the time is up, or nobody will see this.
+    fn given_up(&self) -> Failure {
+        if self.interrupt.is_late() {
+            return Failure::Media(MediaError::TooSlow {
+                limit: self.limits.reading,
+            });
+        }
+        stopped()
     }
 
     /// Finds or makes the place of a packet's payload. Returns how many samples it has besides the first.
@@ -412,3 +434,6 @@ impl Work {
 fn over(what: &'static str, found: u64, limit: u64) -> Failure {
     Failure::Media(MediaError::TooMany { what, found, limit })
 }
+
+#[cfg(test)]
+mod tests;

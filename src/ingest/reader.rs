@@ -4,10 +4,7 @@ use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::FileExt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use crate::source::spool::Region;
@@ -58,20 +55,16 @@ impl Failure {
     }
 }
 
-/// A reader that remembers its failure and ends when nobody waits for it any more.
+/// A reader that remembers its failure.
 pub(super) struct Reader {
     pub(super) storage: Storage,
     pub(super) len: u64,
     pub(super) at: u64,
     pub(super) failure: Failure,
-    pub(super) abandoned: Arc<AtomicBool>,
 }
 
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.abandoned.load(Relaxed) {
-            return Err(io::Error::other("nobody waits for it"));
-        }
         let left = self.len.saturating_sub(self.at);
         let count = (buffer.len() as u64).min(left) as usize;
         if count == 0 {
