@@ -2,6 +2,7 @@
 
 use super::{Entries, Matching, Mismatch, Rule};
 use crate::{
+    ingest::is_unplaced,
     isobmff::FourCc,
     media::StreamKind,
     options::{OnMissing, Options},
@@ -124,7 +125,7 @@ fn match_kind(
         if position > 0 && kind == StreamKind::Data {
             free.retain(|&stream| fragment.streams[stream].description.handler != TIME_CODE);
         }
-        // By language first, then by position; cues and data only join their own kind of sample.
+        // By language first, then by position; cues and data only join what is read as they are.
         for by_language in [true, false] {
             for track in &mut tracks {
                 if track.members[index].is_some() {
@@ -134,8 +135,7 @@ fn match_kind(
                 let fits = |stream: &Stream| {
                     let language = stream.language() == reference.language();
                     let sparse = matches!(kind, StreamKind::Subtitle | StreamKind::Data);
-                    let format = stream.format() == reference.format();
-                    (language || !by_language) && (format || !sparse)
+                    (language || !by_language) && (!sparse || same_cues(reference, stream))
                 };
                 if let Some(at) = free
                     .iter()
@@ -168,6 +168,20 @@ fn match_kind(
         }
     }
     tracks
+}
+
+/// Whether what reads one stream of cues or data reads the other. Others are tracks of their own: one
+/// palette would colour the subtitles of another wrongly.
+fn same_cues(ours: &Stream, theirs: &Stream) -> bool {
+    let (a, b) = (&ours.parameters, &theirs.parameters);
+    let configured = match a.codec.as_str() {
+        // Styles are the first fragment's.
+        "ass" | "mov_text" | "subrip" | "webvtt" => true,
+        _ => !is_unplaced(&ours.description) && a.codec != "dvd_subtitle",
+    };
+    ours.format() == theirs.format()
+        && a.codec == b.codec
+        && (configured || a.extradata == b.extradata)
 }
 
 /// Where the number of video or audio streams differs and may not.

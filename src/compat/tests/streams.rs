@@ -1,8 +1,8 @@
 //! Which stream of each fragment goes into which track.
 
 use super::{
-    audio, checked, clip, described, enter, matching, mismatches, two_seconds_of_pictures,
-    two_seconds_of_sound,
+    audio, checked, clip, described, enter, matching, mismatches, parameters,
+    two_seconds_of_pictures, two_seconds_of_sound,
 };
 use crate::{
     compat::{Matching, Rule, check},
@@ -192,4 +192,28 @@ fn cues_are_carried_where_they_are() {
         .map(|track| track.members.clone())
         .collect();
     assert_eq!(found, [[Some(2), None], [None, Some(2)]]);
+}
+
+/// Subtitles of a DVD name colours by their place in a palette.
+#[test]
+fn cues_with_other_palettes_are_another_track() {
+    let drawn = |index, palette: &str| {
+        let mut stream = cues(&Invented {
+            timescale: 1_000,
+            durations: [2_000].into_iter().collect::<RunLength<u32>>(),
+            size: 10,
+            ..Invented::default()
+        });
+        enter(&mut stream, b"mp4s", &[]);
+        let parameters = parameters(&mut stream);
+        "dvd_subtitle".clone_into(&mut parameters.codec);
+        parameters.extradata = palette.as_bytes().to_vec();
+        let mut with = clip(index);
+        with.streams.push(stream);
+        with
+    };
+    let all = [drawn(0, "red"), drawn(1, "blue"), drawn(2, "red")];
+    let tracks = matching(&all).tracks.into_iter().skip(2);
+    let found: Vec<_> = tracks.map(|track| track.members).collect();
+    assert_eq!(found, [[Some(2), None, Some(2)], [None, Some(2), None]]);
 }
