@@ -19,6 +19,7 @@ pub mod source;
 
 mod ingest;
 pub mod probe;
+mod transport;
 
 pub mod compat;
 

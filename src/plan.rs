@@ -226,8 +226,12 @@ fn plan_track(
         .iter()
         .find(|(format, _)| reference.format() == Some(*format))
         .map(|(_, bytes)| Bytes::from_static(bytes));
-    // Other containers say how long a cue lasts: there nothing at all is a pause.
-    let blank = blank.or_else(|| is_unplaced(&reference.description).then(Bytes::new));
+    let blank = blank.or_else(|| nothing_shown(reference));
+    // Other containers say how long a cue lasts: there nothing at all is a pause, as it is between the
+    // subtitles of a DVD.
+    let nothing =
+        is_unplaced(&reference.description) || reference.parameters.codec == "dvd_subtitle";
+    let blank = blank.or_else(|| nothing.then(Bytes::new));
     let mut silence = silence.clone();
     let mut grain = None;
     let timeline = match matched.kind {
@@ -288,6 +292,17 @@ fn silent_grain(reference: &Stream, timescale: Timescale, silence: &Silence) -> 
         Silence::Unavailable => false,
     };
     (can && rate > 0 && timescale.get().is_multiple_of(rate)).then(|| timescale.get() / rate)
+}
+
+/// The display set that takes presentation graphics off, which stay until there is another.
+fn nothing_shown(stream: &Stream) -> Option<Bytes> {
+    let parameters = &stream.parameters;
+    let video = parameters.video.as_ref();
+    let canvas = video.filter(|_| parameters.codec == "hdmv_pgs_subtitle")?;
+    let [width, height] = [canvas.width, canvas.height].map(|size| size.to_be_bytes());
+    // A composition of no objects, and the end.
+    let composition = [0x16, 0, 11, width[2], width[3], height[2], height[3], 0x10];
+    Some([&composition[..], &[0; 6], &[0x80, 0, 0]].concat().into())
 }
 
 /// A time code's one sample counts on to the end of the output.

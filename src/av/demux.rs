@@ -35,7 +35,9 @@ pub(crate) struct Demuxer {
 pub(crate) struct StreamInfo {
     /// Index of the stream, as packets have it.
     pub(crate) index: usize,
-    /// What it carries; `None` for what is no timed stream (attachments, cover pictures).
+    /// As its container numbers it.
+    pub(crate) id: i32,
+    /// What it carries; `None` for what is no timed stream (attachments, cover pictures) or unknown.
     pub(crate) kind: Option<StreamKind>,
     /// Whether it is a picture that comes with the sound.
     pub(crate) cover: bool,
@@ -70,6 +72,8 @@ pub(crate) struct PacketView<'a> {
     pub(crate) position: Option<u64>,
     /// PCM samples that are not to be heard: of its beginning, and of its end.
     pub(crate) skip: (u32, u32),
+    /// `stream_id` of the packet of a transport stream that it was in.
+    pub(crate) stream_id: Option<u8>,
     /// Its payload.
     pub(crate) data: &'a [u8],
 }
@@ -205,8 +209,9 @@ fn describe(index: usize, stream: &Stream<'_>) -> Result<StreamInfo, AvError> {
     let (av, par) = (stream.as_ptr(), stream.parameters());
     // SAFETY: stream and parameters are valid while `stream` is borrowed; only numbers are read, the
     // enum as the integer that it is.
-    let (kind, disposition, tick, rate, priming, metadata) = unsafe {
+    let (id, kind, disposition, tick, rate, priming, metadata) = unsafe {
         (
+            (*av).id,
             (&raw const (*par).codec_type).cast::<i32>().read(),
             (*av).disposition,
             (*av).time_base,
@@ -233,6 +238,7 @@ fn describe(index: usize, stream: &Stream<'_>) -> Result<StreamInfo, AvError> {
     };
     Ok(StreamInfo {
         index,
+        id,
         kind,
         cover: disposition & ffi::AV_DISPOSITION_ATTACHED_PIC != 0,
         tick: fraction(tick).unwrap_or((1, 1_000)),
@@ -326,6 +332,8 @@ unsafe fn view<'a>(packet: *const ffi::AVPacket) -> PacketView<'a> {
         position: u64::try_from(position).ok(),
         // SAFETY: the caller's promise.
         skip: unsafe { skipped(packet) },
+        // SAFETY: the caller's promise.
+        stream_id: unsafe { stream_id(packet) },
         data,
     }
 }
@@ -335,15 +343,11 @@ unsafe fn view<'a>(packet: *const ffi::AVPacket) -> PacketView<'a> {
 /// # Safety
 /// `packet` is valid and nothing writes to it during the call.
 unsafe fn skipped(packet: *const ffi::AVPacket) -> (u32, u32) {
-    let mut size = 0;
     let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_SKIP_SAMPLES;
-    // SAFETY: the caller's promise; the size is ours.
-    let data = unsafe { ffi::av_packet_get_side_data(packet, kind, &raw mut size) };
-    if data.is_null() || size < 8 {
+    // SAFETY: the caller's promise; what is read is given up before this returns.
+    let Some(bytes) = (unsafe { side_data(packet, kind) }).filter(|bytes| bytes.len() >= 8) else {
         return (0, 0);
-    }
-    // SAFETY: the side data have at least eight bytes and belong to the packet.
-    let bytes = unsafe { slice::from_raw_parts(data, 8) };
+    };
     let number = |at: usize| {
         bytes[at..at + 4]
             .iter()
@@ -351,4 +355,27 @@ unsafe fn skipped(packet: *const ffi::AVPacket) -> (u32, u32) {
             .fold(0, |sum, &byte| sum << 8 | u32::from(byte))
     };
     (number(0), number(4))
+}
+
+/// # Safety
+/// `packet` is valid and nothing writes to it during the call.
+unsafe fn stream_id(packet: *const ffi::AVPacket) -> Option<u8> {
+    let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_MPEGTS_STREAM_ID;
+    // SAFETY: the caller's promise; what is read is given up before this returns.
+    unsafe { side_data(packet, kind) }?.first().copied()
+}
+
+/// Side data of one kind.
+///
+/// # Safety
+/// `packet` is valid and nothing writes to it for as long as the bytes are used.
+unsafe fn side_data<'a>(
+    packet: *const ffi::AVPacket,
+    kind: ffi::AVPacketSideDataType,
+) -> Option<&'a [u8]> {
+    let mut size = 0;
+    // SAFETY: the caller's promise; the size is ours.
+    let data = unsafe { ffi::av_packet_get_side_data(packet, kind, &raw mut size) };
+    // SAFETY: the side data have as many bytes and belong to the packet.
+    (!data.is_null()).then(|| unsafe { slice::from_raw_parts(data, size) })
 }

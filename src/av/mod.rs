@@ -31,7 +31,7 @@ pub(crate) use demux::{Demuxer, PacketView, StreamInfo};
 pub use error::{AvError, NoSilence};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use learned::Learned;
-pub(crate) use mux::{MuxStream, MuxTiming, Muxer, ZERO_SENT};
+pub(crate) use mux::{MuxStream, MuxTiming, Muxer, ZERO_SENT, ZERO_SHOWN};
 pub(crate) use silence::silent_frame;
 
 /// Keeps libav from writing to the standard error of whatever program this library is part of: what

@@ -18,6 +18,8 @@ use crate::media::{CodecParameters, StreamKind};
 const DELAY: c_int = 700_000;
 /// The same in ticks of 90 kHz: the clock reference at which the output's zero is sent.
 pub(crate) const ZERO_SENT: i64 = 63_000;
+/// The timestamp of the output's zero, in the same ticks.
+pub(crate) const ZERO_SHOWN: i64 = 2 * ZERO_SENT;
 
 /// A stream of an output.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     description::{describe, only_track},
+    graphics::{self, Graphics},
     payload::{self, Framing},
     read::IngestedStream,
     times::{self, Item, Timed},
@@ -15,9 +16,9 @@ use crate::{
     av::{PacketView, StreamInfo},
     elementary::{AacConfig, ElementaryError, Latm},
     isobmff::{TrackDescription, parameter_sets::ParameterSets},
-    media::StreamKind,
+    media::{Container, StreamKind},
     probe::Failure,
-    time::Timescale,
+    time::{OutOfRange, Time, Timescale},
 };
 
 /// A stream while it is read.
@@ -28,6 +29,7 @@ pub(super) struct Collected {
     /// How libav, or the stream itself, describes it.
     found: Option<TrackDescription>,
     pub(super) latm: LatmStream,
+    pub(super) graphics: Graphics,
     pub(super) sets: Vec<Bytes>,
     hidden: u32,
     cut: u32,
@@ -54,6 +56,7 @@ pub(super) struct First {
     key: bool,
     position: Option<u64>,
     skip: (u32, u32),
+    stream_id: Option<u8>,
 }
 
 impl First {
@@ -66,6 +69,7 @@ impl First {
             key: packet.key,
             position: packet.position,
             skip: packet.skip,
+            stream_id: packet.stream_id,
         }
     }
 
@@ -83,6 +87,7 @@ impl First {
             key: self.key,
             position: self.position,
             skip: self.skip,
+            stream_id: self.stream_id,
             data: &self.data,
         }
     }
@@ -91,11 +96,15 @@ impl First {
 impl Collected {
     /// A stream whose first packet is `packet`, of which libav made `file`.
     pub(super) fn new(
-        info: StreamInfo,
+        mut info: StreamInfo,
         kind: StreamKind,
         file: Option<Bytes>,
         packet: &[u8],
     ) -> Self {
+        let parameters = &mut info.parameters;
+        if parameters.codec == graphics::CODEC {
+            parameters.video = graphics::canvas(packet);
+        }
         let parameters = &info.parameters;
         let framing = Framing::of(&parameters.codec, &parameters.extradata, packet);
         let vorbis = (parameters.codec == "vorbis")
@@ -107,6 +116,7 @@ impl Collected {
             framing,
             found: file.as_ref().and_then(only_track),
             latm: LatmStream::default(),
+            graphics: Graphics::default(),
             sets: Vec::new(),
             hidden: 0,
             cut: 0,
@@ -119,6 +129,10 @@ impl Collected {
         let sets = entry.and_then(|entry| ParameterSets::of(&entry.bytes));
         stream.sets = sets.map_or_else(Vec::new, |sets| sets.sets);
         stream
+    }
+
+    pub(super) fn is_sparse(&self) -> bool {
+        matches!(self.kind, StreamKind::Subtitle | StreamKind::Data)
     }
 
     pub(super) fn is_video(&self) -> bool {
@@ -197,7 +211,11 @@ impl Collected {
         }
     }
 
-    pub(super) fn finish(self) -> Result<Option<IngestedStream>, Failure> {
+    /// The stream. Cues and data are told when pictures and sound begin and end.
+    pub(super) fn finish(
+        self,
+        extent: Option<(Time, Time)>,
+    ) -> Result<Option<IngestedStream>, Failure> {
         if self.items.is_empty() {
             return Ok(None);
         }
@@ -213,7 +231,15 @@ impl Collected {
                 let hidden = self.hidden.max(self.info.priming);
                 times::sound(&self.items, tick, rate, hidden, self.cut)?
             }
-            StreamKind::Subtitle | StreamKind::Data => times::cues(&self.items, tick)?,
+            StreamKind::Subtitle => {
+                times::cues(self.items, tick, None, extent.map(|(_, end)| end))?
+            }
+            StreamKind::Data => {
+                // A section is sent ahead of what it is about: the first ones before anything is shown.
+                let early = self.info.parameters.codec == "scte_35";
+                let zero = extent.map(|(start, _)| start).filter(|_| early);
+                times::cues(self.items, tick, zero, None)?
+            }
         };
         let Timed {
             samples,
@@ -237,5 +263,43 @@ impl Collected {
             samples,
             span,
         }))
+    }
+}
+
+/// All streams, cues and data behind the others.
+pub(super) fn finish(
+    streams: impl Iterator<Item = Collected>,
+    container: Container,
+) -> Result<Vec<IngestedStream>, Failure> {
+    let (sparse, others): (Vec<_>, Vec<_>) = streams.partition(Collected::is_sparse);
+    let mut all = Vec::with_capacity(sparse.len() + others.len());
+    let (mut start, mut end) = (None, None);
+    for stream in others {
+        let damaged = stream.latm.damaged;
+        if let Some(damaged) = damaged.filter(|_| container == Container::Latm) {
+            return Err(damaged.into());
+        }
+        let video = stream.is_video();
+        if let Some(stream) = stream.finish(None)? {
+            let (from, until) = stream.presented()?;
+            // Pictures tell where a fragment begins: sound may have priming before them.
+            start = start.min(Some((!video, from))).or(Some((!video, from)));
+            end = end.max(Some(until));
+            all.push(stream);
+        }
+    }
+    let extent = start.map(|(_, start)| start).zip(end);
+    for stream in sparse {
+        all.extend(stream.finish(extent)?);
+    }
+    all.sort_by_key(|stream| stream.id);
+    Ok(all)
+}
+
+impl IngestedStream {
+    /// When it begins and ends.
+    fn presented(&self) -> Result<(Time, Time), OutOfRange> {
+        let length = Time::from_ticks(self.span.duration, self.description.timescale);
+        Ok((self.span.start, self.span.start.plus(length)?))
     }
 }

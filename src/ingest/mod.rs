@@ -6,9 +6,11 @@
 //! that lies so in its fragment stays there, as a range of bytes; what has to be written otherwise goes
 //! to a temporary file ([`crate::source::spool`]).
 
+mod broadcast;
 mod collect;
 mod complete;
 mod description;
+mod graphics;
 mod latm;
 mod payload;
 mod read;

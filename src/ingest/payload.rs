@@ -13,6 +13,8 @@ pub(super) enum Framing {
     HevcStartCodes,
     /// AAC behind an ADTS header (ISO/IEC 14496-3 § 1.A.2).
     Adts,
+    /// Presentation graphics of discs, a segment in a packet or a display set.
+    Graphics,
     /// AAC in a frame of LOAS (ISO/IEC 14496-3 § 1.7).
     Latm,
 }
@@ -29,6 +31,7 @@ impl Framing {
                 Self::Adts
             }
             "aac_latm" => Self::Latm,
+            super::graphics::CODEC => Self::Graphics,
             _ => Self::AsIs,
         }
     }

@@ -14,8 +14,9 @@ use futures::StreamExt;
 use tokio::sync::Semaphore;
 
 use super::{
-    collect::{Collected, First},
-    complete, latm,
+    broadcast::Broadcast,
+    collect::{Collected, First, finish},
+    complete, graphics, latm,
     payload::{self, Framing},
     reader::{Failure as ReadFailure, Reader, Storage},
     sniff::Found,
@@ -26,7 +27,7 @@ use crate::{
     av::{Demuxer, Interrupt, Learned, PacketView},
     error::MediaError,
     isobmff::{SampleTable, TrackDescription},
-    media::{Chapter, CodecParameters, Container},
+    media::{Chapter, CodecParameters, Container, StreamKind},
     options::Limits,
     probe::Failure,
     source::{
@@ -253,14 +254,25 @@ impl Work {
         let mut others: BTreeMap<usize, Option<String>> = BTreeMap::new();
         let mut cover = None;
         let mut spooled = Region::new(&self.spool);
+        let broadcast = container == Container::MpegTs;
+        let broadcast = broadcast.then(|| Broadcast::read(&self.storage, self.len));
+        let mut broadcast = broadcast.transpose()?;
         let (mut samples, mut scratch) = (0_u64, Scratch::default());
         let mut last = complete::Last::default();
-        while let Some(packet) = demuxer.next().map_err(&judge)? {
+        while let Some(mut packet) = demuxer.next().map_err(&judge)? {
             if self.interrupt.is_due() {
                 return Err(self.given_up());
             }
             let index = packet.stream;
             last.see(packet.data);
+            let whole;
+            if streams.contains_key(&index)
+                && let Some(broadcast) = &mut broadcast
+            {
+                packet = broadcast.timed(packet);
+                whole = broadcast.restored(&self.storage, &packet)?;
+                packet.data = whole.as_deref().unwrap_or(packet.data);
+            }
             if let Some(codec) = others.get(&index) {
                 let codec = codec.as_ref().filter(|_| cover.is_none());
                 cover = cover.or(codec.and_then(|codec| Cover::of(codec, packet.data)));
@@ -280,9 +292,17 @@ impl Work {
             // The first packet of a stream, which may come late: what the stream is can be asked now.
             let first = First::of(&packet);
             let all = demuxer.streams().map_err(&judge)?;
-            let Some(info) = all.into_iter().find(|info| info.index == index) else {
+            let Some(mut info) = all.into_iter().find(|info| info.index == index) else {
                 continue;
             };
+            let mut view = first.view(index);
+            let whole;
+            if let Some(broadcast) = &mut broadcast {
+                broadcast.describe(&mut info, &view);
+                view = broadcast.timed(view);
+                whole = broadcast.restored(&self.storage, &view)?;
+                view.data = whole.as_deref().unwrap_or(view.data);
+            }
             let Some(kind) = info.kind else {
                 others.insert(index, info.cover.then_some(info.parameters.codec));
                 continue;
@@ -298,10 +318,12 @@ impl Work {
                     None => continue,
                 }
             } else {
-                let file = demuxer.one_packet_file(index, &first.data).ok();
-                Collected::new(info, kind, file, &first.data)
+                // What only transport streams know has no place elsewhere.
+                let alone = broadcast.is_some() && kind == StreamKind::Data;
+                let file = (!alone).then(|| demuxer.one_packet_file(index, &first.data));
+                Collected::new(info, kind, file.and_then(Result::ok), &first.data)
             };
-            samples += self.place(&mut stream, &first.view(index), &mut spooled, &mut scratch)?;
+            samples += self.place(&mut stream, &view, &mut spooled, &mut scratch)?;
             streams.insert(index, stream);
         }
         if let Some((offset, source)) = failure.take() {
@@ -319,14 +341,7 @@ impl Work {
         let chapters = demuxer.chapters();
         let metadata = metadata(&demuxer.tags(), cover.as_ref());
         drop(demuxer);
-        let mut all = Vec::with_capacity(streams.len());
-        for stream in streams.into_values() {
-            let damaged = stream.latm.damaged;
-            if let Some(damaged) = damaged.filter(|_| container == Container::Latm) {
-                return Err(damaged.into());
-            }
-            all.extend(stream.finish()?);
-        }
+        let all = finish(streams.into_values(), container)?;
         let chapter = |(start, title)| Chapter { start, title };
         Ok(Some(Read {
             streams: all,
@@ -363,12 +378,15 @@ impl Work {
             return Ok(0);
         }
         let framing = stream.framing;
+        if framing == Framing::Graphics && !graphics::is_whole(packet.data) {
+            return graphics::place(stream, packet, self.len, spooled);
+        }
         let Scratch {
             converted,
             looked_at,
         } = scratch;
         let payload = match framing {
-            Framing::AsIs => packet.data,
+            Framing::AsIs | Framing::Graphics => packet.data,
             Framing::Adts => payload::behind_adts(packet.data),
             Framing::Latm => return latm::place(stream, packet, self.len, spooled),
             Framing::AvcStartCodes | Framing::HevcStartCodes => {
@@ -384,7 +402,7 @@ impl Work {
             return Ok(0);
         }
         let verbatim = match (packet.position, framing) {
-            (Some(position), Framing::AsIs | Framing::Adts) => {
+            (Some(position), Framing::AsIs | Framing::Adts | Framing::Graphics) => {
                 self.find(position, payload, looked_at)?
             }
             _ => None,

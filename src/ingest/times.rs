@@ -8,7 +8,7 @@
 use crate::{
     error::MediaError,
     isobmff::{Chunk, RunLength, SampleSizes, SampleTable},
-    time::{OutOfRange, Time, Timescale},
+    time::{OutOfRange, Rounding, Time, Timescale},
     timeline::Span,
 };
 
@@ -323,8 +323,29 @@ pub(super) fn pcm(items: &[Item], tick: Tick, rate: u32, block: u32) -> Result<T
     })
 }
 
-/// Cues and data: each lasts until it ends or the next one begins; an empty one fills what is between.
-pub(super) fn cues(items: &[Item], tick: Tick) -> Result<Timed, MediaError> {
+/// Cues and data: each lasts until it ends or the next one begins, the last one without an end until
+/// `end`; an empty one fills what is between. None comes before `zero`.
+pub(super) fn cues(
+    mut items: Vec<Item>,
+    tick: Tick,
+    zero: Option<Time>,
+    end: Option<Time>,
+) -> Result<Timed, MediaError> {
+    let own = Timescale::new(tick.1).ok_or(OutOfRange)?;
+    let in_ticks = |time: Time| {
+        let whole = time.to_ticks(own, Rounding::Up)?.0;
+        Ok::<_, OutOfRange>(whole.div_euclid(i64::from(tick.0)))
+    };
+    let zero = zero.map(in_ticks).transpose()?;
+    let end = end.map(in_ticks).transpose()?;
+    let mut last = None;
+    for item in &mut items {
+        let at = item.pts.or(last).unwrap_or(0);
+        let at = zero.map_or(at, |zero| at.max(zero));
+        // What comes at one time keeps its order.
+        let at = last.map_or(at, |last: i64| at.max(last.saturating_add(1)));
+        (item.pts, last) = (Some(at), Some(at));
+    }
     let factor = FINE.div_ceil(tick.1).max(1);
     let timescale = tick
         .1
@@ -332,7 +353,7 @@ pub(super) fn cues(items: &[Item], tick: Tick) -> Result<Timed, MediaError> {
         .and_then(Timescale::new)
         .ok_or(OutOfRange)?;
     let each = i64::from(tick.0) * i64::from(factor);
-    let first = items.iter().find_map(|item| item.pts).unwrap_or(0);
+    let first = items.first().and_then(|item| item.pts).unwrap_or(0);
     let (mut all, mut durations) = (Vec::with_capacity(items.len()), RunLength::new());
     let mut total = 0_i64;
     let mut push = |item: Item, ticks: i64| -> Result<(), OutOfRange> {
@@ -345,13 +366,23 @@ pub(super) fn cues(items: &[Item], tick: Tick) -> Result<Timed, MediaError> {
     for (index, item) in items.iter().enumerate() {
         let at = item.pts.unwrap_or(first);
         let next = items.get(index + 1).and_then(|next| next.pts);
-        let room = next.map(|next| next.saturating_sub(at).max(1));
+        let room = next.map(|next| next.saturating_sub(at));
+        let open = end.map_or(1, |end| end.saturating_sub(at).max(1));
         let lasts = match (item.duration, room) {
-            (0, room) => room.unwrap_or(1),
+            (0, room) => room.unwrap_or(open),
             (duration, Some(room)) => duration.min(room),
             (duration, None) => duration,
         };
-        push(*item, lasts)?;
+        // Above this there is no end: 32 bits of milliseconds say so.
+        let longest = i64::from(u32::MAX) / each.max(1);
+        push(
+            *item,
+            if room.is_none() {
+                lasts.min(longest)
+            } else {
+                lasts
+            },
+        )?;
         if let Some(pause) = room.map(|room| room - lasts).filter(|&pause| pause > 0) {
             push(Item { size: 0, ..*item }, pause)?;
         }

@@ -6,8 +6,12 @@ use crate::{
     media::{Container, StreamKind},
     plan::{Plan, PlannedTrack},
     probe::{Fragment, Stream},
+    transport::Elementary,
     warning::{Warning, WarningKind},
 };
+
+/// libav's names for what it knows nothing of.
+const UNKNOWN: [&str; 2] = ["bin_data", "unknown"];
 
 /// Takes out of `plan` what `container` cannot carry: sound and pictures are refused, cues and data
 /// left out with a warning.
@@ -19,11 +23,9 @@ pub(crate) fn carry(
     container: Container,
     fragments: &[Fragment],
     plan: &mut Plan,
-    takes: impl Fn(&str, StreamKind) -> bool,
+    takes: impl Fn(&Stream) -> bool,
 ) -> Result<(), Error> {
-    keep(container, fragments, plan, |stream| {
-        takes(&stream.parameters.codec, stream.kind)
-    })?;
+    keep(container, fragments, plan, takes)?;
     for planned in &plan.tracks {
         refuse_hidden(container, fragments, plan, planned)?;
     }
@@ -72,6 +74,11 @@ fn keep(
                 codec: codec.clone(),
             });
         }
+        let known = Elementary::of_bytes(&reference.parameters.extradata);
+        let codec = match known.filter(|_| UNKNOWN.contains(&codec.as_str())) {
+            Some(known) => format!("{codec} (stream type {:#04x})", known.kind),
+            None => codec.clone(),
+        };
         let message = format!("a {kind} track is left out: {container} cannot carry {codec}");
         plan.warnings
             .push(Warning::new(WarningKind::TrackLeftOut, message));

@@ -20,7 +20,8 @@ impl Feed {
         Self(Schedule::new(script))
     }
 
-    /// The next packet; never an empty one, and no pause between cues: those are MP4's.
+    /// The next packet; never an empty one, and no pause between cues: those are MP4's. Presentation graphics
+    /// have to be taken off.
     pub(crate) fn next(&mut self, script: Script<'_>, cues: &Cues) -> Option<Packet> {
         loop {
             let mut packet = self.0.next(script)?;
@@ -28,6 +29,7 @@ impl Feed {
                 packet.body = Body::Made(text, 1);
             } else if matches!(packet.body, Body::Made(..))
                 && script.track(packet.track).matched.kind == StreamKind::Subtitle
+                && !is_graphics(script, packet.track)
             {
                 continue;
             }
@@ -36,6 +38,12 @@ impl Feed {
             }
         }
     }
+}
+
+fn is_graphics(script: Script<'_>, track: usize) -> bool {
+    let matched = &script.track(track).matched;
+    let parameters = &matched.reference_stream(script.fragments).parameters;
+    parameters.codec == "hdmv_pgs_subtitle"
 }
 
 /// How many packets each track has.

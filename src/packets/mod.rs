@@ -7,6 +7,7 @@ mod feed;
 mod flac;
 pub(crate) mod matroska;
 mod mux;
+mod own;
 mod reference;
 mod schedule;
 pub(crate) mod tags;
@@ -49,18 +50,18 @@ pub(crate) fn fit(
         return carry::carry_indexed(container, fragments, plan);
     }
     if container.is_matroska() {
-        return carry::carry(container, fragments, plan, |codec, kind| {
-            matroska::takes(container, codec, kind)
+        return carry::carry(container, fragments, plan, |stream| {
+            matroska::takes(container, &stream.parameters.codec, stream.kind)
         });
     }
     if is_muxed(container) {
-        return carry::carry(container, fragments, plan, |codec, _| {
-            mux::takes(container, codec)
+        return carry::carry(container, fragments, plan, |stream| {
+            mux::takes(container, stream)
         });
     }
     if elementary::writes(container) {
-        return carry::carry(container, fragments, plan, |codec, kind| {
-            elementary::takes(container, codec, kind)
+        return carry::carry(container, fragments, plan, |stream| {
+            elementary::takes(container, &stream.parameters.codec, stream.kind)
         });
     }
     Err(Error::NotWritten { container })

@@ -7,22 +7,23 @@ use super::{
     annexb::Framings,
     cues::Cues,
     feed::{Feed, lay},
+    own::{self, OwnStreams},
     reference::Reference,
     schedule::{Body, Packet, Script},
     tags,
 };
 use crate::{
-    av::{AvError, MuxStream, MuxTiming, Muxer, ZERO_SENT},
+    av::{AvError, MuxStream, MuxTiming, Muxer, ZERO_SENT, ZERO_SHOWN},
     layout::Layout,
     media::{Chapter, Container, StreamKind},
     plan::Plan,
-    probe::Fragment,
+    probe::{Fragment, Stream},
     sink::{Filter, SinkError},
     time::OutOfRange,
 };
 
 /// Codecs that a transport stream has a place for and libav's muxer a name.
-const TRANSPORT: [&str; 15] = [
+const TRANSPORT: [&str; 14] = [
     "h264",
     "hevc",
     "mpeg1video",
@@ -37,15 +38,15 @@ const TRANSPORT: [&str; 15] = [
     "opus",
     "truehd",
     "dvb_subtitle",
-    "timed_id3",
 ];
 /// Codecs that Ogg has a mapping for.
 const OGG: [&str; 6] = ["flac", "opus", "speex", "theora", "vorbis", "vp8"];
 
-/// Whether a container that is muxed by libav takes a codec.
-pub(super) fn takes(container: Container, codec: &str) -> bool {
+/// Whether a container that is muxed by libav takes a stream.
+pub(super) fn takes(container: Container, stream: &Stream) -> bool {
+    let codec = stream.parameters.codec.as_str();
     match container {
-        Container::MpegTs => TRANSPORT.contains(&codec),
+        Container::MpegTs => TRANSPORT.contains(&codec) || own::description(stream).is_some(),
         Container::Opus => codec == "opus",
         _ => OGG.contains(&codec),
     }
@@ -103,9 +104,13 @@ impl Remux {
     /// [`SinkError::Mux`] if libav does not take the streams.
     pub(crate) fn filter(&self) -> Result<Box<dyn Filter>, SinkError> {
         let script = self.script();
-        let streams: Vec<MuxStream> = (0..script.tracks())
-            .map(|track| self.stream(track))
-            .collect();
+        let own = if self.container == Container::MpegTs {
+            OwnStreams::of(script)
+        } else {
+            OwnStreams::none(script.tracks())
+        };
+        let others = || (0..script.tracks()).filter(|&track| !own.has(track));
+        let streams: Vec<MuxStream> = others().map(|track| self.stream(track)).collect();
         let first = self.plan.placement.places.first();
         let head = first.and_then(|place| self.fragments.get(place.fragment));
         let mut all = head.map_or_else(Vec::new, |one| tags::tags(&one.head));
@@ -117,12 +122,17 @@ impl Remux {
         let next = self.next(&mut feed);
         Ok(Box::new(Mux {
             tracks: (0..script.tracks())
-                .map(|track| Clock {
-                    rate: muxer.rate(track),
-                    last: i64::MIN,
-                    expected: None,
+                .map(|track| {
+                    let stream = others().position(|other| other == track);
+                    Clock {
+                        stream,
+                        rate: stream.map_or((own::RATE, 1), |stream| muxer.rate(stream)),
+                        last: i64::MIN,
+                        expected: None,
+                    }
                 })
                 .collect(),
+            own,
             remux: self.clone(),
             muxer,
             feed,
@@ -190,6 +200,8 @@ fn failed(source: AvError) -> SinkError {
 /// A stream's time in the output.
 #[derive(Debug, Clone, Copy)]
 struct Clock {
+    /// Index in the muxer; `None` for what is none of its streams.
+    stream: Option<usize>,
     /// Ticks in a second: a fraction.
     rate: (u32, u32),
     /// The last decode time.
@@ -202,6 +214,7 @@ struct Clock {
 struct Mux {
     remux: Remux,
     muxer: Muxer,
+    own: OwnStreams,
     feed: Feed,
     /// The packet whose bytes come next.
     next: Option<Packet>,
@@ -243,6 +256,7 @@ impl Filter for Mux {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), SinkError> {
+        self.own.send(i64::MAX, out);
         self.muxer.finish().map_err(failed)?;
         self.drain(out);
         Ok(())
@@ -255,6 +269,7 @@ impl Mux {
         let before = out.len();
         self.muxer.take(out);
         if self.remux.container == Container::MpegTs {
+            self.own.enter(out, before);
             self.reference.look(&out[before..]);
         }
     }
@@ -294,11 +309,17 @@ impl Mux {
         let sent = dts.saturating_add(ZERO_SENT);
         if transport && (audio && steps || self.reference.is_due(sent)) {
             self.muxer.flush().map_err(failed)?;
-            let before = out.len();
-            self.muxer.take(out);
-            self.reference.look(&out[before..]);
+            self.drain(out);
             self.reference.fill(sent, out);
         }
+        let Some(stream) = clock.stream else {
+            let (script, own) = (self.remux.script(), &mut self.own);
+            let shown = pts.max(dts).saturating_add(ZERO_SHOWN);
+            return own
+                .write(script, packet, shown, ZERO_SHOWN, bytes, out)
+                .map_err(|source| SinkError::Time { source });
+        };
+        self.own.send(sent, out);
         let timing = MuxTiming {
             pts: pts.max(dts),
             dts,
@@ -321,9 +342,7 @@ impl Mux {
             _ => None,
         };
         let bytes = converted.unwrap_or(bytes);
-        self.muxer
-            .write(packet.track, timing, bytes)
-            .map_err(failed)
+        self.muxer.write(stream, timing, bytes).map_err(failed)
     }
 
     /// How much of a packet is heard: all, but for the last one of sound that is cut.

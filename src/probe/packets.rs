@@ -8,6 +8,7 @@ use super::{
 use crate::{
     ingest::{self, Found, IngestedStream, LOOKED_AT},
     isobmff::{FourCc, Track},
+    media::StreamKind,
     options::Limits,
     source::{SharedSource, SourceState},
     timeline::{Presentation, Span},
@@ -36,6 +37,8 @@ pub(super) async fn probe_packets(
 ) -> Result<(Fragment, SharedSource), Failure> {
     let ingested = ingest::ingest(source, state, found, session.ingested(limits), limits).await?;
     let (mut tracks, mut spans): (Vec<Track>, Vec<Span>) = (Vec::new(), Vec::new());
+    // How their containers describe subtitles: an MP4 would have the colours in another space.
+    let mut own = Vec::new();
     for stream in ingested.streams {
         let IngestedStream {
             id,
@@ -45,10 +48,13 @@ pub(super) async fn probe_packets(
             span,
         } = stream;
         let description = session.intern(&description);
+        let parameters = Arc::new(parameters);
+        let subtitles =
+            (kind_of(&description) == StreamKind::Subtitle).then(|| Arc::clone(&parameters));
         if ingest::is_unplaced(&description) {
             // Nothing in an ISO base media file could tell more.
             let looked = Looked {
-                parameters: Arc::new(parameters),
+                parameters,
                 self_describing: false,
             };
             session.learn(&description, &looked);
@@ -61,11 +67,12 @@ pub(super) async fn probe_packets(
             samples,
         });
         spans.push(span);
+        own.push(subtitles);
     }
     let mut reads = Reads::new(&ingested.source, &ingested.state);
     let looks = looks(&mut reads, &tracks, session).await?;
     let mut streams = Vec::with_capacity(tracks.len());
-    for ((track, looked), span) in tracks.into_iter().zip(looks).zip(spans) {
+    for (((track, looked), span), own) in tracks.into_iter().zip(looks).zip(spans).zip(own) {
         let description = track.description;
         let timescale = description.timescale;
         let mut presentation = Presentation::new(track.samples, timescale, &[], timescale)?;
@@ -74,7 +81,7 @@ pub(super) async fn probe_packets(
             track.id,
             kind_of(&description),
             description,
-            looked.parameters,
+            own.unwrap_or(looked.parameters),
             looked.self_describing,
             presentation,
             false,

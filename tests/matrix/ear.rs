@@ -9,7 +9,7 @@ const RATE: f64 = 48_000.0;
 /// FFmpeg's tone has an amplitude of 4,096. Where the frame before it is not there, it fades in.
 const LOUD: i16 = 150;
 
-fn run(program: &str, args: &[&str], file: &Path) -> Vec<u8> {
+pub(crate) fn run(program: &str, args: &[&str], file: &Path) -> Vec<u8> {
     let output = Command::new(program)
         .args(["-hide_banner", "-v", "error"])
         .args(args.iter().take_while(|&&arg| arg != "-i"))

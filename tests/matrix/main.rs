@@ -2,6 +2,8 @@
 //! asked where everything is. Needs `make fixtures`.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod broadcast;
+mod cues;
 mod ear;
 mod joins;
 mod quirks;

@@ -71,7 +71,7 @@ impl Desk {
     }
 }
 
-fn tool(args: &[&str]) -> Output {
+pub(crate) fn tool(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_media-concat"))
         .args(args)
         .stdin(Stdio::null())

@@ -1,0 +1,170 @@
+//! What libav does not tell of a transport stream: how its map describes data, and when data come that have
+//! no time.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::reader::Storage;
+use crate::{
+    av::{PacketView, StreamInfo, ZERO_SENT},
+    media::StreamKind,
+    probe::Failure,
+    source::SourceError,
+    transport::{Elementary, MapReader, PACKET},
+};
+
+/// Bytes in which the maps are looked for; a broadcast repeats them every tenth of a second.
+const LOOKED_AT: u64 = 8 << 20;
+/// Bytes that are read at a time: whole packets of 188 and of 192.
+const PIECE: usize = 188 * 192 * 4;
+
+/// `stream_type` of metadata, and bytes of the header of its access units (ISO/IEC 13818-1 § 2.12.4).
+const METADATA: (u8, usize) = (0x15, 5);
+/// `stream_type` of SCTE 35, which comes in sections.
+const SPLICES: u8 = 0x86;
+/// `private_stream_1`.
+const PRIVATE: u8 = 0xBD;
+
+/// A transport stream while it is read.
+#[derive(Debug, Default)]
+pub(super) struct Broadcast {
+    map: MapReader,
+    /// The latest decode time that has gone by, in ticks of 90 kHz.
+    now: Option<i64>,
+    /// Streams of data, and those of them that come in sections.
+    data: BTreeSet<usize>,
+    sections: BTreeSet<usize>,
+    /// Streams of metadata, whose access units have headers.
+    metadata: BTreeSet<usize>,
+}
+
+impl Broadcast {
+    /// Reads the maps.
+    pub(super) fn read(storage: &Storage, len: u64) -> Result<Self, Failure> {
+        let mut map = MapReader::default();
+        let mut bytes = vec![0; PIECE];
+        let mut at = 0;
+        let mut layout = None;
+        while at < len.min(LOOKED_AT) {
+            let room = usize::try_from(len - at).map_or(PIECE, |left| left.min(PIECE));
+            let piece = &mut bytes[..room];
+            let filled = storage.fill(piece, at);
+            let filled = filled.map_err(|source| failed(at, source))?;
+            let Some((from, step)) = layout.or_else(|| packets(piece)).filter(|_| filled) else {
+                break;
+            };
+            let rest = piece.get(from..).unwrap_or_default();
+            for packet in rest.chunks(step) {
+                if let Some(packet) = packet.first_chunk::<PACKET>()
+                    && packet[0] == 0x47
+                    && map.look(packet)
+                {
+                    at = len;
+                }
+            }
+            // Packets go on at the same place: a piece holds whole ones.
+            at = at
+                .saturating_add((from + rest.len() / step * step) as u64)
+                .max(at + 1);
+            layout = Some((0, step));
+        }
+        Ok(Self {
+            map,
+            ..Self::default()
+        })
+    }
+
+    /// Completes what libav says of a stream of data.
+    pub(super) fn describe(&mut self, info: &mut StreamInfo, first: &PacketView<'_>) {
+        if info.kind.is_none() && !info.cover {
+            info.kind = Some(StreamKind::Data);
+        }
+        if info.kind != Some(StreamKind::Data) && info.parameters.codec != "dvb_teletext" {
+            return;
+        }
+        self.data.insert(info.index);
+        let pid = u16::try_from(info.id).unwrap_or(0);
+        let mapped = self.map.stream(pid).cloned().unwrap_or_default();
+        let id = if mapped.kind == SPLICES { 0 } else { PRIVATE };
+        let stream = Elementary {
+            id: first.stream_id.unwrap_or(id),
+            timed: first.pts.is_some(),
+            ..mapped
+        };
+        if stream.in_sections() {
+            self.sections.insert(info.index);
+        }
+        if stream.kind == METADATA.0 {
+            self.metadata.insert(info.index);
+        }
+        info.parameters.extradata = stream.to_bytes();
+    }
+
+    /// A packet with the time that it has by its place. Sections have the clock's of when they are sent: before
+    /// what is sent with them is shown.
+    pub(super) fn timed<'a>(&mut self, mut packet: PacketView<'a>) -> PacketView<'a> {
+        if !self.data.contains(&packet.stream) {
+            self.now = self.now.max(packet.dts.or(packet.pts));
+            return packet;
+        }
+        let own = packet.pts.or(packet.dts);
+        packet.pts = if self.sections.contains(&packet.stream) {
+            own.map(|sent| sent.saturating_add(ZERO_SENT)).or(self.now)
+        } else {
+            own.or(self.now)
+        };
+        packet
+    }
+
+    /// The payload of `packet` with the header of an access unit that some versions of libav take off whatever
+    /// is metadata, timed ID3 too, which has none; `None` where nothing is missing.
+    pub(super) fn restored(
+        &self,
+        storage: &Storage,
+        packet: &PacketView<'_>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let position = packet.position;
+        let Some(position) = position.filter(|_| self.metadata.contains(&packet.stream)) else {
+            return Ok(None);
+        };
+        let mut bytes = [0; PACKET];
+        let filled = storage.fill(&mut bytes, position);
+        let filled = filled.map_err(|source| failed(position, source))?;
+        let own = payload(&bytes).filter(|_| filled).unwrap_or_default();
+        let (Some(head), Some(rest)) = (own.get(..METADATA.1), own.get(METADATA.1..)) else {
+            return Ok(None);
+        };
+        let same = |own: &[u8]| own.iter().zip(packet.data).all(|(a, b)| a == b);
+        let stripped = !same(own) && same(rest);
+        Ok(stripped.then(|| [head, packet.data].concat()))
+    }
+}
+
+fn failed(offset: u64, source: std::io::Error) -> Failure {
+    Failure::Source(SourceError::Io {
+        offset,
+        source: Arc::new(source),
+    })
+}
+
+/// What `packet`, the first of a packet of an elementary stream, has of its payload.
+fn payload(packet: &[u8; PACKET]) -> Option<&[u8]> {
+    let field = if packet[3] & 0x20 == 0 {
+        0
+    } else {
+        1 + usize::from(packet[4])
+    };
+    let pes = packet.get(4 + field..)?;
+    let header = usize::from(*pes.get(8)?);
+    pes.get(9 + header..).filter(|_| packet[0] == 0x47)
+}
+
+/// Where the first packet begins, and how far apart they are.
+fn packets(bytes: &[u8]) -> Option<(usize, usize)> {
+    [PACKET, 192].into_iter().find_map(|step| {
+        let from = (0..step).find(|&from| {
+            let mut syncs = bytes.iter().skip(from).step_by(step).take(5);
+            bytes.len() > from + 4 * step && syncs.all(|&byte| byte == 0x47)
+        })?;
+        Some((from, step))
+    })
+}
