@@ -2,6 +2,8 @@
 
 mod container;
 
+use bytes::Bytes;
+
 use crate::time::Time;
 
 pub use container::Container;
@@ -40,6 +42,17 @@ pub struct Chapter {
     pub start: Time,
     /// Its title.
     pub title: String,
+}
+
+/// A file that comes with a fragment, such as a font that its subtitles are drawn with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Attachment {
+    /// Name of the file.
+    pub name: String,
+    /// What it is, such as `font/ttf`; empty where unknown.
+    pub media_type: String,
+    /// What is in it.
+    pub data: Bytes,
 }
 
 /// Codec parameters as libav reports them after looking at the sample entry and a first sample.

@@ -21,6 +21,8 @@ pub struct Warning {
     serde(rename_all = "snake_case")
 )]
 pub enum WarningKind {
+    /// A file that comes with the fragments, such as a font, is not in the output.
+    AttachmentLeftOut,
     /// An edit list hides pictures inside the output.
     HiddenPictures,
     /// Streams of two languages are joined.

@@ -10,7 +10,7 @@ use std::{
 const LONGEST_FILE: usize = 450;
 
 /// The stages that are functions of values, by module.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "time",
     "media",
     "compat",
@@ -18,6 +18,7 @@ const PURE: [&str; 8] = [
     "plan",
     "timeline",
     "isobmff",
+    "transport",
     "layout",
 ];
 

@@ -162,7 +162,7 @@ unsafe fn layout_text(layout: *const ffi::AVChannelLayout) -> Result<String, AvE
 }
 
 /// A copy of the decoder's configuration record.
-fn extradata(stream: &Stream<'_>) -> Vec<u8> {
+pub(super) fn extradata(stream: &Stream<'_>) -> Vec<u8> {
     let par = stream.parameters();
     // SAFETY: as in `describe`.
     let (data, len) = unsafe { ((*par).extradata, (*par).extradata_size) };

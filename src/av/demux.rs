@@ -16,7 +16,7 @@ use super::{
     silence_log,
 };
 use crate::{
-    media::{CodecParameters, StreamKind},
+    media::{Attachment, CodecParameters, StreamKind},
     time::{Time, Timescale},
 };
 
@@ -153,6 +153,43 @@ impl Demuxer {
             ))
         });
         found.collect()
+    }
+
+    /// Files that come with the streams, as many as have `room` bytes, and what those without are.
+    pub(crate) fn attachments(&self, mut room: usize) -> (Vec<Attachment>, Vec<String>) {
+        let (mut found, mut unread) = (Vec::new(), Vec::new());
+        for stream in self.input.streams() {
+            let (av, par) = (stream.as_ptr(), stream.parameters());
+            // SAFETY: stream and parameters are valid while `stream` is borrowed; only numbers are read, the
+            // enum as the integer that it is.
+            let (medium, disposition, metadata) = unsafe {
+                (
+                    (&raw const (*par).codec_type).cast::<i32>().read(),
+                    (*av).disposition,
+                    (*av).metadata,
+                )
+            };
+            if medium != ffi::AVMediaType::AVMEDIA_TYPE_ATTACHMENT as i32
+                || disposition & ffi::AV_DISPOSITION_ATTACHED_PIC != 0
+            {
+                continue;
+            }
+            // SAFETY: the dictionary is null or the stream's, and read only.
+            let tag = |key| unsafe { text(metadata, key) }.unwrap_or_default();
+            let (name, data) = (tag(c"filename"), codecpar::extradata(&stream));
+            match room.checked_sub(data.len()) {
+                Some(left) => {
+                    room = left;
+                    found.push(Attachment {
+                        name,
+                        media_type: tag(c"mimetype"),
+                        data: data.into(),
+                    });
+                }
+                None => unread.push(format!("an attachment, {name}, for its size,")),
+            }
+        }
+        (found, unread)
     }
 
     /// Tags of the whole, by libav's names; in Ogg they are the first stream's.

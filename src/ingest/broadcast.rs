@@ -21,6 +21,8 @@ const PIECE: usize = 188 * 192 * 4;
 const METADATA: (u8, usize) = (0x15, 5);
 /// `stream_type` of SCTE 35, which comes in sections.
 const SPLICES: u8 = 0x86;
+/// `stream_type`s of other sections: tables of private use and of DSM-CC.
+const SECTIONS: [u8; 8] = [0x05, 0x08, 0x0A, 0x0B, 0x0C, 0x0D, 0x14, 0x16];
 /// `private_stream_1`.
 const PRIVATE: u8 = 0xBD;
 
@@ -35,6 +37,8 @@ pub(super) struct Broadcast {
     sections: BTreeSet<usize>,
     /// Streams of metadata, whose access units have headers.
     metadata: BTreeSet<usize>,
+    /// The streams of data that something came of.
+    seen: BTreeSet<u16>,
 }
 
 impl Broadcast {
@@ -96,6 +100,7 @@ impl Broadcast {
         if stream.kind == METADATA.0 {
             self.metadata.insert(info.index);
         }
+        self.seen.insert(pid);
         info.parameters.extradata = stream.to_bytes();
     }
 
@@ -113,6 +118,16 @@ impl Broadcast {
             own.or(self.now)
         };
         packet
+    }
+
+    /// What libav gives no packets of: sections that the map tells of.
+    pub(super) fn unread(&self) -> Vec<String> {
+        let all = self.map.kinds();
+        let unread = all.filter(|(pid, kind)| SECTIONS.contains(kind) && !self.seen.contains(pid));
+        let kinds: BTreeSet<u8> = unread.map(|(_, kind)| kind).collect();
+        let each = kinds.into_iter();
+        each.map(|kind| format!("what comes in sections (stream type {kind:#04x})"))
+            .collect()
     }
 
     /// The payload of `packet` with the header of an access unit that some versions of libav take off whatever

@@ -29,7 +29,7 @@ use crate::{
     isobmff::{SampleTable, TrackDescription},
     media::{Chapter, CodecParameters, Container, StreamKind},
     options::Limits,
-    probe::Failure,
+    probe::{Extras, Failure},
     source::{
         SharedSource, SourceError, SourceState, open_unchanged,
         spool::{Region, Spool},
@@ -41,6 +41,8 @@ use crate::{
 const AT_ONCE: usize = 2;
 /// Bytes behind the place that libav names in which a payload is looked for: the headers of a block.
 const HEADERS: usize = 64;
+/// Bytes of a fragment's attachments that are kept in memory: a few fonts.
+const ATTACHED: usize = 8 << 20;
 /// A packet above this is no coded frame.
 const LARGEST_PACKET: usize = 256 << 20;
 
@@ -51,6 +53,7 @@ pub(crate) struct Ingested {
     pub(crate) chapters: Vec<Chapter>,
     /// `meta` with tags and a cover picture, for the movie's user data.
     pub(crate) metadata: Option<Bytes>,
+    pub(crate) extras: Extras,
     /// What the samples' offsets refer to, and its state.
     pub(crate) source: SharedSource,
     pub(crate) state: SourceState,
@@ -157,6 +160,7 @@ pub(crate) async fn ingest(
             streams: read.streams,
             chapters: read.chapters,
             metadata: read.metadata,
+            extras: read.extras,
             source: Arc::clone(source),
             state: state.clone(),
         });
@@ -170,6 +174,7 @@ pub(crate) async fn ingest(
         streams: read.streams,
         chapters: read.chapters,
         metadata: read.metadata,
+        extras: read.extras,
         source: Arc::new(PacketSource {
             inner: Arc::clone(source),
             own,
@@ -193,6 +198,7 @@ struct Read {
     streams: Vec<IngestedStream>,
     chapters: Vec<Chapter>,
     metadata: Option<Bytes>,
+    extras: Extras,
     spooled: Region,
 }
 
@@ -340,6 +346,12 @@ impl Work {
         spooled.finish_blocking().map_err(Failure::Source)?;
         let chapters = demuxer.chapters();
         let metadata = metadata(&demuxer.tags(), cover.as_ref());
+        let (attachments, mut unread) = demuxer.attachments(ATTACHED);
+        unread.extend(broadcast.map_or_else(Vec::new, |broadcast| broadcast.unread()));
+        let extras = Extras {
+            attachments,
+            unread,
+        };
         drop(demuxer);
         let all = finish(streams.into_values(), container)?;
         let chapter = |(start, title)| Chapter { start, title };
@@ -347,6 +359,7 @@ impl Work {
             streams: all,
             chapters: chapters.into_iter().map(chapter).collect(),
             metadata,
+            extras,
             spooled,
         }))
     }

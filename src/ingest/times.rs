@@ -423,3 +423,25 @@ fn lying(items: &[Item]) -> SampleTable {
         ..SampleTable::empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cues_at_one_time_keep_their_order_and_the_last_one_its_end() {
+        let items = [700, 900, 900, 1_500].map(|pts| Item {
+            pts: Some(pts),
+            duration: 0,
+            pcm_samples: 0,
+            offset: 0,
+            size: 1,
+            key: true,
+        });
+        let (zero, end) = (Time::from_secs(8), Time::from_secs(20));
+        let timed = cues(items.to_vec(), (1, 100), Some(zero), Some(end)).unwrap();
+        let durations: Vec<u32> = timed.samples.durations.iter().collect();
+        assert_eq!(durations, [100, 1, 599, 500].map(|ticks| ticks * 600));
+        assert_eq!(timed.span.map(|span| span.start), Some(zero));
+    }
+}

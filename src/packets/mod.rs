@@ -3,6 +3,7 @@
 mod annexb;
 mod carry;
 mod cues;
+mod extras;
 mod feed;
 mod flac;
 pub(crate) mod matroska;
@@ -46,6 +47,7 @@ pub(crate) fn fit(
     fragments: &[Fragment],
     plan: &mut Plan,
 ) -> Result<(), Error> {
+    extras::name_left_out(container, fragments, plan);
     if container.is_iso() {
         return carry::carry_indexed(container, fragments, plan);
     }

@@ -9,7 +9,7 @@ use crate::{
     elementary::Carried,
     error::MediaError,
     isobmff::{FourCc, TrackDescription},
-    media::{Chapter, CodecParameters, Container, StreamKind},
+    media::{Attachment, Chapter, CodecParameters, Container, StreamKind},
     source::SourceState,
     time::{OutOfRange, Rounding, Time, Timescale},
     timeline::{Presentation, usual_duration},
@@ -34,6 +34,8 @@ pub struct Fragment {
     pub carried: Carried,
     /// Brands and metadata of the file, shared by fragments that have them in common.
     pub head: Arc<Head>,
+    /// What comes with its streams, shared by fragments that have it in common.
+    pub extras: Arc<Extras>,
     /// What it holds, chapter tracks apart.
     pub streams: Vec<Stream>,
     /// Its chapters.
@@ -42,6 +44,15 @@ pub struct Fragment {
     pub zero: Time,
     /// From there to the latest end of its video and audio.
     pub length: Time,
+}
+
+/// What comes with the streams of a fragment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Extras {
+    /// Files, such as fonts.
+    pub attachments: Vec<Attachment>,
+    /// What is there and cannot be read, each as a noun.
+    pub unread: Vec<String>,
 }
 
 /// What belongs to a file and not to a track.
@@ -224,6 +235,7 @@ impl Fragment {
             container: Container::Mp4,
             carried: Carried::default(),
             head,
+            extras: Arc::default(),
             streams,
             chapters,
             zero,

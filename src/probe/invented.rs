@@ -251,6 +251,7 @@ pub(crate) fn fragment(index: usize, streams: Vec<Stream>) -> Fragment {
         container: Container::Mp4,
         carried: Carried::default(),
         head: Arc::new(head),
+        extras: Arc::default(),
         streams,
         chapters: Vec::new(),
         zero,

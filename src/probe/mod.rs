@@ -26,7 +26,7 @@ use std::{
 
 use bytes::Bytes;
 
-pub use fragment::{CodedFrame, Fragment, Head, Stream};
+pub use fragment::{CodedFrame, Extras, Fragment, Head, Stream};
 pub use rate::FrameRate;
 
 use chapters::read_chapters;
@@ -59,6 +59,7 @@ const MOST_KEPT: u64 = 16 << 20;
 pub(crate) struct Session {
     descriptions: Mutex<HashSet<Arc<TrackDescription>>>,
     heads: Mutex<HashSet<Arc<Head>>>,
+    extras: Mutex<HashSet<Arc<Extras>>>,
     parameters: Mutex<HashMap<Arc<TrackDescription>, Looked>>,
     /// One look at a time: fragments probed together mostly have one encoder, and then one of them
     /// has a first sample read for all.
@@ -73,6 +74,7 @@ impl Default for Session {
     fn default() -> Self {
         Self {
             descriptions: Mutex::default(),
+            extras: Mutex::default(),
             heads: Mutex::default(),
             parameters: Mutex::default(),
             looking: tokio::sync::Mutex::default(),

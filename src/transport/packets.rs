@@ -94,7 +94,7 @@ impl Pid {
             let stuffing = ROOM - part.len();
             let control = if stuffing == 0 { 0x10 } else { 0x30 };
             out.extend_from_slice(&[0x47, high | start, low, control | self.counter]);
-            self.counter = self.counter + 1 & 15;
+            self.counter = (self.counter + 1) & 15;
             if let Some(behind) = stuffing.checked_sub(1) {
                 // An adaptation field: its length, no flags, and stuffing.
                 out.push(u8::try_from(behind).unwrap_or(0));
@@ -145,10 +145,7 @@ mod tests {
                 usize::from(u16::from_be_bytes([read[4], read[5]])) + 6,
                 read.len()
             );
-            assert_eq!(
-                read[9..14],
-                [0x29, 0x8D, 0x0A << 1 | 1, 0xCF, 0x89 << 1 & 0xFF | 1]
-            );
+            assert_eq!(read[9..14], [0x29, 0x8D, 0x15, 0xCF, 0x13]);
         }
         assert_eq!(pid.counter, 9);
     }

@@ -23,8 +23,8 @@ pub(crate) fn clips(name: &str, extension: &str) -> [PathBuf; 2] {
 /// A packet's time from the file's first picture, where it has one, and a hash of its payload.
 pub(crate) type Cue = (Option<f64>, String);
 
-/// Packets of each stream of one codec.
-pub(crate) fn streams(file: &Path, codec: &str) -> Vec<Vec<Cue>> {
+/// What FFmpeg says of all packets and streams.
+pub(crate) fn shown(file: &Path) -> Value {
     let args = [
         "-of",
         "json",
@@ -33,8 +33,12 @@ pub(crate) fn streams(file: &Path, codec: &str) -> Vec<Vec<Cue>> {
         "-show_packets",
         "-show_streams",
     ];
-    let shown: Value = serde_json::from_slice(&ear::run("ffprobe", &args, file)).unwrap();
-    let zero = zero(&shown);
+    serde_json::from_slice(&ear::run("ffprobe", &args, file)).unwrap()
+}
+
+/// Packets of each stream of one codec.
+pub(crate) fn streams(shown: &Value, codec: &str) -> Vec<Vec<Cue>> {
+    let zero = zero(shown);
     let of_codec = |stream: &&Value| stream["codec_name"].as_str().unwrap_or("unknown") == codec;
     let all = shown["streams"].as_array().unwrap().iter();
     let packets = shown["packets"].as_array().unwrap();
@@ -74,7 +78,7 @@ pub(crate) fn first_picture(file: &Path) -> f64 {
 }
 
 /// What both clips have of a codec, joined.
-fn expected(clips: &[PathBuf; 2], codec: &str) -> Vec<Vec<Cue>> {
+fn expected(clips: &[Value; 2], codec: &str) -> Vec<Vec<Cue>> {
     let own = clips.each_ref().map(|clip| streams(clip, codec));
     assert!(
         !own[0].is_empty() && own[0].len() == own[1].len(),
@@ -92,7 +96,14 @@ fn expected(clips: &[PathBuf; 2], codec: &str) -> Vec<Vec<Cue>> {
 }
 
 /// Every packet of both clips is there, as it was, at its own time behind its clip's start.
-pub(crate) fn assert_cues(output: &Path, clips: &[PathBuf; 2], codec: &str, tick: f64) {
+pub(crate) fn assert_cues(output: &Path, clips: &[PathBuf; 2], codecs: &[&str], tick: f64) {
+    let (output, clips) = (shown(output), clips.each_ref().map(|clip| shown(clip)));
+    for codec in codecs {
+        assert_same(&output, &clips, codec, tick);
+    }
+}
+
+fn assert_same(output: &Value, clips: &[Value; 2], codec: &str, tick: f64) {
     let (found, expected) = (streams(output, codec), expected(clips, codec));
     assert_eq!(found.len(), expected.len(), "streams of {codec}");
     for (found, expected) in found.iter().zip(&expected) {
@@ -206,7 +217,7 @@ fn presentation_graphics_do_not_stay_in_a_hole() {
             );
         }
         if to == "mkv" {
-            let cues = streams(&output, "hdmv_pgs_subtitle").concat();
+            let cues = streams(&shown(&output), "hdmv_pgs_subtitle").concat();
             assert_eq!(cues.len(), 11, "a display set in a block");
         } else {
             let kept = program(&output);
@@ -247,7 +258,7 @@ fn subtitles_of_broadcasts_keep_their_pages() {
         ("mkv", "ts", MILLI),
     ] {
         let (output, clips) = join(&desk, "dvbsub", from, to);
-        assert_cues(&output, &clips, "dvb_subtitle", tick);
+        assert_cues(&output, &clips, &["dvb_subtitle"], tick);
         assert_eq!(
             configuration(&output),
             configuration(&clips[0]),
@@ -290,7 +301,7 @@ fn subtitles_of_discs_keep_their_palette() {
     let desk = Desk::new();
     for to in ["mkv", "mp4", "mov"] {
         let (output, clips) = join(&desk, "vobsub", "mkv", to);
-        assert_cues(&output, &clips, "dvd_subtitle", MILLI);
+        assert_cues(&output, &clips, &["dvd_subtitle"], MILLI);
         if to == "mkv" {
             assert_eq!(configuration(&output), configuration(&clips[0]));
         } else {
@@ -301,9 +312,88 @@ fn subtitles_of_discs_keep_their_palette() {
             for (own, there) in palette(&clips[0]).iter().zip(palette(&back)) {
                 assert!(own.abs_diff(there) <= 4, "{own} is {there} there");
             }
-            let cues = |file: &Path| streams(file, "dvd_subtitle").concat();
+            let cues = |file: &Path| streams(&shown(file), "dvd_subtitle").concat();
             assert_eq!(cues(&back).len(), cues(&output).len());
         }
     }
     assert_left_out(&desk, "vobsub", "mkv", "ts", &["dvd_subtitle"]);
+}
+
+/// Fonts come with the subtitles that are drawn with them, each once; other containers say so.
+#[test]
+fn fonts_come_with_their_fragments() {
+    let desk = Desk::new();
+    let font = |index: u8| -> Vec<u8> {
+        let noise = (0..9_000_u32).map(|at| ((at * at) >> index) as u8);
+        b"\0\x01\0\0".iter().copied().chain(noise).collect()
+    };
+    let shared = desk.write("shared.ttf", &[&font(1)]);
+    let with = [0, 1].map(|index| {
+        let own = desk.write(&format!("own{index}.ttf"), &[&font(2 + index)]);
+        let mut args = vec!["-i", "-c", "copy"].into_iter();
+        let source = clip(&format!("h264_ac3{index}.mkv"));
+        let mut all = vec![args.next().unwrap(), text(&source)];
+        all.extend(args);
+        all.extend(["-attach", text(&shared), "-attach", text(&own)]);
+        all.extend(["-metadata:s:t", "mimetype=application/x-truetype-font"]);
+        desk.make(&format!("fonts{index}.mkv"), &all)
+    });
+    let joined = desk.join("fonts.mkv", &with[0], &with[1]);
+    let shown = ear::probe(&joined);
+    let streams = shown["streams"].as_array().unwrap().iter();
+    let fonts = streams.filter(|stream| stream["codec_type"] == "attachment");
+    let names: Vec<_> = fonts
+        .map(|font| (&font["tags"]["filename"], &font["tags"]["mimetype"]))
+        .map(|(name, kind)| (name.as_str().unwrap(), kind.as_str().unwrap()))
+        .collect();
+    let expected =
+        ["shared.ttf", "own0.ttf", "own1.ttf"].map(|name| (name, "application/x-truetype-font"));
+    assert_eq!(names, expected);
+    let whole = std::fs::read(&joined).unwrap();
+    for font in [font(1), font(2), font(3)] {
+        assert_eq!(memchr::memmem::find_iter(&whole, &font).count(), 1);
+    }
+    for (to, container) in [("mp4", "MP4"), ("ts", "MPEG-TS")] {
+        let output = desk.path(&format!("fonts.{to}"));
+        let joined = tool(&["join", "-o", text(&output), text(&with[0]), text(&with[1])]);
+        let said = String::from_utf8_lossy(&[joined.stdout, joined.stderr].concat()).into_owned();
+        assert!(joined.status.success(), "{said}");
+        for name in ["shared.ttf", "own0.ttf", "own1.ttf"] {
+            let words = format!("an attachment, {name}, is left out: {container} cannot carry it");
+            assert_eq!(said.matches(&words).count(), 1, "{said}");
+        }
+    }
+}
+
+/// Subtitles whose codec nobody knows are named, and the rest is joined.
+#[test]
+fn unknown_subtitles_are_named() {
+    let desk = Desk::new();
+    let cues = desk.write("cues.srt", &[b"1\n00:00:00,500 --> 00:00:01,000\nHello\n"]);
+    let source = clip("h264_ac30.mkv");
+    let args = [
+        "-i",
+        text(&source),
+        "-i",
+        text(&cues),
+        "-map",
+        "0",
+        "-map",
+        "1",
+        "-c",
+        "copy",
+    ];
+    let mut bytes = std::fs::read(desk.make("known.mkv", &args)).unwrap();
+    let at = memchr::memmem::find(&bytes, b"S_TEXT/UTF8").unwrap();
+    bytes[at..at + 11].copy_from_slice(b"S_TEXT/UTF9");
+    let unknown = desk.write("unknown.mkv", &[&bytes]);
+    for to in ["mkv", "ts", "mp4"] {
+        let output = desk.path(&format!("known.{to}.{to}"));
+        let joined = tool(&["join", "-o", text(&output), text(&unknown)]);
+        let said = String::from_utf8_lossy(&[joined.stdout, joined.stderr].concat()).into_owned();
+        assert!(joined.status.success(), "{said}");
+        assert!(said.contains("a subtitle track is left out"), "{said}");
+        assert!(said.contains("cannot carry unknown"), "{said}");
+        ear::assert_sound(&output);
+    }
 }

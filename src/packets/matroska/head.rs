@@ -2,7 +2,7 @@
 
 use super::{TICK, clusters::Cue, ebml::Elements, ids};
 use crate::{
-    media::{Chapter, Container},
+    media::{Attachment, Chapter, Container},
     plan::Plan,
     probe::{Fragment, Head},
 };
@@ -23,6 +23,7 @@ pub(super) struct Parts {
     pub(super) tracks: Elements,
     pub(super) chapters: Elements,
     pub(super) tags: Elements,
+    pub(super) attachments: Elements,
 }
 
 /// The whole header, for clusters of `clusters` bytes behind it.
@@ -37,6 +38,7 @@ pub(super) fn header(container: Container, parts: &Parts, cues: &[Cue], clusters
         (ids::TRACKS, &parts.tracks),
         (ids::CHAPTERS, &parts.chapters),
         (ids::TAGS, &parts.tags),
+        (ids::ATTACHMENTS, &parts.attachments),
     ];
     for (id, part) in all_parts {
         if !part.0.is_empty() {
@@ -171,6 +173,24 @@ pub(super) fn tags(tags: &[(String, String)]) -> Elements {
     }
     all.master(ids::TAG, &tag);
     all
+}
+
+/// `Attachments`; empty where there are none.
+pub(super) fn attachments(all: &[&Attachment]) -> Elements {
+    let mut files = Elements::new();
+    for (uid, attached) in (1_u64..).zip(all) {
+        let media_type = match attached.media_type.as_str() {
+            "" => "application/octet-stream",
+            known => known,
+        };
+        let mut file = Elements::new();
+        file.text(ids::FILE_NAME, &attached.name)
+            .text(ids::FILE_MEDIA_TYPE, media_type)
+            .binary(ids::FILE_DATA, &attached.data)
+            .uint(ids::FILE_UID, uid);
+        files.master(ids::ATTACHED_FILE, &file);
+    }
+    files
 }
 
 /// The header of the fragment that comes first.

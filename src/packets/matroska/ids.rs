@@ -81,6 +81,13 @@ pub(super) const CUE_TRACK_POSITIONS: u32 = 0xB7;
 pub(super) const CUE_TRACK: u32 = 0xF7;
 pub(super) const CUE_CLUSTER_POSITION: u32 = 0xF1;
 
+pub(super) const ATTACHMENTS: u32 = 0x1941_A469;
+pub(super) const ATTACHED_FILE: u32 = 0x61A7;
+pub(super) const FILE_NAME: u32 = 0x466E;
+pub(super) const FILE_MEDIA_TYPE: u32 = 0x4660;
+pub(super) const FILE_DATA: u32 = 0x465C;
+pub(super) const FILE_UID: u32 = 0x46AE;
+
 pub(super) const CHAPTERS: u32 = 0x1043_A770;
 pub(super) const EDITION_ENTRY: u32 = 0x45B9;
 pub(super) const CHAPTER_ATOM: u32 = 0xB6;

@@ -22,6 +22,7 @@ use head::Parts;
 
 use super::{
     cues::Cues,
+    extras,
     feed::Feed,
     schedule::{Schedule, Script},
     tags,
@@ -89,6 +90,11 @@ pub(crate) fn layout(
         tracks: entries,
         chapters: head::chapters(&plan.chapters),
         tags: head::tags(&others),
+        attachments: head::attachments(&if extras::takes_files(container) {
+            extras::attachments(fragments, plan)
+        } else {
+            Vec::new()
+        }),
     };
     let header = head::header(container, &parts, &clusters.cues, clusters.layout.size());
     let mut all = Layout::new();
