@@ -124,15 +124,7 @@ pub async fn start(
     let store = storage::open(&settings, &public_url)?;
     let (stop, bell) = (CancellationToken::new(), Arc::new(Notify::new()));
     let mut tasks = Vec::new();
-    let origins = || {
-        Origins::new(
-            Arc::clone(&store),
-            db.clone(),
-            settings.master.clone(),
-            settings.private_addresses,
-            settings.max_bytes,
-        )
-    };
+    let origins = || Origins::new(Arc::clone(&store), db.clone(), &settings);
     if roles.work {
         let worker = Worker {
             db: db.clone(),
@@ -143,7 +135,7 @@ pub async fn start(
             },
             settings: Arc::clone(&settings),
             bell: Arc::clone(&bell),
-            sender: webhooks::Sender::new(settings.master.clone(), settings.private_addresses)?,
+            sender: webhooks::Sender::new(&settings)?,
         };
         tasks.push(tokio::spawn(worker.run(stop.clone())));
     }

@@ -6,6 +6,7 @@ mod places;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
+use media_concat::source::AddressPolicy;
 use serde::Deserialize;
 
 use crate::seal::MasterKey;
@@ -61,6 +62,14 @@ pub struct Given {
     #[arg(long, env = "ARTIFACT_ALLOW_PRIVATE_ADDRESSES")]
     #[serde(default)]
     pub allow_private_addresses: bool,
+    /// A network to take fragments and objects from, and to send webhooks to, though it is private:
+    /// 10.1.0.0/16; several are separated by commas
+    #[arg(long, env = "ARTIFACT_ALLOW_ADDRESS", value_delimiter = ',')]
+    #[serde(default)]
+    pub allow_address: Vec<String>,
+    /// Seconds that a source or the object store may be silent [default: 30]
+    #[arg(long, env = "ARTIFACT_PATIENCE_SECONDS")]
+    pub patience_seconds: Option<u64>,
     /// Jobs of one worker process at the same time [default: 4]
     #[arg(long, env = "ARTIFACT_CONCURRENCY")]
     pub concurrency: Option<usize>,
@@ -170,8 +179,12 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// How clients see it, without a slash at the end; none is where it listens.
     pub public_url: Option<String>,
-    /// Whether private addresses are reached.
+    /// Which addresses sources and receivers of webhooks may have.
+    pub addresses: AddressPolicy,
+    /// Whether every address may be reached, at every port: for development.
     pub private_addresses: bool,
+    /// How long a source or the store may be silent.
+    pub patience: Duration,
     /// Jobs at the same time.
     pub concurrency: usize,
     /// The largest artifact.
@@ -228,6 +241,11 @@ impl Given {
             listen: self.listen.or(file.listen),
             public_url: self.public_url.or(file.public_url),
             allow_private_addresses: self.allow_private_addresses || file.allow_private_addresses,
+            allow_address: match self.allow_address.is_empty() {
+                true => file.allow_address,
+                false => self.allow_address,
+            },
+            patience_seconds: self.patience_seconds.or(file.patience_seconds),
             concurrency: self.concurrency.or(file.concurrency),
             max_bytes: self.max_bytes.or(file.max_bytes),
             max_fragments: self.max_fragments.or(file.max_fragments),
@@ -253,6 +271,7 @@ impl Given {
             None => format!("sqlite://{}?mode=rwc", data.join("artifacts.db").display()),
         };
         let storage = self.storage(&data, &mut wrong);
+        let addresses = self.addresses(&mut wrong);
         let public_url = self.public_url.as_deref().map(|url| {
             if !url.starts_with("http://") && !url.starts_with("https://") {
                 wrong.push(format!("public-url: {url} is not an http(s) URL"));
@@ -273,6 +292,7 @@ impl Given {
             ("max-fragments", self.max_fragments.map(|n| n as u64)),
             ("lease-seconds", self.lease_seconds),
             ("attempts", self.attempts.map(u64::from)),
+            ("patience-seconds", self.patience_seconds),
             (
                 "database-connections",
                 self.database_connections.map(u64::from),
@@ -295,7 +315,9 @@ impl Given {
             master,
             listen: self.listen.unwrap_or_else(|| ([127, 0, 0, 1], 8080).into()),
             public_url,
+            addresses,
             private_addresses: self.allow_private_addresses,
+            patience: self.patience(),
             concurrency: self.concurrency.unwrap_or(4),
             max_bytes: self.max_bytes.unwrap_or(5 << 30),
             max_fragments: self.max_fragments.unwrap_or(1000),

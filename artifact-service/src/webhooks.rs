@@ -13,8 +13,9 @@ use crate::{
     jobs::Claimed,
     keys,
     model::Status,
-    process::{Failure, Outcome, every_address},
+    process::{Failure, Outcome},
     seal::{MasterKey, hmac},
+    settings::Settings,
 };
 
 /// Pauses between attempts in seconds; after the last one it is given up.
@@ -22,6 +23,8 @@ const PAUSES: [i64; 9] = [5, 30, 120, 600, 1_800, 7_200, 18_000, 36_000, 50_400]
 /// How long whoever delivers has it for itself, in milliseconds.
 const LEASE: i64 = 60_000;
 const IDLE: Duration = Duration::from_secs(1);
+/// Deliveries of one process at the same time.
+const PARALLEL: usize = 4;
 
 /// Queues the webhook of a finished job, if its key has one, in the transaction that ends it.
 ///
@@ -72,16 +75,12 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// To public addresses only, unless private ones are allowed.
+    /// To public addresses only, unless others are allowed.
     ///
     /// # Errors
     /// If there can be no client.
-    pub fn new(master: MasterKey, private_addresses: bool) -> Result<Self, reqwest::Error> {
-        let addresses = if private_addresses {
-            every_address()
-        } else {
-            AddressPolicy::default()
-        };
+    pub fn new(settings: &Settings) -> Result<Self, reqwest::Error> {
+        let addresses = settings.addresses.clone();
         // The same TLS as the library's: another process-wide choice would not change it.
         rustls::crypto::ring::default_provider()
             .install_default()
@@ -96,14 +95,19 @@ impl Sender {
         Ok(Self {
             client,
             addresses,
-            master,
+            master: settings.master.clone(),
         })
     }
 
-    /// Delivers until `stop`.
+    /// Delivers until `stop`, a few at a time: a receiver that does not answer holds up no other.
     pub async fn run(self, db: Db, stop: CancellationToken) {
+        let all = (0..PARALLEL).map(|_| self.deliver(&db, &stop));
+        futures::future::join_all(all).await;
+    }
+
+    async fn deliver(&self, db: &Db, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            match self.deliver_next(&db).await {
+            match self.deliver_next(db).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => {

@@ -1,5 +1,7 @@
 //! The folder as a bucket: what presigned URLs of a folder lead to.
 
+use std::io::ErrorKind;
+
 use axum::{
     body::Body,
     extract::State,
@@ -54,10 +56,7 @@ pub(super) async fn put(
     if length.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
-    let (path, mut file) = folder
-        .incoming()
-        .await
-        .map_err(|error| Problem::internal(&error))?;
+    let (path, mut file) = folder.incoming().await.map_err(not_written)?;
     let written = write(body, &mut file, limit).await;
     drop(file);
     let published = match written {
@@ -87,13 +86,20 @@ async fn write(body: Body, file: &mut tokio::fs::File, limit: u64) -> Result<(),
         if size > limit {
             return Err(too_large(limit));
         }
-        file.write_all(&piece)
-            .await
-            .map_err(|error| Problem::internal(&error))?;
+        file.write_all(&piece).await.map_err(not_written)?;
     }
-    file.sync_all()
-        .await
-        .map_err(|error| Problem::internal(&error))
+    file.sync_all().await.map_err(not_written)
+}
+
+fn not_written(error: std::io::Error) -> Problem {
+    let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
+    if full.contains(&error.kind()) {
+        tracing::error!(error = &error as &dyn std::error::Error, "the disk is full");
+        let (status, title) = (StatusCode::INSUFFICIENT_STORAGE, "Insufficient storage");
+        let detail = "the store is full";
+        return Problem::new(status, "storage_full", title, detail);
+    }
+    Problem::internal(&error)
 }
 
 fn too_large(limit: u64) -> Problem {

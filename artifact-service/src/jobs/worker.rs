@@ -142,8 +142,12 @@ impl Worker {
             result => result,
         };
         if result.is_err() {
-            // An attempt before this one may have written it and died before it said so.
-            self.processor.store.remove(&job.s3_path).await.ok();
+            // An attempt before this one may have written it and died before it said so. What another
+            // worker wrote, should this one have been taken for dead, is not ours to remove.
+            let ours = || hold(&self.db, &self.settings, job, None);
+            if self.insist(ours).await == Some(true) {
+                self.processor.store.remove(&job.s3_path).await.ok();
+            }
         }
         match self.insist(|| finish(&self.db, job, &result)).await {
             Some(true) => {

@@ -115,7 +115,11 @@ fn sentence(error: &JoinError) -> String {
         // What our own store says is nobody else's business, nor is where it is.
         JoinError::Sink(sink) if !matches!(sink, SinkError::Source { .. }) => {
             tracing::warn!(error = error as &dyn Error, "the store failed");
-            "the artifact could not be stored".to_owned()
+            let full = match sink {
+                SinkError::NoSpace { .. } => ": the store is full",
+                _ => "",
+            };
+            format!("the artifact could not be stored{full}")
         }
         error => chain(error),
     }

@@ -1,9 +1,9 @@
 //! What a job does: bytes into the store, looked at on the way.
 
-mod containers;
 mod direct;
 mod failure;
 mod join;
+mod look;
 mod named;
 mod origin;
 mod script;

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use media_concat::{
@@ -10,8 +11,8 @@ use media_concat::{
     source::{AddressPolicy, Http, HttpError, HttpOptions, SharedSource},
 };
 
-use super::{Failure, every_address, named::Named};
-use crate::{db::Db, keys, model::Origin, seal::MasterKey, storage::Store};
+use super::{Failure, named::Named};
+use crate::{db::Db, keys, model::Origin, seal::MasterKey, settings::Settings, storage::Store};
 
 /// Where bytes may come from, and with which credentials.
 pub struct Origins {
@@ -20,32 +21,26 @@ pub struct Origins {
     db: Db,
     master: MasterKey,
     addresses: AddressPolicy,
+    patience: Duration,
     /// Clients of other stores, by key and what it says of them.
     others: Mutex<HashMap<String, ObjectStore>>,
 }
 
 impl Origins {
-    /// Public addresses only, unless private ones are allowed.
+    /// Public addresses only, unless others are allowed.
     ///
     /// # Errors
     /// If there can be no HTTP client.
-    pub fn new(
-        store: Arc<dyn Store>,
-        db: Db,
-        master: MasterKey,
-        private_addresses: bool,
-        max_bytes: u64,
-    ) -> Result<Self, HttpError> {
-        let addresses = if private_addresses {
-            every_address()
-        } else {
-            AddressPolicy::default()
-        };
+    pub fn new(store: Arc<dyn Store>, db: Db, settings: &Settings) -> Result<Self, HttpError> {
+        let (addresses, patience) = (settings.addresses.clone(), settings.patience);
         let http = Http::new(HttpOptions {
             addresses: addresses.clone(),
-            any_port: private_addresses,
-            max_fragment_bytes: max_bytes,
-            spool_bytes: max_bytes.saturating_mul(4),
+            any_port: settings.private_addresses,
+            answer_timeout: patience,
+            stall_window: patience,
+            longest_pause: patience,
+            max_fragment_bytes: settings.max_bytes,
+            spool_bytes: settings.max_bytes.saturating_mul(4),
             user_agent: concat!("artifact-service/", env!("CARGO_PKG_VERSION")).to_owned(),
             ..HttpOptions::default()
         })?;
@@ -53,8 +48,9 @@ impl Origins {
             http,
             store,
             db,
-            master,
+            master: settings.master.clone(),
             addresses,
+            patience,
             others: Mutex::default(),
         })
     }
@@ -94,6 +90,7 @@ impl Origins {
             options.region.clone_from(region);
         }
         options.addresses = self.addresses.clone();
+        options.patience = self.patience;
         let name = format!(
             "{key_id} {options:?} {}",
             crate::ids::sha256(found.secret.as_bytes())

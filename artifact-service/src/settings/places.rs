@@ -1,8 +1,11 @@
 //! The settings that are more than a number: where objects are, and the master key.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use media_concat::object::{BucketStyle, Credentials, StoreOptions};
+use media_concat::{
+    object::{BucketStyle, Credentials, StoreOptions},
+    source::AddressPolicy,
+};
 
 use super::{Given, SettingsError, StorageSettings, is_postgres};
 use crate::{ids, seal::MasterKey};
@@ -67,7 +70,27 @@ impl Given {
         };
         // Its address is the operator's choice, not a caller's.
         options.addresses = crate::process::every_address();
+        options.patience = self.patience();
         options
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience_seconds.unwrap_or(30))
+    }
+
+    /// Public addresses, those that are allowed, or all.
+    pub(super) fn addresses(&self, wrong: &mut Vec<String>) -> AddressPolicy {
+        if self.allow_private_addresses {
+            return crate::process::every_address();
+        }
+        let mut policy = AddressPolicy::default();
+        for network in &self.allow_address {
+            match policy.clone().allow(network) {
+                Ok(wider) => policy = wider,
+                Err(error) => wrong.push(format!("allow-address: {error}")),
+            }
+        }
+        policy
     }
 
     /// The given master key, or the one in the data folder, which is made at the first start.

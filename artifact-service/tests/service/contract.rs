@@ -121,6 +121,45 @@ suite! {
         assert_eq!((&done["status"], &done["duration"]), (&json!("upload_completed"), &Value::Null));
     }
 
+    /// Whatever the library reads is known by what is in it: cover art is not video, and a name or a
+    /// `Content-Type` says nothing.
+    async fn every_container_is_probed(place: &Place) {
+        let sine = "-f lavfi -i sine=d=1.5:r=48000";
+        let both = format!("{sine} -f lavfi -i testsrc=s=64x64:d=1.5:r=25 -shortest -g 25");
+        let cover = format!("{sine} -f lavfi -i color=s=64x64:d=0.04 -map 0 -map 1 -c:v png \
+             -disposition:v attached_pic");
+        let mut made = Vec::new();
+        for (name, options, kind, other, slack) in [
+            ("a.mp3", &*cover, "audio", "video", 30_i64), ("a.flac", &cover, "audio", "video", 0),
+            ("b.mp3", &format!("{sine} -write_xing 0 -id3v2_version 0"), "audio", "video", 80),
+            ("a.m4a", &cover, "audio", "video", 30), ("a.aac", sine, "audio", "video", 50),
+            ("a.ogg", &format!("{sine} -c:a libopus"), "audio", "video", 30),
+            ("a.mka", sine, "audio", "video", 30),
+            ("a.mkv", &format!("{both} -c:v libx264 -c:a aac"), "video", "audio", 40),
+            ("a.webm", &format!("{both} -c:v libvpx -c:a libopus"), "video", "audio", 40),
+            ("a.ts", &format!("{both} -c:v libx264 -c:a aac"), "video", "script", 60),
+            ("a.mov", &format!("{both} -c:v mpeg4 -c:a pcm_s16le"), "video", "audio", 40),
+        ] {
+            let bytes = crate::web::ffmpeg(name, options).await;
+            let url = place.web.put(name, bytes.clone());
+            for (kind, good) in [(kind, true), (other, false)] {
+                let body = json!({"name": name, "type": kind, "url": url});
+                made.push((name, kind, good, slack, bytes.clone(), place.create(body).await));
+            }
+        }
+        for (name, kind, good, slack, bytes, created) in made {
+            let done = place.ended(&created).await;
+            if !good {
+                assert_eq!(done["status"], "upload_failed", "{name} {kind}: {done}");
+                continue;
+            }
+            assert_eq!(done["status"], "upload_completed", "{name} {kind}: {done}");
+            let millis = (done["duration"].as_f64().unwrap() * 1e3) as i64;
+            assert!((millis - 1_500).abs() <= slack, "{name}: {millis} ms");
+            assert!(place.content(&done).await == bytes, "{name}");
+        }
+    }
+
     /// Every invalid field in one answer, as RFC 9457 writes it.
     async fn what_is_wrong_is_told_whole(place: &Place) {
         let body = json!({"name": 5, "type": "film", "url": "ftp://x"});

@@ -6,11 +6,17 @@
 mod browser;
 mod contract;
 mod dashboard;
+mod disasters;
 mod examples;
 mod faults;
+mod hooks;
 mod place;
 mod postgres;
+mod process;
+mod proxy;
 mod s3;
+mod sources;
+mod trouble;
 mod web;
 
 /// Runs every test with both kinds of database and store.

@@ -12,7 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{postgres, s3, web::Web};
+use crate::{postgres, process::Process, proxy::Proxy, s3, web::Web};
 
 /// The bucket of the reference's examples.
 pub(crate) const BUCKET: &str = "dubformer-artifacts";
@@ -22,6 +22,7 @@ pub(crate) struct Place {
     pub(crate) given: Given,
     folder: TempDir,
     store: Option<s3::Server>,
+    proxy: Option<Proxy>,
     pub(crate) web: Web,
     pub(crate) base: String,
     pub(crate) key: String,
@@ -72,19 +73,50 @@ impl Place {
             return Self::with(Given::default(), None, work).await;
         }
         let store = s3::Server::start(&[BUCKET, "my-company-bucket"]).await;
+        let endpoint = format!("http://{}", store.address);
+        let given = Self::given(endpoint).await;
+        Self::with(given, Some(store), work).await
+    }
+
+    async fn given(endpoint: String) -> Given {
         let database = tokio::task::spawn_blocking(postgres::database)
             .await
             .expect("a database");
-        let given = Given {
+        Given {
             database: Some(database),
             storage: Some(format!("s3://{BUCKET}")),
-            s3_endpoint: Some(format!("http://{}", store.address)),
+            s3_endpoint: Some(endpoint),
             s3_access_key: Some(s3::ACCESS.to_owned()),
             s3_secret_key: Some(s3::SECRET.to_owned()),
             master_key: Some("ab".repeat(32)),
             ..Given::default()
+        }
+    }
+
+    /// No worker, and a store behind a proxy that can fail.
+    pub(crate) async fn behind_proxy() -> Self {
+        let store = s3::Server::start(&[BUCKET]).await;
+        let proxy = Proxy::before(store.address).await;
+        let given = Self::given(format!("http://{}", proxy.address)).await;
+        let place = Self::with(given, Some(store), false).await;
+        Self {
+            proxy: Some(proxy),
+            ..place
+        }
+    }
+
+    /// No worker, a folder, and this database.
+    pub(crate) async fn with_database(url: &str) -> Self {
+        let given = Given {
+            database: Some(url.to_owned()),
+            master_key: Some("ab".repeat(32)),
+            ..Given::default()
         };
-        Self::with(given, Some(store), work).await
+        Self::with(given, None, false).await
+    }
+
+    pub(crate) fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("a proxy")
     }
 
     async fn with(given: Given, store: Option<s3::Server>, work: bool) -> Self {
@@ -106,6 +138,7 @@ impl Place {
             given,
             folder,
             store,
+            proxy: None,
             web: Web::start().await,
             base,
             key,
@@ -236,15 +269,45 @@ impl Place {
         self.store.as_ref()
     }
 
-    /// A worker process, which a test can kill.
-    pub(crate) fn worker(&self) -> std::process::Child {
-        let mut worker = std::process::Command::new(env!("CARGO_BIN_EXE_artifact-service"));
+    /// What a store or a folder keeps of uploads that are not finished.
+    pub(crate) fn litter(&self) -> Vec<String> {
+        let root = match &self.store {
+            Some(store) => store.folder.path().to_owned(),
+            None => self.bucket_folder().join(".incoming"),
+        };
+        let names = std::fs::read_dir(root).expect("a folder").flatten();
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let names = names.filter(|name| self.store.is_none() || name.starts_with(".upload"));
+        names.collect()
+    }
+
+    /// How many rows a table has.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let statement = format!("SELECT count(*) FROM {table}");
+        let counted = sqlx::query_scalar(sqlx::AssertSqlSafe(statement));
+        counted.fetch_one(&self.db().pool).await.expect("a count")
+    }
+
+    /// As [`Self::upload`], but the client tries again as the service does.
+    pub(crate) async fn upload_patiently(&self, name: &str, bytes: Vec<u8>) -> String {
+        let path = format!("/api/v1/artifacts/create?fileName={name}");
+        let place = self.get(&path).await.json();
+        let url = place["presignedUploadUrl"].as_str().expect("a URL");
+        for _ in 0..10 {
+            let put = self.client.put(url).body(bytes.clone()).send().await;
+            if put.is_ok_and(|put| put.status().is_success()) {
+                return place["s3Path"].as_str().expect("a path").to_owned();
+            }
+        }
+        panic!("{name} cannot be uploaded");
+    }
+
+    /// The program as another process beside this one: the same database, store and keys.
+    pub(crate) fn command(&self, role: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_artifact-service"));
         let given = &self.given;
-        worker
-            .arg("worker")
-            .arg("--allow-private-addresses")
-            .env("RUST_LOG", "warn");
-        worker.arg("--data").arg(self.folder.path());
+        command.arg(role).env("RUST_LOG", "error");
+        command.arg("--data").arg(self.folder.path());
         for (flag, value) in [
             ("--lease-seconds", Some("3".to_owned())),
             ("--database", given.database.clone()),
@@ -253,13 +316,19 @@ impl Place {
             ("--s3-endpoint", given.s3_endpoint.clone()),
             ("--s3-access-key", given.s3_access_key.clone()),
             ("--s3-secret-key", given.s3_secret_key.clone()),
+            ("--s3-style", given.s3_style.clone()),
             ("--master-key", given.master_key.clone()),
         ] {
             if let Some(value) = value {
-                worker.arg(flag).arg(value);
+                command.arg(flag).arg(value);
             }
         }
-        worker.spawn().expect("a worker")
+        command
+    }
+
+    /// A worker process, which a test can kill.
+    pub(crate) fn worker(&self) -> Process {
+        Process::start(self.command("worker").arg("--allow-private-addresses"))
     }
 
     /// Stops the service, which must not hang.

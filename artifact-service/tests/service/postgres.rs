@@ -10,10 +10,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-struct Server {
+pub(crate) struct Server {
     port: u16,
     /// Its standard input is a pipe from us: when we end, however we do, it ends and tidies up.
-    _shell: Child,
+    shell: Child,
+}
+
+impl Server {
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Kills it as a crash would, and starts it again a moment later.
+    pub(crate) fn restart(&mut self) {
+        use std::io::Write;
+        let pipe = self.shell.stdin.as_mut().expect("a pipe");
+        pipe.write_all(b"again\n").expect("the shell reads");
+        std::thread::sleep(Duration::from_millis(500));
+        wait(self.port);
+    }
+}
+
+/// A server for one test.
+pub(crate) fn own() -> Server {
+    start()
 }
 
 /// A new database.
@@ -66,9 +86,12 @@ fn start() -> Server {
     let script = format!(
         "set -e; cd '{folder}'
          {user} '{bin}/initdb' -D '{folder}/data' -U postgres -A trust -N >/dev/null
-         {user} '{bin}/postgres' -D '{folder}/data' -p {port} -h 127.0.0.1 -k '{folder}' \
-             -c fsync=off -c max_connections=300 >'{folder}.log' 2>&1 </dev/null &
-         read -r _ || true
+         run() {{
+             {user} '{bin}/postgres' -D '{folder}/data' -p {port} -h 127.0.0.1 -k '{folder}' \
+                 -c fsync=off -c max_connections=300 >>'{folder}.log' 2>&1 </dev/null &
+         }}
+         run
+         while read -r _; do kill -QUIT $!; wait $! || true; sleep 1; run; done
          kill -INT $!; wait $! || true
          rm -rf '{folder}' '{folder}.log'",
         folder = folder.display(),
@@ -79,6 +102,11 @@ fn start() -> Server {
         .stdin(Stdio::piped())
         .spawn();
     let shell = shell.expect("sh runs");
+    wait(port);
+    Server { port, shell }
+}
+
+fn wait(port: u16) {
     let until = Instant::now() + Duration::from_secs(60);
     let ready = || {
         let asked = Command::new(programs().join("pg_isready"))
@@ -90,13 +118,9 @@ fn start() -> Server {
         assert!(Instant::now() < until, "PostgreSQL does not start");
         std::thread::sleep(Duration::from_millis(100));
     }
-    Server {
-        port,
-        _shell: shell,
-    }
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
 }

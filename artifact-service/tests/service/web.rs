@@ -1,9 +1,10 @@
 //! A web server with the fixtures, and with what goes wrong on the web.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -25,13 +26,27 @@ use tokio::{net::TcpListener, task::JoinHandle};
 pub(crate) struct Web {
     pub(crate) address: SocketAddr,
     asked: Arc<AtomicUsize>,
+    made: Made,
     serving: JoinHandle<()>,
 }
+
+/// Files of a test's own making.
+type Made = Arc<Mutex<HashMap<String, Bytes>>>;
 
 impl Web {
     pub(crate) async fn start() -> Self {
         let asked = Arc::new(AtomicUsize::new(0));
+        let made = Made::default();
+        let own = Arc::clone(&made);
         let router = Router::new()
+            .route(
+                "/made/{name}",
+                get(async move |Path(name): Path<String>, headers: HeaderMap| {
+                    let bytes = own.lock().expect("a lock")[&name].clone();
+                    let (status, told, bytes) = part(&headers, &bytes);
+                    answer(status, told, bytes.into())
+                }),
+            )
             .route("/files/{name}", get(file))
             .route("/slow/{name}", get(slow))
             .route("/flaky/{name}", get(flaky))
@@ -55,12 +70,22 @@ impl Web {
         Self {
             address,
             asked,
+            made,
             serving,
         }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
+    }
+
+    /// Serves these bytes; returns their URL.
+    pub(crate) fn put(&self, name: &str, bytes: Vec<u8>) -> String {
+        self.made
+            .lock()
+            .expect("a lock")
+            .insert(name.to_owned(), bytes.into());
+        self.url(&format!("made/{name}"))
     }
 
     /// Requests for slow files so far.
@@ -80,6 +105,19 @@ pub(crate) fn fixture(name: &str) -> Bytes {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/generated");
     let found = std::fs::read(format!("{folder}/{name}"));
     found.expect("make fixtures").into()
+}
+
+/// A file by FFmpeg, in whatever the name's ending says.
+pub(crate) async fn ffmpeg(name: &str, options: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    let ran = tokio::process::Command::new("ffmpeg")
+        .args(["-v", "error"])
+        .args(options.split_whitespace())
+        .arg(&path)
+        .status();
+    assert!(ran.await.expect("ffmpeg runs").success(), "{name}");
+    std::fs::read(path).expect("a file")
 }
 
 fn range(headers: &HeaderMap, size: usize) -> Option<(usize, usize)> {

@@ -1,0 +1,77 @@
+//! The program itself, as a process that can be killed.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// A process that is killed when it is dropped.
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.spawn().expect("the program starts"))
+    }
+
+    /// `kill -9`, and its end.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().expect("it ended");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A server of its own.
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) base: String,
+    /// Told at the first start only.
+    pub(crate) key: Option<String>,
+}
+
+impl Server {
+    /// `serve` with SQLite and a folder; `before` is what runs it, such as `unshare`.
+    pub(crate) fn start(before: &[&str], data: &Path, more: &[&str]) -> Self {
+        let program = env!("CARGO_BIN_EXE_artifact-service");
+        let words: Vec<&str> = before.iter().copied().chain([program]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg("serve").args(more);
+        command.arg("--data").arg(data);
+        command.args(["--listen", "127.0.0.1:0"]);
+        command.args(["--allow-private-addresses", "--lease-seconds", "3"]);
+        command.env("RUST_LOG", "warn").stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let (mut key, mut base) = (None, None);
+        for line in lines.map_while(Result::ok) {
+            if let Some(told) = line.strip_prefix("API key, shown this once: ") {
+                key = Some(told.to_owned());
+            }
+            if let Some(told) = line.strip_prefix("listening on ") {
+                base = Some(told.to_owned());
+                break;
+            }
+        }
+        Self {
+            process: Process(child),
+            base: base.expect("it listens"),
+            key,
+        }
+    }
+}
+
+/// Waits until it is so.
+pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    while !so() {
+        assert!(std::time::Instant::now() < end, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,129 @@
+//! Sources that misbehave, read by a worker process: the right end for each, and no litter.
+
+use serde_json::json;
+
+use crate::{
+    place::Place,
+    process::Process,
+    trouble::{Trouble, sound},
+};
+
+const MIB: usize = 1 << 20;
+
+/// How a source misbehaves, and what comes of it: so many bytes, or a message that says so.
+type Case = (&'static str, Result<usize, &'static str>);
+
+const PASSING: [Case; 4] = [
+    ("stalls", Ok(9 * MIB)),
+    ("resets", Ok(9 * MIB)),
+    ("changes", Ok(8 * MIB)),
+    ("fine", Ok(9 * MIB)),
+];
+const STAYING: [Case; 4] = [
+    ("stalls-always", Err("stalled")),
+    ("short", Err("byte 6291456")),
+    ("long", Err("wrong")),
+    ("changes-always", Err("changed")),
+];
+
+async fn troubles(shared: bool, attempts: &str, cases: &[Case]) {
+    let place = Place::without_worker(shared).await;
+    let trouble = Trouble::at([127, 0, 0, 1]).await;
+    let mut command = place.command("worker");
+    command.args(["--allow-private-addresses", "--patience-seconds", "1"]);
+    command.args(["--concurrency", "8", "--attempts", attempts]);
+    let mut worker = Process::start(&mut command);
+    let mut made = Vec::new();
+    for &(name, expected) in cases {
+        let url = trouble.url(&format!("{name}/a.wav"));
+        let body = json!({"name": name, "type": "audio", "url": url});
+        made.push((name, expected, place.create(body).await));
+    }
+    let mut whole = Vec::new();
+    for (name, expected, created) in made {
+        let done = place.ended(&created).await;
+        match expected {
+            Ok(size) => {
+                assert_eq!(done["status"], "upload_completed", "{name}: {done}");
+                assert_eq!(done["size"], json!(size), "{name}");
+                let seed = u8::from(name == "changes");
+                assert!(place.content(&done).await == sound(size, seed), "{name}");
+                whole.push(done["s3Path"].as_str().expect("a path").to_owned());
+            }
+            Err(told) => {
+                assert_eq!(done["status"], "upload_failed", "{name}: {done}");
+                let message = done["errorMessage"].as_str().unwrap_or_default();
+                assert!(message.contains(told), "{name}: {message}");
+                // The name without its query, and nothing of where our own things are.
+                assert!(
+                    message.contains(name) && !message.contains(".upload"),
+                    "{message}"
+                );
+            }
+        }
+    }
+    // What was there before a connection broke was not asked for again.
+    assert!(
+        trouble.sent("resets") < 11 * MIB,
+        "{}",
+        trouble.sent("resets")
+    );
+    whole.sort();
+    assert_eq!(place.objects(), whole);
+    assert_eq!(place.litter(), [""; 0]);
+    assert_eq!(place.count("jobs").await, 0);
+    worker.kill();
+    place.end().await;
+}
+
+/// All at the same time, as they are mostly waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn troubles_end_as_they_must() {
+    tokio::join!(
+        troubles(false, "2", &PASSING),
+        troubles(true, "2", &PASSING),
+        troubles(false, "1", &STAYING),
+        troubles(true, "1", &STAYING),
+    );
+}
+
+/// The one address that is allowed leads to others that are not: nothing is asked of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redirects_inward_are_refused() {
+    let place = Place::without_worker(false).await;
+    let outside = Trouble::at([127, 0, 0, 2]).await;
+    let inside = Trouble::at([127, 0, 0, 1]).await;
+    let mut command = place.command("worker");
+    let mut worker = Process::start(command.args(["--allow-address", "127.0.0.2/32"]));
+    let own = format!("to/http/{}/fine/a.wav", outside.address);
+    let done = place
+        .create(json!({"name": "own", "type": "audio", "url": outside.url(&own)}))
+        .await;
+    assert_eq!(place.ended(&done).await["status"], "upload_completed");
+    let port = inside.address.port();
+    for to in [
+        format!("127.0.0.1:{port}"),
+        format!("localhost:{port}"),
+        format!("[::1]:{port}"),
+        format!("[::ffff:127.0.0.1]:{port}"),
+        format!("2130706433:{port}"),
+        "169.254.169.254".to_owned(),
+        "10.0.0.1".to_owned(),
+        "[fd00::1]".to_owned(),
+    ] {
+        let url = outside.url(&format!("to/http/{to}/fine/a.wav"));
+        for body in [
+            json!({"name": "r", "type": "audio", "url": url}),
+            json!({"name": "r", "type": "audio", "fragments": [{"url": url, "startTime": 0}]}),
+        ] {
+            let done = place.create(body).await;
+            let done = place.ended(&done).await;
+            assert_eq!(done["status"], "upload_failed", "{to}: {done}");
+            let message = done["errorMessage"].as_str().unwrap_or_default();
+            assert!(message.contains("refused"), "{to}: {message}");
+        }
+    }
+    assert_eq!(inside.asked(), 0, "an address inside was asked");
+    worker.kill();
+    place.end().await;
+}
