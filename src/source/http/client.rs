@@ -4,7 +4,13 @@
 //! The client's own resolver hands the connector only addresses that were checked, so there is no
 //! second look-up between check and use, and what is connected to is what was judged.
 
-use std::{error::Error as StdError, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    io,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream::BoxStream};
@@ -269,6 +275,15 @@ struct SystemLookup;
 
 impl Lookup for SystemLookup {
     fn lookup(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        // RFC 6761 § 6.3: names under `localhost` are this machine, whether or not its resolver knows.
+        if name.trim_end_matches('.').ends_with(".localhost") {
+            let here = [
+                IpAddr::from([127, 0, 0, 1]),
+                IpAddr::from(Ipv6Addr::LOCALHOST),
+            ];
+            let here = here.map(|address| SocketAddr::new(address, 0)).to_vec();
+            return Box::pin(std::future::ready(Ok(here)));
+        }
         // The port is the connector's to set.
         Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
     }
