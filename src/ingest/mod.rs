@@ -20,6 +20,7 @@ mod source;
 mod tags;
 mod times;
 mod vorbis;
+mod work;
 
 pub(crate) use description::is_unplaced;
 pub(crate) use read::{IngestedStream, Shared, ingest};

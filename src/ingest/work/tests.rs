@@ -1,8 +1,12 @@
 //! Reading that would not end by itself.
 
-use std::{fs::File, time::Duration};
+use std::{
+    fs::File,
+    time::{Duration, Instant},
+};
 
 use super::*;
+use crate::ingest::read::Abandon;
 
 /// A petabyte of zeros, in which libav looks for frames for ever.
 fn endless(folder: &std::path::Path, interrupt: Interrupt, reading: Duration) -> Work {
