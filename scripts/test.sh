@@ -57,3 +57,4 @@ step "documentation" env RUSTDOCFLAGS=-Dwarnings \
     cargo doc --quiet --locked --workspace --no-deps --all-features
 if [[ -f fuzz/Cargo.toml ]]; then step "fuzz targets compile" fuzz_targets; fi
 step "tests" tests
+step "service against its description" scripts/schemathesis.sh
