@@ -166,12 +166,15 @@ impl Error {
         matches!(self, Self::Seams(_) | Self::Limit { .. })
     }
 
-    /// Whether the list of fragments itself is wrong.
+    /// Whether what was asked for is wrong by itself: the list of fragments, or the target.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::NoFragments | Self::NegativeStart { .. } | Self::NotWritten { .. }
+            Self::NoFragments
+                | Self::NegativeStart { .. }
+                | Self::NotWritten { .. }
+                | Self::Sink(SinkError::OutputIsInput { .. })
         )
     }
 

@@ -10,7 +10,7 @@ use crate::{
     isobmff::{FourCc, SampleSizes},
     media::{Chapter, Container, StreamKind},
     options::{AudioSeams, Options},
-    placement::{Placement, Requested, place},
+    placement::{Place, Placement, Requested, place},
     probe::{Fragment, Stream},
     time::{Time, Timescale},
     timeline::{
@@ -124,6 +124,7 @@ pub fn plan(
         });
     }
     let mut warnings = matching.warnings.clone();
+    warnings.extend(hidden(fragments, &placement));
     let mut tracks = Vec::with_capacity(matching.tracks.len());
     for (matched, silence) in matching.tracks.iter().zip(silences) {
         let track = plan_track(fragments, &placement, matched, silence, duration, options)?;
@@ -292,6 +293,23 @@ fn silent_grain(reference: &Stream, timescale: Timescale, silence: &Silence) -> 
         Silence::Unavailable => false,
     };
     (can && rate > 0 && timescale.get().is_multiple_of(rate)).then(|| timescale.get() / rate)
+}
+
+/// Fragments that trimming leaves nothing of.
+fn hidden(fragments: &[Fragment], placement: &Placement) -> Vec<Warning> {
+    let gone = placement.places.iter().filter(|place| {
+        let end = place.cut.map_or(place.end, |cut| cut.min(place.end));
+        end <= place.start && place.end > place.start
+    });
+    let warning = |place: &Place| {
+        let name = &fragments[place.fragment].name;
+        let message = format!(
+            "fragment {} ({name}) is not shown at all: the next one starts at {} s as well",
+            place.fragment, place.start
+        );
+        Warning::new(WarningKind::FragmentHidden, message)
+    };
+    gone.map(warning).collect()
 }
 
 /// The display set that takes presentation graphics off, which stay until there is another.

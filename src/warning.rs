@@ -23,6 +23,8 @@ pub struct Warning {
 pub enum WarningKind {
     /// A file that comes with the fragments, such as a font, is not in the output.
     AttachmentLeftOut,
+    /// A fragment is shown for no time at all: the next begins where it does.
+    FragmentHidden,
     /// An edit list hides pictures inside the output.
     HiddenPictures,
     /// Streams of two languages are joined.

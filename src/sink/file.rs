@@ -391,10 +391,13 @@ impl Job {
     /// The target refused.
     pub(super) fn failed(&self, call: &'static str, error: io::Error) -> SinkError {
         if error.kind() == io::ErrorKind::StorageFull {
+            let target = resolve(&self.path);
+            // What is free beside a device is not free in it.
+            let stays = !target.exists() || target.is_file();
             return SinkError::NoSpace {
                 path: self.name(),
                 needed: self.layout.size(),
-                available: available(&resolve(&self.path)).unwrap_or(0),
+                available: available(&target).filter(|_| stays).unwrap_or(0),
             };
         }
         SinkError::Io {

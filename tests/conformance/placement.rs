@@ -171,6 +171,23 @@ fn an_overlap_is_trimmed_when_asked() {
     assert!(joined.dropped("video") >= 15, "{}", joined.report);
 }
 
+/// A fragment of which nothing is left is told of.
+#[test]
+fn a_fragment_that_is_trimmed_away_is_in_a_warning() {
+    let joined = Join::of(&["a0.mp4@0", "a1.mp4@0"])
+        .with(&["--on-overlap", "trim"])
+        .run();
+    assert_sound(&joined);
+    assert_eq!(frames(&joined.path), frames(&fixture("a1.mp4")));
+    let warnings = joined.list("warnings");
+    let hidden = warnings
+        .iter()
+        .find(|warning| warning["kind"] == "fragment_hidden");
+    let message = hidden.and_then(|warning| warning["message"].as_str());
+    let message = message.unwrap_or_else(|| panic!("{}", joined.report));
+    assert!(message.starts_with("fragment 0 ("), "{message}");
+}
+
 #[test]
 fn an_overlap_is_shifted_when_asked() {
     let joined = Join::of(&["a0.mp4@0", "a1.mp4@1.5"])

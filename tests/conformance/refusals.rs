@@ -276,7 +276,7 @@ fn an_output_that_is_an_input_is_refused() {
         let args = ["join", "--force", "-o"].map(Into::into);
         let tail = [path(out), path("in.mp4"), fixture("a1.mp4")];
         let run = tool(args.into_iter().chain(tail));
-        assert!(run.code > 0, "{out} was accepted");
+        assert_eq!(run.code, 2, "{out}: {}", run.stderr);
         assert!(run.stderr.contains("fragment 0"), "{}", run.stderr);
         assert!(
             std::fs::read(path("in.mp4")).unwrap() == bytes,

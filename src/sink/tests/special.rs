@@ -112,7 +112,7 @@ async fn a_device_is_written() {
     let full = Path::new("/dev/full");
     let written = write(&mixed(), &sources, full, CancellationToken::new()).await;
     assert!(
-        matches!(written, Err(SinkError::NoSpace { .. })),
+        matches!(written, Err(SinkError::NoSpace { available: 0, .. })),
         "{written:?}"
     );
 }
