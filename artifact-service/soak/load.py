@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Creates and reads a second, with their 99th percentile, while joins run; and event streams at the
-same time. LOAD_SECONDS (10), LOAD_CLIENTS (8), LOAD_STREAMS (100)."""
+same time; then the memory that a large file by URL takes. LOAD_SECONDS (10), LOAD_CLIENTS (8),
+LOAD_STREAMS (100), LOAD_BYTES (5 GB)."""
 
 import http.client
 import json
 import os
+import re
+import struct
 import subprocess
 import tempfile
 import threading
@@ -15,37 +18,100 @@ import soak
 SECONDS = float(os.environ.get("LOAD_SECONDS", "10"))
 CLIENTS = int(os.environ.get("LOAD_CLIENTS", "8"))
 STREAMS = int(os.environ.get("LOAD_STREAMS", "100"))
+BYTES = int(os.environ.get("LOAD_BYTES", "5000000000"))
 
 
 def percentile(times, part):
     return sorted(times)[min(int(len(times) * part), len(times) - 1)] * 1e3 if times else 0
 
 
+class Files(soak.Files):
+    """The fixtures, and a film that is mostly a hole."""
+
+    def do_GET(self):
+        if self.path != "/large.mp4":
+            return super().do_GET()
+        asked = re.match(r"bytes=(\d+)-(\d*)$", self.headers.get("Range", ""))
+        first, last = (int(asked[1]), int(asked[2] or BYTES - 1)) if asked else (0, BYTES - 1)
+        last = min(last, BYTES - 1)
+        self.send_response(206 if asked else 200)
+        if asked:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{BYTES}")
+        self.send_header("ETag", '"large"')
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(last - first + 1))
+        self.end_headers()
+        with open(self.server.large, "rb") as film:
+            self.wfile.flush()
+            self.connection.sendfile(film, first, last - first + 1)
+        return None
+
+
+def large(path):
+    """A clip, and behind it a box of free space."""
+    clip = (soak.FIXTURES / "a0.mp4").read_bytes()
+    with open(path, "wb") as film:
+        film.write(clip + struct.pack(">I4sQ", 1, b"free", BYTES - len(clip)))
+        film.truncate(BYTES)
+
+
+def peak(process):
+    status = open(f"/proc/{process.pid}/status").read()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+def download(folder, web):
+    """A large file by URL, in a process of its own."""
+    server, key, address = serve(f"{folder}/large")
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    began = time.monotonic()
+    body = {"name": "large", "type": "video", "url": f"{web}/large.mp4"}
+    made = ask(connected(address), headers, "POST", "/api/v1/artifacts/create", body)
+    while made["status"] not in ("upload_completed", "upload_failed"):
+        time.sleep(0.2)
+        made = ask(connected(address), headers, "GET", f"/api/v1/artifacts/{made['id']}")
+    took = time.monotonic() - began
+    if made["status"] != "upload_completed" or made["size"] != BYTES:
+        raise RuntimeError(f"the large file: {made}")
+    print(f"{BYTES / 1e9:.1f} GB by URL: {took:.1f} s, peak memory {peak(server):.0f} MiB")
+    server.kill()
+    server.wait()
+
+
+def serve(folder):
+    server = subprocess.Popen(
+        [soak.BINARY, "serve", "--listen", "127.0.0.1:0", "--data", folder,
+         "--storage", f"folder:{folder}/objects",
+         "--allow-private-addresses", "--requests-per-minute", "100000000"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    key = server.stdout.readline().split()[-1]
+    return server, key, server.stdout.readline().split("//")[-1].strip()
+
+
+def connected(address):
+    return http.client.HTTPConnection(address, timeout=60)
+
+
+def ask(connection, headers, method, path, body=None):
+    connection.request(method, path, json.dumps(body) if body else None, headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status >= 400:
+        raise RuntimeError(f"{answer.status}: {text}")
+    return json.loads(text)
+
+
 def main():
-    web_server = soak.Server(("127.0.0.1", 0), soak.Files)
+    web_server = soak.Server(("127.0.0.1", 0), Files)
     threading.Thread(target=web_server.serve_forever, daemon=True).start()
     web = f"http://127.0.0.1:{web_server.server_address[1]}"
     with tempfile.TemporaryDirectory(prefix="load") as folder:
-        server = subprocess.Popen(
-            [soak.BINARY, "serve", "--listen", "127.0.0.1:0", "--data", folder,
-             "--allow-private-addresses", "--requests-per-minute", "100000000"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        key = server.stdout.readline().split()[-1]
-        address = server.stdout.readline().split("//")[-1].strip()
+        web_server.large = f"{folder}/large.mp4"
+        large(web_server.large)
+        server, key, address = serve(folder)
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
-        def connected():
-            return http.client.HTTPConnection(address, timeout=60)
-
-        def ask(connection, method, path, body=None):
-            connection.request(method, path, json.dumps(body) if body else None, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-            if answer.status >= 400:
-                raise RuntimeError(f"{answer.status}: {text}")
-            return json.loads(text)
-
-        first = ask(connected(), "POST", "/api/v1/artifacts/create",
+        first = ask(connected(address), headers, "POST", "/api/v1/artifacts/create",
                     dict(soak.join(web, "a0.mp4", "a1.mp4"), name="first"))
         streams, events = [], [0] * STREAMS
         def follow(at, answer):
@@ -55,7 +121,7 @@ def main():
             except (OSError, ValueError, http.client.HTTPException):
                 pass
         for at in range(STREAMS):
-            connection = connected()
+            connection = connected(address)
             connection.request("GET", "/api/v1/artifacts/events", headers=headers)
             answer = connection.getresponse()
             streams.append(connection)
@@ -63,7 +129,7 @@ def main():
         creates, reads, until = [], [], time.monotonic() + SECONDS
 
         def client(times, make):
-            connection = connected()
+            connection = connected(address)
             while time.monotonic() < until:
                 began = time.monotonic()
                 make(connection)
@@ -71,8 +137,8 @@ def main():
 
         body = dict(soak.join(web, "a0.mp4", "a1.mp4"), name="load")
         makers = [
-            (creates, lambda c: ask(c, "POST", "/api/v1/artifacts/create", body)),
-            (reads, lambda c: ask(c, "GET", f"/api/v1/artifacts/{first['id']}")),
+            (creates, lambda c: ask(c, headers, "POST", "/api/v1/artifacts/create", body)),
+            (reads, lambda c: ask(c, headers, "GET", f"/api/v1/artifacts/{first['id']}")),
         ]
         threads = [threading.Thread(target=client, args=makers[at % 2]) for at in range(CLIENTS)]
         for thread in threads:
@@ -80,15 +146,14 @@ def main():
         for thread in threads:
             thread.join()
         time.sleep(1)
-        status = open(f"/proc/{server.pid}/status").read()
-        peak = int(next(l for l in status.splitlines() if l.startswith("VmHWM")).split()[1]) / 1024
         for name, times in (("creates", creates), ("reads", reads)):
             print(f"{name}: {len(times) / SECONDS:.0f}/s, median {percentile(times, .5):.1f} ms, "
                   f"p99 {percentile(times, .99):.1f} ms")
         print(f"{STREAMS} event streams: {min(events)} to {max(events)} events each; "
-              f"peak memory {peak:.0f} MiB")
+              f"peak memory {peak(server):.0f} MiB")
         server.kill()
         server.wait()
+        download(folder, web)
 
 
 if __name__ == "__main__":
