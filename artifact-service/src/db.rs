@@ -3,7 +3,7 @@
 use std::{fs::File, path::Path, str::FromStr, time::Duration};
 
 use sqlx::{
-    AnyPool, SqlSafeStr,
+    AnyPool, Connection, SqlSafeStr,
     any::{AnyConnectOptions, AnyPoolOptions},
     migrate::{Migration, MigrationType, Migrator},
 };
@@ -49,6 +49,12 @@ impl Db {
             // One writer at a time is all that SQLite has; readers do not wait for it.
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(15))
+            // SQLite ends a transaction by itself when the disk is full or fails; sqlx then counts one
+            // that cannot be rolled back, and would refuse to begin another.
+            .before_acquire(|connection, _| {
+                let usable = !connection.is_in_transaction();
+                Box::pin(std::future::ready(Ok(usable)))
+            })
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     if sqlite {
@@ -93,7 +99,14 @@ impl Db {
         } else {
             "BEGIN"
         };
-        self.pool.begin_with(statement).await
+        // Not cancelled with a request: what is begun and not known to be would go back into the pool
+        // as it is, and the next user's statements would never be committed.
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+        begun.await.unwrap_or_else(|error| {
+            let error = std::io::Error::other(error);
+            Err(sqlx::Error::Io(error))
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that finds nothing has failed")]
 
 mod browser;
+mod connections;
 mod contract;
 mod dashboard;
 mod disasters;
