@@ -9,11 +9,18 @@ use sqlx::{
 };
 
 /// The schema, step by step; a step that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
-    1,
-    "artifacts",
-    include_str!("../migrations/0001_artifacts.sql"),
-)];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "artifacts",
+        include_str!("../migrations/0001_artifacts.sql"),
+    ),
+    (
+        2,
+        "request budgets",
+        include_str!("../migrations/0002_request_budgets.sql"),
+    ),
+];
 
 /// The database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +114,15 @@ impl Db {
             let error = std::io::Error::other(error);
             Err(sqlx::Error::Io(error))
         })
+    }
+
+    /// Ends a `SELECT` that has others wait for the row's next change. SQLite has one writer anyway.
+    pub(crate) const fn for_change(&self) -> &'static str {
+        if self.sqlite {
+            ""
+        } else {
+            " FOR NO KEY UPDATE"
+        }
     }
 }
 

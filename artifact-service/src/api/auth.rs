@@ -1,11 +1,5 @@
 //! Who asks: an API key in a header, or a session in a cookie.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::Instant,
-};
-
 use axum::{
     extract::FromRequestParts,
     http::{Method, StatusCode, header, request::Parts},
@@ -37,7 +31,7 @@ impl FromRequestParts<App> for Caller {
             }
             None => by_session(parts, app).await?,
         };
-        app.pace.count(&key)?;
+        app.pace.count(&app.db, &key).await?;
         tracing::debug!(key = %key.id, company = %key.company.id, "authenticated");
         Ok(Self(key))
     }
@@ -89,33 +83,4 @@ pub(super) fn cookie(parts: &Parts) -> Option<&str> {
         .flat_map(|value| value.split(';'))
         .filter_map(|one| one.trim().split_once('='))
         .find_map(|(name, value)| (name == COOKIE).then_some(value))
-}
-
-/// How fast each key asks: a bucket of a tenth of a minute's requests, refilled steadily.
-#[derive(Debug, Default)]
-pub struct Pace(Mutex<HashMap<String, (f64, Instant)>>);
-
-impl Pace {
-    fn count(&self, key: &Key) -> Result<(), Problem> {
-        let rate = f64::from(key.limits.requests_per_minute) / 60.0;
-        let room = (rate * 6.0).max(1.0);
-        let now = Instant::now();
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A bucket that is full again says nothing.
-        if buckets.len() > 10_000 {
-            buckets.retain(|_, (_, at)| now.duration_since(*at).as_secs() < 60);
-        }
-        let (level, at) = buckets.entry(key.id.clone()).or_insert((room, now));
-        *level = (*level + now.duration_since(*at).as_secs_f64() * rate).min(room);
-        *at = now;
-        if *level < 1.0 {
-            let (status, title) = (StatusCode::TOO_MANY_REQUESTS, "Too many requests");
-            let detail = format!("the limit is {} a minute", key.limits.requests_per_minute);
-            let mut problem = Problem::new(status, "too_many_requests", title, detail);
-            problem.retry_after = Some(((1.0 - *level) / rate).ceil().max(1.0) as u64);
-            return Err(problem);
-        }
-        *level -= 1.0;
-        Ok(())
-    }
 }

@@ -9,6 +9,7 @@ mod extract;
 mod health;
 mod objects;
 mod openapi;
+mod pace;
 mod pages;
 mod probe;
 mod session;
@@ -60,7 +61,7 @@ pub struct App {
     pub stop: media_concat::CancellationToken,
 }
 
-pub use auth::Pace;
+pub use pace::Pace;
 pub use probe::Prober;
 
 impl FromRef<App> for Db {

@@ -97,14 +97,25 @@ pub async fn claim(db: &Db, settings: &Settings) -> Result<Option<Claimed>, sqlx
 async fn take(db: &Db, settings: &Settings, id: &str) -> Result<Option<Claimed>, sqlx::Error> {
     let (now, token) = (ids::now(), ids::new_token());
     let mut tx = db.begin().await?;
+    // One after the other for a key: its running jobs are counted again, and nobody else starts one.
+    let key = "SELECT id FROM api_keys WHERE id = (SELECT key_id FROM jobs WHERE artifact_id = $1)";
+    let key = format!("{key}{}", db.for_change());
+    sqlx::query(sqlx::AssertSqlSafe(key))
+        .bind(id)
+        .fetch_optional(&mut *tx)
+        .await?;
     let taken = sqlx::query(
         "UPDATE jobs SET lease_token = $1, lease_until = $2, attempts = attempts + 1 \
-         WHERE artifact_id = $3 AND lease_until <= $4",
+         WHERE artifact_id = $3 AND lease_until <= $4 AND \
+             (SELECT count(*) FROM jobs r WHERE r.key_id = jobs.key_id AND r.lease_until > $5) < \
+             (SELECT coalesce(k.concurrent_jobs, $6) FROM api_keys k WHERE k.id = jobs.key_id)",
     )
     .bind(&token)
     .bind(until(now, settings))
     .bind(id)
     .bind(now)
+    .bind(now)
+    .bind(settings.limits.jobs)
     .execute(&mut *tx)
     .await?;
     if taken.rows_affected() != 1 {

@@ -11,6 +11,7 @@ mod disasters;
 mod examples;
 mod faults;
 mod hooks;
+mod limits;
 mod place;
 mod postgres;
 mod process;

@@ -46,7 +46,13 @@ impl Server {
         command.arg("--data").arg(data);
         command.args(["--listen", "127.0.0.1:0"]);
         command.args(["--allow-private-addresses", "--lease-seconds", "3"]);
-        command.env("RUST_LOG", "warn").stdout(Stdio::piped());
+        command.env("RUST_LOG", "warn");
+        Self::of(&mut command)
+    }
+
+    /// A command that serves.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        command.stdout(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let (mut key, mut base) = (None, None);
