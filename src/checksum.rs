@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256 as Sha256State};
 /// Which checksums of an output are computed. None are by default.
 ///
 /// A file is read again for them before it gets its name, because most of its bytes never pass
-/// through this process; what is streamed or piped is summed as it passes.
+/// through this process; what is streamed, piped or uploaded is summed as it passes. Of
+/// an object of which the store copies parts itself, there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Checksums {
     /// SHA-256 (FIPS 180-4).
@@ -46,6 +47,32 @@ impl fmt::Display for Sha256 {
     }
 }
 
+impl Sha256 {
+    /// The one that object stores write so (`x-amz-checksum-sha256`): 32 bytes in Base64.
+    #[cfg(feature = "s3")]
+    pub(crate) fn from_base64(text: &str) -> Option<Self> {
+        let text = text.strip_suffix('=').filter(|text| text.len() == 43)?;
+        let mut bits = text.bytes().map(|c| {
+            let at = DIGITS.iter().position(|&digit| digit == c)?;
+            u32::try_from(at).ok()
+        });
+        let mut sum = [0; 32];
+        for three in sum.chunks_mut(3) {
+            let mut word = 0;
+            for _ in 0..=three.len() {
+                word = word << 6 | bits.next()??;
+            }
+            // Behind the last byte are two bits of nothing.
+            let word = if three.len() == 3 { word } else { word << 6 };
+            three.copy_from_slice(&word.to_be_bytes()[1..][..three.len()]);
+        }
+        Some(Self(sum))
+    }
+}
+
+/// The digits of Base64.
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /// A CRC-32C. Displayed as 8 lower-case hexadecimal digits, the most significant first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Crc32c(pub u32);
@@ -55,8 +82,6 @@ impl Crc32c {
     /// (`x-amz-checksum-crc32c`, `x-goog-hash`).
     #[must_use]
     pub fn base64(self) -> String {
-        const DIGITS: &[u8; 64] =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         // 32 bits are five digits of six bits and a sixth of the last two.
         let bits = u64::from(self.0) << 4;
         let digit = |at: u32| char::from(DIGITS[(bits >> (30 - 6 * at) & 63) as usize]);
@@ -178,6 +203,23 @@ mod tests {
         ] {
             let expected = (sha256.to_owned(), crc32c.to_owned(), base64.to_owned());
             assert_eq!(digests(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    /// As coreutils and OpenSSL write the sum of "abc".
+    #[cfg(feature = "s3")]
+    #[test]
+    fn sums_are_read_as_stores_write_them() {
+        let text = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
+        let sum = Sha256::from_base64(text).expect("a sum");
+        assert_eq!(sum.to_string(), digests(b"abc").0);
+        for wrong in [
+            "",
+            "ungWv48B",
+            &format!("{text}-3"),
+            &text.replace('+', "-"),
+        ] {
+            assert_eq!(Sha256::from_base64(wrong), None, "{wrong}");
         }
     }
 

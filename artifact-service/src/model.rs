@@ -151,7 +151,7 @@ pub struct Artifact {
     pub created_by: Named,
     /// 0 to 1, by bytes.
     pub progress: f64,
-    /// SHA-256 in hexadecimal digits after `sha256:`, where every byte passed through us.
+    /// SHA-256 in hexadecimal digits after `sha256:`, once it is completed.
     pub checksum: Option<String>,
     /// Where its bytes are, once it is completed.
     pub download_url: Option<String>,

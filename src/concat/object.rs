@@ -32,6 +32,8 @@ impl Planned {
             let spooled = self.spooled(&std::env::temp_dir()).await?;
             return Box::pin(spooled.write_object(target)).await;
         }
+        #[cfg(feature = "checksum")]
+        let target = &target.clone().with_checksums(self.concat.options.checksums);
         let written = sink::write_object(
             Arc::clone(&self.layout),
             Arc::clone(&self.sources),

@@ -24,6 +24,27 @@ impl ObjectStore {
         Ok(existing.len)
     }
 
+    /// The SHA-256 that the store itself has of the whole object, if it has one and the object still has
+    /// this entity tag. Checksums of the checksums of parts are none of the whole.
+    ///
+    /// # Errors
+    /// What the store says.
+    #[cfg(feature = "checksum")]
+    pub async fn sha256(
+        &self,
+        url: &ObjectUrl,
+        etag: &str,
+    ) -> Result<Option<crate::checksum::Sha256>, ObjectError> {
+        let mut call = Call::new("asking for its checksum", Method::HEAD, url, "");
+        call.headers
+            .push(("x-amz-checksum-mode", "ENABLED".to_owned()));
+        let (headers, _) = self.call(&call, &CancellationToken::new()).await?;
+        let told = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let whole = told("x-amz-checksum-type").is_none_or(|kind| kind == "FULL_OBJECT");
+        let sum = told("x-amz-checksum-sha256").filter(|_| whole && told("etag") == Some(etag));
+        Ok(sum.and_then(crate::checksum::Sha256::from_base64))
+    }
+
     /// Removes an object. One that is not there counts as removed.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 mod inputs;
 mod parts;
 mod publish;
+#[cfg_attr(not(feature = "checksum"), path = "object/unsummed.rs")]
+mod sum;
 mod upload;
 
 use std::{sync::Arc, time::Duration};
@@ -12,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::upload::Job;
 use super::{Overwrite, SinkError, Written};
+#[cfg(feature = "checksum")]
+use crate::checksum::Checksums;
 use crate::{
     layout::Layout,
     object::{ObjectStore, ObjectUrl},
@@ -29,6 +33,8 @@ pub struct ObjectTarget {
     pub(super) store: ObjectStore,
     pub(super) url: ObjectUrl,
     pub(super) overwrite: Overwrite,
+    #[cfg(feature = "checksum")]
+    checksums: Checksums,
 }
 
 impl ObjectTarget {
@@ -39,7 +45,21 @@ impl ObjectTarget {
             store,
             url,
             overwrite,
+            #[cfg(feature = "checksum")]
+            checksums: Checksums {
+                sha256: false,
+                crc32c: false,
+            },
         }
+    }
+
+    /// Has checksums computed of outputs that pass through us whole; there are none where the store
+    /// copies a part.
+    #[cfg(feature = "checksum")]
+    #[must_use]
+    pub const fn with_checksums(mut self, checksums: Checksums) -> Self {
+        self.checksums = checksums;
+        self
     }
 
     /// Where the output goes.

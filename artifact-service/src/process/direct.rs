@@ -72,10 +72,11 @@ impl Processor {
         } else if looked.is_none() {
             looked = Some(self.look(job.kind, stored, cancel).await?);
         }
+        let checksum = self.sum(&job.s3_path, written.checksums, cancel).await?;
         Ok(Outcome {
             size,
             duration_micros: looked,
-            checksum: written.checksums.sha256.map(|sum| format!("sha256:{sum}")),
+            checksum,
             report: None,
         })
     }

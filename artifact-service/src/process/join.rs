@@ -35,7 +35,8 @@ impl Processor {
         let (video, audio) = kinds(planned.report());
         check_type(job.kind, video, audio)?;
         let report = self.store.join(&planned, &job.s3_path).await?;
-        Ok(outcome(&report))
+        let checksum = self.sum(&job.s3_path, report.checksums, cancel).await?;
+        Ok(outcome(&report, checksum))
     }
 }
 
@@ -45,11 +46,11 @@ fn kinds(report: &Report) -> (bool, bool) {
     (has(StreamKind::Video), has(StreamKind::Audio))
 }
 
-fn outcome(report: &Report) -> Outcome {
+fn outcome(report: &Report, checksum: String) -> Outcome {
     Outcome {
         size: report.size,
         duration_micros: Some(report.duration.as_nanos() / 1_000),
-        checksum: report.checksums.sha256.map(|sum| format!("sha256:{sum}")),
+        checksum,
         report: serde_json::to_string(report).ok(),
     }
 }

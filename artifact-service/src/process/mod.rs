@@ -7,6 +7,7 @@ mod look;
 mod named;
 mod origin;
 mod script;
+mod sum;
 
 use std::sync::{
     Arc,
@@ -36,8 +37,8 @@ pub struct Outcome {
     pub size: u64,
     /// Microseconds, unless it is a script.
     pub duration_micros: Option<i64>,
-    /// SHA-256, where it was computed on the way.
-    pub checksum: Option<String>,
+    /// SHA-256: `sha256:` and hexadecimal digits.
+    pub checksum: String,
     /// The library's report of a join, as JSON.
     pub report: Option<String>,
 }

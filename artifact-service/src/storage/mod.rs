@@ -8,10 +8,11 @@ use std::{sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use media_concat::{
     CancellationToken, Planned, Report,
+    checksum::Sha256,
     object::ObjectUrlError,
     progress::ProgressSink,
     sink::{SinkError, Written},
-    source::{OpenSource, SharedSource},
+    source::{OpenSource, SharedSource, SourceState},
 };
 
 pub use folder::{FolderStore, Grant, Method, sha256};
@@ -74,6 +75,15 @@ pub trait Store: Send + Sync + 'static {
         planned: &'a Planned,
         key: &str,
     ) -> BoxFuture<'a, Result<Report, CopyError>>;
+
+    /// The checksum that the store itself has of a whole object in this state, if it has one.
+    fn sha256<'a>(
+        &'a self,
+        _key: &str,
+        _state: &'a SourceState,
+    ) -> BoxFuture<'a, Result<Option<Sha256>, StorageError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Removes an object; one that is not there counts as removed.
     fn remove(&self, key: &str) -> BoxFuture<'_, Result<(), StorageError>>;

@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 use futures::{FutureExt, future::BoxFuture};
 use media_concat::{
     CancellationToken, Overwrite, Planned, Report,
+    checksum::Sha256,
     object::{ObjectError, ObjectStore, ObjectUrl, StoreOptions},
     progress::ProgressSink,
     sink::{ObjectTarget, Written, write_object},
-    source::{OpenSource, SharedSource},
+    source::{OpenSource, SharedSource, SourceState, Validator},
 };
 
-use super::{CopyError, StorageError, Store, folder::whole};
+use super::{CopyError, StorageError, Store, folder::whole, sha256};
 
 /// A key that nobody writes: asking for it tells whether the store answers.
 const PROBE: &str = "uploads/is-the-store-there";
@@ -39,7 +40,7 @@ impl S3Store {
 
     fn target(&self, key: &str) -> Result<ObjectTarget, StorageError> {
         let (store, url) = (self.store.clone(), self.url(key)?);
-        Ok(ObjectTarget::new(store, url, Overwrite::Replace))
+        Ok(ObjectTarget::new(store, url, Overwrite::Replace).with_checksums(sha256()))
     }
 }
 
@@ -74,6 +75,21 @@ impl Store for S3Store {
     ) -> BoxFuture<'a, Result<Report, CopyError>> {
         let target = self.target(key);
         async move { Ok(planned.write_object(&target?).await?) }.boxed()
+    }
+
+    fn sha256<'a>(
+        &'a self,
+        key: &str,
+        state: &'a SourceState,
+    ) -> BoxFuture<'a, Result<Option<Sha256>, StorageError>> {
+        let url = self.url(key);
+        async move {
+            match &state.validator {
+                Validator::Tag(tag) => Ok(self.store.sha256(&url?, tag).await?),
+                _ => Ok(None),
+            }
+        }
+        .boxed()
     }
 
     fn remove(&self, key: &str) -> BoxFuture<'_, Result<(), StorageError>> {

@@ -3,13 +3,18 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{place::Place, suite, web::fixture};
+use crate::{place::Place, suite, trouble::sound, web::fixture};
 
 const CREATE: &str = "/api/v1/artifacts/create";
 
 fn is_id(value: &Value) -> bool {
     let text = value.as_str().unwrap_or_default();
     text.len() == 24 && text.bytes().all(|c| c.is_ascii_hexdigit())
+}
+
+/// As the contract writes a checksum.
+fn sum(bytes: &[u8]) -> Value {
+    json!(format!("sha256:{}", artifact_service::ids::sha256(bytes)))
 }
 
 fn is_time(value: &Value) -> bool {
@@ -44,6 +49,7 @@ suite! {
         assert_eq!(done["progress"], json!(1.0));
         let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(fields(&created), fields(&done));
+        assert_eq!((&created["checksum"], &done["checksum"]), (&Value::Null, &sum(&bytes)));
         assert!(place.content(&done).await == bytes);
         assert_eq!(place.objects(), [path]);
     }
@@ -63,6 +69,33 @@ suite! {
         assert_eq!(refused.json()["errors"][0]["field"], "s3Path");
     }
 
+    /// Of what is uploaded in parts, of what the store copies, and of what is partly both.
+    async fn large_artifacts_have_checksums(place: &Place) {
+        const MIB: usize = 1 << 20;
+        let (one, other) = (sound(11 * MIB, 3), sound(8 * MIB, 9));
+        let url = place.web.put("one.wav", one.clone());
+        let (upload, second) = (place.upload("one.wav", one.clone()).await,
+            place.upload("other.wav", other).await);
+        let made = async |content: (&str, Value)| {
+            let mut body = json!({"name": "large", "type": "audio"});
+            body[content.0] = content.1;
+            let done = place.ended(&place.create(body).await).await;
+            assert_eq!(done["status"], "upload_completed", "{done}");
+            done
+        };
+        for content in [("url", json!(url)), ("s3Path", json!(upload))] {
+            let done = made(content).await;
+            assert_eq!(done["checksum"], sum(&one));
+            assert!(place.content(&done).await == one);
+        }
+        let list = json!([{"s3Path": upload, "startTime": 0}, {"s3Path": second, "startTime": 130}]);
+        let done = made(("fragments", list)).await;
+        if place.store().is_some() {
+            assert!(done["report"]["bytesCopiedServerSide"].as_u64() > Some(5 << 20), "{done}");
+        }
+        assert_eq!(done["checksum"], sum(&place.content(&done).await));
+    }
+
     /// Joined by the library, report and all.
     async fn fragments_become_an_artifact(place: &Place) {
         let upload = place.upload("a1.mp4", fixture("a1.mp4").into()).await;
@@ -78,10 +111,7 @@ suite! {
         assert_eq!(done["report"]["seams"].as_array().unwrap().len(), 2);
         let bytes = place.content(&done).await;
         assert_eq!(done["size"], json!(bytes.len()));
-        if let Some(sum) = done["checksum"].as_str() {
-            let found = artifact_service::ids::sha256(&bytes);
-            assert_eq!(sum.strip_prefix("sha256:"), Some(&*found));
-        }
+        assert_eq!(done["checksum"], sum(&bytes));
     }
 
     /// The library's sentence, with the fragment, the rule and both values.
@@ -351,4 +381,19 @@ suite! {
         let nobody = probe("", json!({"s3Path": upload})).await;
         assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
     }
+}
+
+/// The same with a store whose bucket is a host.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_may_be_a_host() {
+    let place = Place::virtual_host().await;
+    let host = format!("http://{}.localhost:", crate::place::BUCKET);
+    let given = place.get("/api/v1/artifacts/create?fileName=a.mp4").await;
+    let url = given.json()["presignedUploadUrl"].to_string();
+    assert!(url.contains(&host), "{url}");
+    a_url_becomes_an_artifact(&place).await;
+    large_artifacts_have_checksums(&place).await;
+    let ready = place.get("/readyz").await;
+    assert_eq!(ready.status, StatusCode::OK);
+    place.end().await;
 }

@@ -78,6 +78,18 @@ impl Place {
         Self::with(given, Some(store), work).await
     }
 
+    /// A store whose bucket is a host.
+    pub(crate) async fn virtual_host() -> Self {
+        let store = s3::Server::of_hosts(&[BUCKET]).await;
+        let given = Self::given(format!("http://localhost:{}", store.address.port())).await;
+        let style = Some("virtual-host".to_owned());
+        let given = Given {
+            s3_style: style,
+            ..given
+        };
+        Self::with(given, Some(store), true).await
+    }
+
     async fn given(endpoint: String) -> Given {
         let database = tokio::task::spawn_blocking(postgres::database)
             .await
@@ -353,6 +365,8 @@ pub(crate) fn client() -> reqwest::Client {
         .install_default()
         .ok();
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    // Not every system's resolver knows names under `localhost`.
+    let client = client.resolve(&format!("{BUCKET}.localhost"), ([127, 0, 0, 1], 0).into());
     client.no_proxy().build().expect("a client")
 }
 

@@ -44,7 +44,12 @@ impl Job {
             });
         }
         self.finished();
-        Ok(self.counted(&[Part::Upload(0..layout.size())]))
+        let parts = [Part::Upload(0..layout.size())];
+        let sum = self.sum(&parts);
+        if let Some(sum) = &sum {
+            sum.take(1, &body).await;
+        }
+        Ok(self.summed(&parts, sum.as_ref()))
     }
 
     /// Makes the object of its parts.

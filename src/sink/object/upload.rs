@@ -14,6 +14,7 @@ use super::{
     ObjectTarget,
     inputs::tag,
     parts::{self, Part, SMALLEST},
+    sum::Sum,
 };
 use crate::{
     layout::Layout,
@@ -126,11 +127,12 @@ impl Job {
         let begun = self.store().begin(&target.url, looked.at, stop).await;
         let upload = begun.map_err(|error| self.stopped_or(error))?;
         let mut completing = None;
-        let failure = match self.fill(&upload, &parts).await {
+        let sum = self.sum(&parts).map(Arc::new);
+        let failure = match self.fill(&upload, &parts, sum.as_ref()).await {
             Ok(filled) => match self.complete(&upload, &filled, looked).await {
                 Ok(()) => {
                     self.finished();
-                    return Ok(self.counted(&parts));
+                    return Ok(self.summed(&parts, sum.as_deref()));
                 }
                 Err(error) => {
                     completing = Some(filled.len());
@@ -143,7 +145,7 @@ impl Job {
             // The store may have been faster than the end of our patience.
             Ok(()) if completing.is_some() && self.is_there(looked, completing).await => {
                 self.finished();
-                Ok(self.counted(&parts))
+                Ok(self.summed(&parts, sum.as_deref()))
             }
             Ok(()) => Err(failure),
             Err(error) => Err(Failure::Final(SinkError::Orphaned {
@@ -157,11 +159,21 @@ impl Job {
         }
     }
 
+    /// What was written, with its checksums.
+    pub(super) fn summed(&self, parts: &[Part], sum: Option<&Sum>) -> Written {
+        let written = self.counted(parts);
+        match sum {
+            Some(sum) => sum.add_to(written),
+            None => written,
+        }
+    }
+
     /// Has all parts uploaded and copied. When it is over, no request is on its way any more.
     async fn fill(
         &self,
         upload: &Upload,
         parts: &Arc<[Part]>,
+        sum: Option<&Arc<Sum>>,
     ) -> Result<Vec<UploadedPart>, Failure> {
         let halt = self.0.stop.child_token();
         let mut start = 0;
@@ -174,10 +186,10 @@ impl Job {
             .collect();
         let work = starts.into_iter().enumerate().map(|(index, start)| {
             let (job, upload, parts) = (self.clone(), upload.clone(), Arc::clone(parts));
-            let halt = halt.clone();
+            let (halt, sum) = (halt.clone(), sum.map(Arc::clone));
             async move {
-                job.part(&upload, index + 1, &parts[index], start, &halt)
-                    .await
+                let part = (index + 1, &parts[index]);
+                job.part(&upload, part, start, sum.as_deref(), &halt).await
             }
         });
         let parallel = self.store().options().parallel.max(1);
@@ -204,9 +216,9 @@ impl Job {
     async fn part(
         &self,
         upload: &Upload,
-        number: usize,
-        part: &Part,
+        (number, part): (usize, &Part),
         start: u64,
+        sum: Option<&Sum>,
         halt: &CancellationToken,
     ) -> Result<UploadedPart, Failure> {
         let cancelled = || Failure::Final(SinkError::Cancelled);
@@ -222,6 +234,10 @@ impl Job {
                 let gathered = self.gather(start..start + part.len());
                 let gathered = halt.run_until_cancelled(gathered).await;
                 let body = gathered.ok_or_else(cancelled)??;
+                if let Some(sum) = sum {
+                    let taken = halt.run_until_cancelled(sum.take(number, &body)).await;
+                    taken.ok_or_else(cancelled)?;
+                }
                 let uploaded = store.upload(upload, number, &body, halt).await;
                 drop(held);
                 uploaded.map_err(|error| self.failed(error))?
