@@ -33,7 +33,10 @@ impl Planned {
             return Box::pin(spooled.write_object(target)).await;
         }
         #[cfg(feature = "checksum")]
-        let target = &target.clone().with_checksums(self.concat.options.checksums);
+        let target = &match self.concat.options.checksums {
+            asked if asked.any() => target.clone().with_checksums(asked),
+            _ => target.clone(),
+        };
         let written = sink::write_object(
             Arc::clone(&self.layout),
             Arc::clone(&self.sources),

@@ -8,7 +8,11 @@ use std::{
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use media_concat::{Concat, source::MemorySource};
+use media_concat::{
+    Concat,
+    checksum::{Checksums, Hasher, Sha256},
+    source::MemorySource,
+};
 
 const CLIPS: usize = 2;
 
@@ -75,3 +79,16 @@ pub(crate) fn assert_same(found: &[u8], expected: &[u8]) {
     let differs = found.iter().zip(expected).position(|(a, b)| a != b);
     assert_eq!(differs, None, "the first byte that differs");
 }
+
+/// SHA-256 of bytes.
+pub(crate) fn sha256(bytes: &[u8]) -> Option<Sha256> {
+    let mut hasher = Hasher::new(SUMS);
+    hasher.update(bytes);
+    hasher.finish().sha256
+}
+
+/// What is asked for where checksums are.
+pub(crate) const SUMS: Checksums = Checksums {
+    sha256: true,
+    crc32c: false,
+};

@@ -9,7 +9,7 @@ use media_concat::{
 };
 
 use crate::{
-    clips::{assert_same, clips, fixture, joined},
+    clips::{SUMS, assert_same, clips, fixture, joined, sha256},
     proxy::Proxy,
     server::{Misbehave, Server, url},
 };
@@ -55,8 +55,9 @@ async fn a_join_within_a_store_moves_little_through_us() {
     options.endpoint = Some(format!("http://{}", proxy.address));
     let store = ObjectStore::new(options).expect("a store");
     let plan = planned(&store, &["0.mp4", "1.mp4"]).await;
-    let report = plan.write_object(&target(&store, "out/joined.mp4")).await;
-    let report = report.expect("a join");
+    let target = target(&store, "out/joined.mp4").with_checksums(SUMS);
+    let report = plan.write_object(&target).await.expect("a join");
+    assert_eq!(report.checksums.sha256, None, "some of it was never here");
     assert_same(
         &server.object("out/joined.mp4").expect("an output"),
         &joined(&clips).await,
@@ -84,14 +85,11 @@ async fn a_store_that_does_not_copy_gets_every_byte_from_us() {
     server.hook(|operation| (operation == "UploadPartCopy").then_some(Misbehave::CannotDo));
     let store = server.store();
     let plan = planned(&store, &["0.mp4", "1.mp4"]).await;
-    let report = plan
-        .write_object(&target(&store, "joined.mp4"))
-        .await
-        .expect("a join");
-    assert_same(
-        &server.object("joined.mp4").expect("an output"),
-        &joined(&clips).await,
-    );
+    let target = target(&store, "joined.mp4").with_checksums(SUMS);
+    let report = plan.write_object(&target).await.expect("a join");
+    let output = server.object("joined.mp4").expect("an output");
+    assert_same(&output, &joined(&clips).await);
+    assert_eq!(report.checksums.sha256, sha256(&output));
     assert_adds_up(&report);
     assert_eq!(report.bytes_copied_server_side, 0);
     assert_eq!(report.bytes_uploaded, report.size);
@@ -131,7 +129,7 @@ async fn small_outputs_are_one_request() {
     let store = server.store();
     let plan = planned(&store, &["a 0.mp4", "ä%1?.mp4"]).await;
     server.operations();
-    let out = target(&store, "joined #1.mp4");
+    let out = target(&store, "joined #1.mp4").with_checksums(SUMS);
     let report = plan.write_object(&out).await.expect("a join");
     let written = server.operations();
     assert_eq!(
@@ -145,6 +143,7 @@ async fn small_outputs_are_one_request() {
         &server.object("joined #1.mp4").expect("an output"),
         &expected,
     );
+    assert_eq!(report.checksums.sha256, sha256(&expected));
     // Once it is there it is not replaced unasked.
     let refused = plan.write_object(&out).await.expect_err("it exists");
     let exists = matches!(&refused, Error::Sink(SinkError::Exists { path }) if path == "s3://media/joined #1.mp4");

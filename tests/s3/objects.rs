@@ -2,18 +2,44 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use media_concat::{
     Concat, Error,
     object::{Credentials, ObjectError, ObjectStore, ObjectUrl},
-    source::{Http, HttpOptions, Source, SourceError, read_exact},
+    source::{Http, HttpOptions, Source, SourceError, Validator, read_exact},
 };
 
 use crate::{
-    clips::{clips, fixture},
+    clips::{clips, fixture, sha256},
     proxy::Proxy,
     server::{BUCKET, Misbehave, Server, url},
 };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_tells_the_checksum_it_has() {
+    let server = Server::start("access", "secret").await;
+    let bytes = Bytes::from_static(b"abc");
+    // As `sha256sum | xxd -r -p | base64` says.
+    let sum = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
+    server.put("plain.mp4", bytes.clone()).await;
+    server.put_summed("summed.mp4", bytes.clone(), sum).await;
+    let store = server.store();
+    let state = store.source(url("summed.mp4")).state().await;
+    let Validator::Tag(tag) = state.expect("a state").validator else {
+        panic!("it has a tag");
+    };
+    let asked = async |key, tag| store.sha256(&url(key), tag).await.expect("an answer");
+    assert_eq!(asked("summed.mp4", &tag).await, sha256(&bytes));
+    // It has none, or only that of another object.
+    assert_eq!(asked("plain.mp4", &tag).await, None);
+    assert_eq!(asked("summed.mp4", "\"another\"").await, None);
+    let missing = store.sha256(&url("missing.mp4"), &tag).await;
+    assert!(
+        matches!(missing, Err(ObjectError::NoSuchKey)),
+        "{missing:?}"
+    );
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_is_few_requests_and_the_whole_little_more_than_the_object() {

@@ -116,7 +116,12 @@ impl Server {
 
     /// Puts an object into the bucket, around the server.
     pub(crate) async fn put(&self, key: &str, bytes: Bytes) {
-        put(&self.state.files, key, bytes).await;
+        put(&self.state.files, key, bytes, None).await;
+    }
+
+    /// The same, and the store keeps its SHA-256, given in Base64.
+    pub(crate) async fn put_summed(&self, key: &str, bytes: Bytes, sum: &str) {
+        put(&self.state.files, key, bytes, Some(sum.to_owned())).await;
     }
 
     /// Something that puts objects from within a hook.
@@ -127,7 +132,7 @@ impl Server {
             let put = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread();
                 let runtime = { runtime }.enable_all().build().expect("a runtime");
-                runtime.block_on(put(&files, key, bytes));
+                runtime.block_on(put(&files, key, bytes, None));
             });
             put.join().expect("put");
         }
@@ -201,12 +206,13 @@ fn request<T>(input: T) -> S3Request<T> {
     }
 }
 
-async fn put(files: &FileSystem, key: &str, bytes: Bytes) {
+async fn put(files: &FileSystem, key: &str, bytes: Bytes, sum: Option<String>) {
     let body = futures::stream::iter([Ok::<_, std::io::Error>(bytes)]);
     let input = PutObjectInput {
         bucket: BUCKET.to_owned(),
         key: key.to_owned(),
         body: Some(StreamingBlob::wrap(body)),
+        checksum_sha256: sum,
         ..PutObjectInput::default()
     };
     files.put_object(request(input)).await.expect("put");
@@ -279,6 +285,18 @@ impl S3 for Strict {
         let wanted = req.input.if_match.as_ref();
         self.0.heed(bucket, key, wanted).await?;
         self.0.files.get_object(req).await
+    }
+
+    async fn head_object(
+        &self,
+        req: S3Request<HeadObjectInput>,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
+        self.0.before("HeadObject").await?;
+        let asked = req.input.checksum_mode.is_some();
+        let mut answer = self.0.files.head_object(req).await?;
+        // As a real store, it tells only who asks.
+        answer.output.checksum_sha256.take_if(|_| !asked);
+        Ok(answer)
     }
 
     async fn put_object(
