@@ -247,12 +247,26 @@ pub async fn find(
     bucket: &str,
     public_url: &str,
 ) -> Result<Option<Record>, sqlx::Error> {
+    find_in(&db.pool, company, id, bucket, public_url).await
+}
+
+/// The same, as a transaction sees it.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_in(
+    database: impl sqlx::Executor<'_, Database = sqlx::Any>,
+    company: &str,
+    id: &str,
+    bucket: &str,
+    public_url: &str,
+) -> Result<Option<Record>, sqlx::Error> {
     let statement =
         format!("{SELECT} WHERE a.id = $1 AND a.company_id = $2 AND a.deleted_at IS NULL");
     let row = sqlx::query(sqlx::AssertSqlSafe(statement))
         .bind(id)
         .bind(company)
-        .fetch_optional(&db.pool)
+        .fetch_optional(database)
         .await?;
     row.map(|row| Record::read(&row, bucket, public_url))
         .transpose()

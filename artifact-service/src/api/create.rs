@@ -52,7 +52,9 @@ pub(super) async fn create(
         && let Some(found) = reserve(&mut tx, &key, repeat, &body_hash).await?
     {
         tx.rollback().await?;
-        return answer(&app, &key, &found, StatusCode::OK).await;
+        let (bucket, url) = (app.store.bucket(), &*app.public_url);
+        let found = model::find(&app.db, &key.company.id, &found, bucket, url).await?;
+        return answer(found, StatusCode::OK);
     }
     let input = resolve(&app, &key, &wanted, &mut tx).await?;
     room(&key, &mut tx).await?;
@@ -67,18 +69,19 @@ pub(super) async fn create(
         .execute(&mut *tx)
         .await?;
     }
+    // As it was created: a worker may be at it before the answer is out.
+    let (bucket, url) = (app.store.bucket(), &*app.public_url);
+    let created = model::find_in(&mut *tx, &key.company.id, &id, bucket, url).await?;
     tx.commit().await?;
     app.bell.notify_one();
     tracing::info!(artifact = %id, key = %key.id, "an artifact was created");
-    answer(&app, &key, &id, StatusCode::CREATED).await
+    answer(created, StatusCode::CREATED)
 }
 
-async fn answer(app: &App, key: &Key, id: &str, status: StatusCode) -> Result<Response, Problem> {
-    let (bucket, url) = (app.store.bucket(), &*app.public_url);
-    let found = model::find(&app.db, &key.company.id, id, bucket, url).await?;
-    let found: Record = found.ok_or_else(|| Problem::not_found("artifact"))?;
+fn answer(found: Option<Record>, status: StatusCode) -> Result<Response, Problem> {
+    let found = found.ok_or_else(|| Problem::not_found("artifact"))?;
     let mut response = json(status, &found.artifact);
-    if let Ok(place) = HeaderValue::try_from(format!("/api/v1/artifacts/{id}")) {
+    if let Ok(place) = HeaderValue::try_from(format!("/api/v1/artifacts/{}", found.artifact.id)) {
         response.headers_mut().insert(header::LOCATION, place);
     }
     Ok(response)
