@@ -27,6 +27,14 @@ pub struct Place {
     pub cut: Option<Time>,
 }
 
+impl Place {
+    /// Until when it is shown: to its own end, or to where the next one starts before that.
+    #[must_use]
+    pub fn shown_until(&self) -> Time {
+        self.cut.map_or(self.end, |cut| cut.min(self.end))
+    }
+}
+
 /// How two fragments meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(

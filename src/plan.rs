@@ -6,7 +6,7 @@ use crate::{
     compat::{MatchedTrack, Matching},
     elementary,
     error::Error,
-    ingest::is_unplaced,
+    ingest::{is_unplaced, nothing_shown},
     isobmff::{FourCc, SampleSizes},
     media::{Chapter, Container, StreamKind},
     options::{AudioSeams, Options},
@@ -227,7 +227,7 @@ fn plan_track(
         .iter()
         .find(|(format, _)| reference.format() == Some(*format))
         .map(|(_, bytes)| Bytes::from_static(bytes));
-    let blank = blank.or_else(|| nothing_shown(reference));
+    let blank = blank.or_else(|| nothing_shown(&reference.parameters));
     // Other containers say how long a cue lasts: there nothing at all is a pause, as it is between the
     // subtitles of a DVD.
     let nothing =
@@ -297,10 +297,10 @@ fn silent_grain(reference: &Stream, timescale: Timescale, silence: &Silence) -> 
 
 /// Fragments that trimming leaves nothing of.
 fn hidden(fragments: &[Fragment], placement: &Placement) -> Vec<Warning> {
-    let gone = placement.places.iter().filter(|place| {
-        let end = place.cut.map_or(place.end, |cut| cut.min(place.end));
-        end <= place.start && place.end > place.start
-    });
+    let gone = placement
+        .places
+        .iter()
+        .filter(|place| place.shown_until() <= place.start && place.end > place.start);
     let warning = |place: &Place| {
         let name = &fragments[place.fragment].name;
         let message = format!(
@@ -310,17 +310,6 @@ fn hidden(fragments: &[Fragment], placement: &Placement) -> Vec<Warning> {
         Warning::new(WarningKind::FragmentHidden, message)
     };
     gone.map(warning).collect()
-}
-
-/// The display set that takes presentation graphics off, which stay until there is another.
-fn nothing_shown(stream: &Stream) -> Option<Bytes> {
-    let parameters = &stream.parameters;
-    let video = parameters.video.as_ref();
-    let canvas = video.filter(|_| parameters.codec == "hdmv_pgs_subtitle")?;
-    let [width, height] = [canvas.width, canvas.height].map(|size| size.to_be_bytes());
-    // A composition of no objects, and the end.
-    let composition = [0x16, 0, 11, width[2], width[3], height[2], height[3], 0x10];
-    Some([&composition[..], &[0; 6], &[0x80, 0, 0]].concat().into())
 }
 
 /// A time code's one sample counts on to the end of the output.
@@ -363,7 +352,7 @@ fn chapters(fragments: &[Fragment], placement: &Placement) -> Result<Vec<Chapter
     let mut chapters = Vec::new();
     for place in &placement.places {
         let fragment = &fragments[place.fragment];
-        let end = place.cut.unwrap_or(place.end).min(place.end);
+        let end = place.shown_until();
         for chapter in &fragment.chapters {
             let own = chapter.start.minus(fragment.zero)?.max(Time::ZERO);
             let start = place.start.plus(own)?;

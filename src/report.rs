@@ -273,7 +273,7 @@ fn fragment_reports(
     let places = plan.placement.places.iter().enumerate();
     let report = |(placed, place): (usize, &crate::placement::Place)| {
         let fragment = &fragments[place.fragment];
-        let end = place.cut.map_or(place.end, |cut| cut.min(place.end));
+        let end = place.shown_until();
         let seam = plan.placement.seams.get(placed);
         let cut_short = seam.is_some_and(|seam| seam.action == SeamAction::Trimmed);
         let lacks = missing.iter().filter(|one| one.fragment == place.fragment);

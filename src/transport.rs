@@ -5,7 +5,7 @@ mod map;
 mod packets;
 
 pub(crate) use map::{Gathered, MapReader, with_streams};
-pub(crate) use packets::{PACKET, Pid};
+pub(crate) use packets::{IN_A_ROW, PACKET, Pid, STEPS, SYNC, first, payload};
 
 /// What begins a configuration that is a description.
 const MARK: [u8; 2] = *b"TS";

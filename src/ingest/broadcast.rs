@@ -1,15 +1,14 @@
 //! What libav does not tell of a transport stream: how its map describes data, and when data come that have
 //! no time.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
-use super::reader::Storage;
+use super::reader::{Storage, unread};
 use crate::{
     av::{PacketView, StreamInfo, ZERO_SENT},
     media::StreamKind,
     probe::Failure,
-    source::SourceError,
-    transport::{Elementary, MapReader, PACKET},
+    transport::{self, Elementary, MapReader, PACKET, STEPS, SYNC},
 };
 
 /// Bytes in which the maps are looked for; a broadcast repeats them every tenth of a second.
@@ -52,14 +51,14 @@ impl Broadcast {
             let room = usize::try_from(len - at).map_or(PIECE, |left| left.min(PIECE));
             let piece = &mut bytes[..room];
             let filled = storage.fill(piece, at);
-            let filled = filled.map_err(|source| failed(at, source))?;
+            let filled = filled.map_err(|source| unread(at, source))?;
             let Some((from, step)) = layout.or_else(|| packets(piece)).filter(|_| filled) else {
                 break;
             };
             let rest = piece.get(from..).unwrap_or_default();
             for packet in rest.chunks(step) {
                 if let Some(packet) = packet.first_chunk::<PACKET>()
-                    && packet[0] == 0x47
+                    && packet[0] == SYNC
                     && map.look(packet)
                 {
                     at = len;
@@ -143,7 +142,7 @@ impl Broadcast {
         };
         let mut bytes = [0; PACKET];
         let filled = storage.fill(&mut bytes, position);
-        let filled = filled.map_err(|source| failed(position, source))?;
+        let filled = filled.map_err(|source| unread(position, source))?;
         let own = payload(&bytes).filter(|_| filled).unwrap_or_default();
         let (Some(head), Some(rest)) = (own.get(..METADATA.1), own.get(METADATA.1..)) else {
             return Ok(None);
@@ -154,32 +153,15 @@ impl Broadcast {
     }
 }
 
-fn failed(offset: u64, source: std::io::Error) -> Failure {
-    Failure::Source(SourceError::Io {
-        offset,
-        source: Arc::new(source),
-    })
-}
-
 /// What `packet`, the first of a packet of an elementary stream, has of its payload.
 fn payload(packet: &[u8; PACKET]) -> Option<&[u8]> {
-    let field = if packet[3] & 0x20 == 0 {
-        0
-    } else {
-        1 + usize::from(packet[4])
-    };
-    let pes = packet.get(4 + field..)?;
+    let pes = transport::payload(packet)?;
     let header = usize::from(*pes.get(8)?);
-    pes.get(9 + header..).filter(|_| packet[0] == 0x47)
+    pes.get(9 + header..).filter(|_| packet[0] == SYNC)
 }
 
 /// Where the first packet begins, and how far apart they are.
 fn packets(bytes: &[u8]) -> Option<(usize, usize)> {
-    [PACKET, 192].into_iter().find_map(|step| {
-        let from = (0..step).find(|&from| {
-            let mut syncs = bytes.iter().skip(from).step_by(step).take(5);
-            bytes.len() > from + 4 * step && syncs.all(|&byte| byte == 0x47)
-        })?;
-        Some((from, step))
-    })
+    let mut steps = STEPS.into_iter();
+    steps.find_map(|step| Some((transport::first(bytes, step)?, step)))
 }

@@ -7,8 +7,8 @@ mod ogg;
 
 use std::io;
 
-use super::reader::Storage;
-use crate::{error::MediaError, media::Container, probe::Failure, source::SourceError};
+use super::reader::{Storage, unread};
+use crate::{error::MediaError, media::Container, probe::Failure};
 
 pub(super) use frames::{Last, is_cut};
 
@@ -68,12 +68,7 @@ pub(super) fn check_last(
 }
 
 fn refuse(container: Container, cut: io::Result<Option<Cut>>, len: u64) -> Result<(), Failure> {
-    let cut = cut.map_err(|source| {
-        Failure::Source(SourceError::Io {
-            offset: 0,
-            source: std::sync::Arc::new(source),
-        })
-    })?;
+    let cut = cut.map_err(|error| unread(0, error))?;
     Err(Failure::Media(match cut {
         None => return Ok(()),
         Some(Cut::File { stated }) => MediaError::Truncated {

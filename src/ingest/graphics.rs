@@ -1,7 +1,14 @@
 //! Presentation graphics of discs (PGS): a display set is one sample, whatever packets its segments come in.
 
+use bytes::Bytes;
+
 use super::collect::Collected;
-use crate::{av::PacketView, media::VideoParameters, probe::Failure, source::spool::Region};
+use crate::{
+    av::PacketView,
+    media::{CodecParameters, VideoParameters},
+    probe::Failure,
+    source::spool::Region,
+};
 
 /// libav's name.
 pub(super) const CODEC: &str = "hdmv_pgs_subtitle";
@@ -29,6 +36,16 @@ pub(super) fn canvas(packet: &[u8]) -> Option<VideoParameters> {
         height: u32::from(u16::from_be_bytes([c, d])),
         ..VideoParameters::default()
     })
+}
+
+/// The display set that takes graphics off, which stay until there is another: a composition of no objects,
+/// and the end. `None` for streams of anything else.
+pub(crate) fn nothing_shown(stream: &CodecParameters) -> Option<Bytes> {
+    let canvas = stream.video.as_ref().filter(|_| stream.codec == CODEC)?;
+    let [width, height] = [canvas.width, canvas.height].map(|size| size.to_be_bytes());
+    let size = [width[2], width[3], height[2], height[3]];
+    let composition = [&[COMPOSITION, 0, 11][..], &size, &[0x10], &[0; 6]];
+    Some([&composition.concat()[..], &[END, 0, 0]].concat().into())
 }
 
 /// Whether the last of the segments in `packet` ends a set; `None` where they are cut.

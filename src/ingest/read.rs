@@ -13,7 +13,7 @@ use futures::StreamExt;
 use tokio::sync::Semaphore;
 
 use super::{
-    reader::Storage,
+    reader::{Storage, unread},
     sniff::Found,
     source::{Own, PacketSource},
     work::Work,
@@ -25,7 +25,7 @@ use crate::{
     options::Limits,
     probe::{Extras, Failure},
     source::{
-        SharedSource, SourceError, SourceState, open_unchanged,
+        SharedSource, SourceState, open_unchanged,
         spool::{Region, Spool},
     },
     timeline::Span,
@@ -33,6 +33,7 @@ use crate::{
 
 /// Fragments that are read through libav at the same time.
 const AT_ONCE: usize = 2;
+
 /// A fragment as tables of samples.
 #[derive(Debug)]
 pub(crate) struct Ingested {
@@ -142,40 +143,31 @@ pub(crate) async fn ingest(
     let done = tokio::task::spawn_blocking(move || work.run()).await;
     let read = done.map_err(|_| stopped())??;
     let spooled = read.spooled.len();
-    if spooled == 0 && downloaded.is_none() {
-        return Ok(Ingested {
-            streams: read.streams,
-            chapters: read.chapters,
-            metadata: read.metadata,
-            extras: read.extras,
-            source: Arc::clone(source),
-            state: state.clone(),
-        });
-    }
     let whole = SourceState {
         len: state.len + spooled,
         validator: state.validator.clone(),
     };
-    let own = downloaded.map_or_else(|| Own::Source(state.clone()), Own::Region);
+    let source: SharedSource = if spooled == 0 && downloaded.is_none() {
+        Arc::clone(source)
+    } else {
+        Arc::new(PacketSource {
+            inner: Arc::clone(source),
+            own: downloaded.map_or_else(|| Own::Source(state.clone()), Own::Region),
+            len: state.len,
+            spooled: Arc::new(read.spooled),
+            state: whole.clone(),
+        })
+    };
     Ok(Ingested {
         streams: read.streams,
         chapters: read.chapters,
         metadata: read.metadata,
         extras: read.extras,
-        source: Arc::new(PacketSource {
-            inner: Arc::clone(source),
-            own,
-            len: state.len,
-            spooled: Arc::new(read.spooled),
-            state: whole.clone(),
-        }),
+        source,
         state: whole,
     })
 }
 
 pub(super) fn stopped() -> Failure {
-    Failure::Source(SourceError::Io {
-        offset: 0,
-        source: Arc::new(std::io::Error::other("the reading thread stopped")),
-    })
+    unread(0, std::io::Error::other("the reading thread stopped"))
 }

@@ -7,7 +7,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::source::spool::Region;
+use crate::{
+    probe,
+    source::{SourceError, spool::Region},
+};
 
 /// The bytes of a fragment, in a thread that may block.
 #[derive(Debug, Clone)]
@@ -42,6 +45,14 @@ impl Storage {
         }
         Ok(true)
     }
+}
+
+/// The bytes at `offset` could not be read.
+pub(super) fn unread(offset: u64, error: io::Error) -> probe::Failure {
+    probe::Failure::Source(SourceError::Io {
+        offset,
+        source: Arc::new(error),
+    })
 }
 
 /// What went wrong while libav read, which it takes for the end of the file.

@@ -10,7 +10,7 @@ use super::{
     complete, graphics, latm,
     payload::{self, Framing},
     read::{IngestedStream, stopped},
-    reader::{Failure as ReadFailure, Reader, Storage},
+    reader::{Failure as ReadFailure, Reader, Storage, unread},
     sniff::Found,
     tags::{Cover, metadata},
 };
@@ -20,10 +20,7 @@ use crate::{
     media::{Chapter, Container, StreamKind},
     options::Limits,
     probe::{Extras, Failure},
-    source::{
-        SourceError,
-        spool::{Region, Spool},
-    },
+    source::spool::{Region, Spool},
 };
 
 /// Bytes behind the place that libav names in which a payload is looked for: the headers of a block.
@@ -82,10 +79,7 @@ impl Work {
         };
         // A reader that failed comes first: libav takes it for the end, or for damage.
         let judge = |error| match failure.take() {
-            Some((offset, source)) => Failure::Source(SourceError::Io {
-                offset,
-                source: Arc::new(source),
-            }),
+            Some((offset, error)) => unread(offset, error),
             None if self.interrupt.is_due() => self.given_up(),
             None => Failure::Media(MediaError::Packets {
                 container,
@@ -172,11 +166,8 @@ impl Work {
             samples += self.place(&mut stream, &view, &mut spooled, &mut scratch)?;
             streams.insert(index, stream);
         }
-        if let Some((offset, source)) = failure.take() {
-            return Err(Failure::Source(SourceError::Io {
-                offset,
-                source: Arc::new(source),
-            }));
+        if let Some((offset, error)) = failure.take() {
+            return Err(unread(offset, error));
         }
         // What ended because of that looks like the end, too.
         if self.interrupt.is_due() {
@@ -279,12 +270,6 @@ impl Work {
         payload: &[u8],
         bytes: &mut Vec<u8>,
     ) -> Result<Option<u64>, Failure> {
-        let failed = |source| {
-            Failure::Source(SourceError::Io {
-                offset: position,
-                source: Arc::new(source),
-            })
-        };
         let wanted = (HEADERS + payload.len()) as u64;
         let room = self.len.saturating_sub(position).min(wanted) as usize;
         if room < payload.len() {
@@ -294,7 +279,8 @@ impl Work {
             bytes.resize(room, 0);
         }
         let bytes = &mut bytes[..room];
-        if !self.storage.fill(bytes, position).map_err(failed)? {
+        let filled = self.storage.fill(bytes, position);
+        if !filled.map_err(|error| unread(position, error))? {
             return Ok(None);
         }
         let at = (0..=room - payload.len()).find(|&at| bytes[at..at + payload.len()] == *payload);

@@ -1,8 +1,8 @@
 //! The clock reference of a transport stream (ISO/IEC 13818-1 § 2.4.2.2): it comes at least every
 //! 0.1 s, also where no packet of the stream that carries it does: while a picture is held. Pure.
 
-/// Bytes of a packet.
-const PACKET: usize = 188;
+use crate::transport::{PACKET, SYNC};
+
 /// No more than this passes between two references, in ticks of 90 kHz.
 const EVERY: i64 = 80 * 90;
 
@@ -60,7 +60,7 @@ impl Reference {
             let mut packet = [0xFF; PACKET];
             let [high, low] = last.pid.to_be_bytes();
             // A counter that does not go up: there is no payload.
-            packet[..6].copy_from_slice(&[0x47, high, low, 0x20 | last.counter, 183, 0x10]);
+            packet[..6].copy_from_slice(&[SYNC, high, low, 0x20 | last.counter, 183, 0x10]);
             let [.., a, b, c, d, e] = (last.base << 7 & (0xFF_FFFF_FFFF)).to_be_bytes();
             // Six reserved bits, and nothing in parts of 27 MHz.
             packet[6..12].copy_from_slice(&[a, b, c, d, e | 0x7E, 0]);

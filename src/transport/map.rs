@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Elementary, LONGEST, OF_PROGRAM, PACKET, Pid, crc};
+use super::{Elementary, LONGEST, OF_PROGRAM, PACKET, Pid, crc, payload};
 
 /// Programs of a stream that are looked at.
 const PROGRAMS: usize = 64;
@@ -68,15 +68,10 @@ impl Gathered {
     /// Appends what `packet` has; the section where it is complete.
     pub(crate) fn add(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
         let part = &mut self.0;
-        let &[_, flags, _, control, length, ..] = packet else {
+        let &[_, flags, _, control, ..] = packet else {
             return None;
         };
-        let field = if control & 0x20 == 0 {
-            0
-        } else {
-            1 + usize::from(length)
-        };
-        let payload = packet.get(4 + field..).filter(|_| control & 0x10 != 0)?;
+        let payload = payload(packet).filter(|_| control & 0x10 != 0)?;
         if flags & 0x40 != 0 {
             let pointer = usize::from(*payload.first()?);
             part.clear();

@@ -4,12 +4,36 @@ use super::Elementary;
 
 /// Bytes of a packet.
 pub(crate) const PACKET: usize = 188;
+/// What it begins with.
+pub(crate) const SYNC: u8 = 0x47;
+/// From one to the next: each may have four bytes before it.
+pub(crate) const STEPS: [usize; 2] = [PACKET, PACKET + 4];
+/// Packets in a row that tell where packets are.
+pub(crate) const IN_A_ROW: usize = 5;
 /// Bytes of it behind its header.
 const ROOM: usize = PACKET - 4;
 /// A packet of an elementary stream says its length in 16 bits; the rest is for its header.
 const LONGEST: usize = 0xFFFF - 64;
 /// `stream_id`s whose packets have no header but their length (Table 2-21).
 const BARE: [u8; 7] = [0xBC, 0xBE, 0xBF, 0xF0, 0xF1, 0xF2, 0xF8];
+
+/// Where the first packet begins, of those that are `step` bytes apart.
+pub(crate) fn first(bytes: &[u8], step: usize) -> Option<usize> {
+    let in_a_row = |from: usize| (0..IN_A_ROW).all(|n| bytes.get(from + n * step) == Some(&SYNC));
+    (0..step).find(|&from| in_a_row(from))
+}
+
+/// What a packet has behind its header and its adaptation field.
+pub(crate) fn payload(packet: &[u8]) -> Option<&[u8]> {
+    let &[_, _, _, control, length, ..] = packet else {
+        return None;
+    };
+    let field = match control & 0x20 {
+        0 => 0,
+        _ => 1 + usize::from(length),
+    };
+    packet.get(4 + field..)
+}
 
 /// The packets of one stream, and how many there were.
 #[derive(Debug, Clone)]

@@ -3,14 +3,11 @@
 use std::{collections::BTreeMap, io};
 
 use super::Cut;
-use crate::ingest::reader::Storage;
+use crate::{
+    ingest::reader::Storage,
+    transport::{self, IN_A_ROW, PACKET, STEPS, SYNC},
+};
 
-/// A packet; each may have four bytes before it.
-const PACKET: usize = 188;
-const STEPS: [usize; 2] = [PACKET, PACKET + 4];
-const SYNC: u8 = 0x47;
-/// Packets in a row that tell where packets are.
-const IN_A_ROW: usize = 5;
 /// What is looked at of the beginning and of the end.
 const LOOKED_AT: u64 = 256 << 10;
 const TAIL: u64 = 1 << 20;
@@ -53,8 +50,7 @@ fn last(tail: &[u8], step: usize) -> Option<usize> {
 
 /// Whether the first packet of a stream goes on with what began before the file.
 fn begins_anywhere(head: &[u8], step: usize) -> bool {
-    let in_a_row = |from: usize| (0..IN_A_ROW).all(|n| head.get(from + n * step) == Some(&SYNC));
-    let Some(from) = (0..step).find(|&from| in_a_row(from)) else {
+    let Some(from) = transport::first(head, step) else {
         return true;
     };
     let mut seen = BTreeMap::new();
@@ -119,20 +115,14 @@ fn packets(bytes: &[u8], step: usize, from: usize) -> impl Iterator<Item = (usiz
     places.filter_map(|at| {
         let packet: &[u8; PACKET] = bytes.get(at..)?.first_chunk()?;
         let stream = u16::from_be_bytes([packet[1], packet[2]]) & 0x1FFF;
-        let (scrambled, adapted) = (packet[3] & 0xC0 != 0, packet[3] & 0x20 != 0);
-        let carries = packet[3] & 0x10 != 0;
+        let (scrambled, carries) = (packet[3] & 0xC0 != 0, packet[3] & 0x10 != 0);
         if packet[0] != SYNC || stream == EMPTY || scrambled || !carries {
             return None;
         }
-        let header = 4 + if adapted {
-            1 + usize::from(packet[4])
-        } else {
-            0
-        };
         let packet = Packet {
             stream,
             begins: packet[1] & 0x40 != 0,
-            payload: packet.get(header..)?,
+            payload: transport::payload(packet)?,
         };
         Some((at, packet))
     })
