@@ -27,17 +27,10 @@ async fn ask(
     body: Option<Value>,
     headers: &[(&str, &str)],
 ) -> Option<place::Answer> {
-    let mut request = place::client()
+    let request = place::client()
         .request(method, format!("{base}{path}"))
         .bearer_auth(key);
-    if let Some(body) = body {
-        request = request
-            .header("content-type", "application/json")
-            .body(body.to_string());
-    }
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
+    let request = place::filled(request, body, headers);
     let answer = request.send().await.ok()?;
     Some(place::read(answer).await)
 }

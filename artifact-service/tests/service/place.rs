@@ -185,14 +185,7 @@ impl Place {
         if !key.is_empty() {
             request = request.bearer_auth(key);
         }
-        if let Some(body) = body {
-            request = request
-                .header("content-type", "application/json")
-                .body(body.to_string());
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
+        let request = filled(request, body, headers);
         read(request.send().await.expect("an answer")).await
     }
 
@@ -368,6 +361,23 @@ pub(crate) fn client() -> reqwest::Client {
     // Not every system's resolver knows names under `localhost`.
     let client = client.resolve(&format!("{BUCKET}.localhost"), ([127, 0, 0, 1], 0).into());
     client.no_proxy().build().expect("a client")
+}
+
+/// A request with a body of JSON, if there is one, and with headers.
+pub(crate) fn filled(
+    mut request: reqwest::RequestBuilder,
+    body: Option<Value>,
+    headers: &[(&str, &str)],
+) -> reqwest::RequestBuilder {
+    if let Some(body) = body {
+        request = request
+            .header("content-type", "application/json")
+            .body(body.to_string());
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request
 }
 
 pub(crate) async fn read(response: reqwest::Response) -> Answer {
