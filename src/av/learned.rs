@@ -3,7 +3,7 @@
 use std::{
     ffi::{CStr, CString},
     ptr,
-    sync::{Mutex, PoisonError},
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 use ffmpeg_next::ffi;
@@ -55,7 +55,7 @@ impl Learned {
                 .iter()
                 .any(|one| PARSED.contains(&one.codec.as_str()))
             {
-                input.restrict(LOOKED_AT, &decoders_of_sound())?;
+                input.restrict(LOOKED_AT, &DECODERS_OF_SOUND)?;
                 input.describe_streams()?;
                 if adopt(&known, &before, &input)? {
                     give_back();
@@ -131,6 +131,8 @@ fn adopt(known: &[Known], before: &[CodecParameters], input: &Input) -> Result<b
 }
 
 /// The decoders that libav has of anything but pictures, as it wants them named.
+static DECODERS_OF_SOUND: LazyLock<CString> = LazyLock::new(decoders_of_sound);
+
 fn decoders_of_sound() -> CString {
     let mut names = Vec::new();
     let mut state = ptr::null_mut();
