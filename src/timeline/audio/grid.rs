@@ -188,7 +188,7 @@ impl Grid {
         let silent = match self.rules.grain {
             _ if !self.rules.silence => Silent::default(),
             Some(grain) => self.finely(piece.own(nearest.min(piece.end() - 1)), grain),
-            None => Silent::of((late + self.frame / 2).div_euclid(self.frame).max(0)),
+            None => Silent::of((late + self.frame / 2).div_euclid(self.frame)),
         };
         let length = self.length(silent);
         let preroll = if self.is_coded() {
