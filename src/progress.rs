@@ -62,7 +62,8 @@ impl ProgressSink {
         Self(Some(Arc::new(on_progress)))
     }
 
-    pub(crate) fn report(&self, progress: Progress) {
+    /// Tells how far it is.
+    pub fn report(&self, progress: Progress) {
         if let Some(on_progress) = &self.0 {
             on_progress(progress);
         }

@@ -306,8 +306,13 @@ impl ObjectStore {
 
 impl Upload {
     /// An upload that somebody began.
-    pub(super) const fn named(url: ObjectUrl, id: String) -> Self {
+    pub(crate) const fn named(url: ObjectUrl, id: String) -> Self {
         Self { url, id }
+    }
+
+    /// The store's name of it.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     fn query(&self) -> String {

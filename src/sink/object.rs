@@ -1,6 +1,7 @@
 //! The output as an object in a store: parts that the store copies itself, and the rest uploaded.
 
 mod inputs;
+mod kept;
 mod parts;
 mod publish;
 #[cfg_attr(not(feature = "checksum"), path = "object/unsummed.rs")]
@@ -12,6 +13,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+pub use self::kept::{KeptUpload, UploadKeeper};
 use self::upload::Job;
 use super::{Overwrite, SinkError, Written};
 #[cfg(feature = "checksum")]
@@ -33,6 +35,7 @@ pub struct ObjectTarget {
     pub(super) store: ObjectStore,
     pub(super) url: ObjectUrl,
     pub(super) overwrite: Overwrite,
+    keeper: Option<UploadKeeper>,
     #[cfg(feature = "checksum")]
     checksums: Checksums,
 }
@@ -45,6 +48,7 @@ impl ObjectTarget {
             store,
             url,
             overwrite,
+            keeper: None,
             #[cfg(feature = "checksum")]
             checksums: Checksums {
                 sha256: false,
@@ -59,6 +63,16 @@ impl ObjectTarget {
     #[must_use]
     pub const fn with_checksums(mut self, checksums: Checksums) -> Self {
         self.checksums = checksums;
+        self
+    }
+
+    /// Keeps an upload that fails or is cancelled, for another attempt to go on with, perhaps in another
+    /// process: where the output is a range of one source that the store cannot copy, and the source
+    /// has a strong entity tag. What no attempt goes on with is for the caller to end
+    /// ([`ObjectStore::end_kept`]); an upload of anything else is ended by the next attempt.
+    #[must_use]
+    pub fn with_keeper(mut self, keeper: UploadKeeper) -> Self {
+        self.keeper = Some(keeper);
         self
     }
 

@@ -4,6 +4,7 @@ mod cancelling;
 mod clips;
 mod faults;
 mod joins;
+mod kept;
 mod objects;
 mod proxy;
 mod server;

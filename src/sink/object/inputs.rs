@@ -1,5 +1,7 @@
 //! What an upload knows of the fragments it takes from.
 
+use std::collections::BTreeMap;
+
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
@@ -78,13 +80,14 @@ impl Job {
         }
     }
 
-    /// Where the bytes of the parts came from.
-    pub(super) fn counted(&self, parts: &[Part]) -> Written {
+    /// Where the bytes of the parts came from, but for those that were there before.
+    pub(super) fn counted(&self, parts: &[Part], there: &BTreeMap<usize, String>) -> Written {
         let mut written = Written::default();
         let mut start = 0;
-        for part in parts {
+        for (index, part) in parts.iter().enumerate() {
             let end = start + part.len();
             match part {
+                _ if there.contains_key(&(index + 1)) => {}
                 Part::Copy { .. } => written.bytes_copied_server_side += part.len(),
                 Part::Upload(_) => {
                     written.bytes_uploaded += part.len();

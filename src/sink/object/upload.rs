@@ -1,8 +1,11 @@
 //! An upload from its first request to its last.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use bytes::Bytes;
@@ -89,6 +92,7 @@ impl Job {
             return Err(self.exists());
         }
         if layout.size() < SMALLEST {
+            self.left(None).await;
             return self.put(&looked).await;
         }
         let written = match self.upload(&looked, true).await {
@@ -123,33 +127,77 @@ impl Job {
             size: layout.size(),
         })?;
         let parts: Arc<[Part]> = parts.into();
+        let keeping = self.keeping(&parts);
+        if let Some((upload, there)) = self.left(keeping.as_ref()).await {
+            tracing::info!(parts = there.len(), of = parts.len(), "an upload goes on");
+            // Of bytes that did not pass through us there is no checksum.
+            let made = self.make(&upload, &parts, &there, None, looked).await;
+            let Err((failure, _)) = made else {
+                return Ok(self.counted(&parts, &there));
+            };
+            if failure.keeps() {
+                return Err(failure);
+            }
+            self.let_go(&upload).await;
+            if !failure.is_of_the_store() {
+                return Err(failure);
+            }
+            tracing::info!("the store does not go on with it: another is begun");
+            self.0.done.store(0, Relaxed);
+        }
         // Not cut short: what is begun is known, so that it can be ended.
         let begun = self.store().begin(&target.url, looked.at, stop).await;
         let upload = begun.map_err(|error| self.stopped_or(error))?;
-        let mut completing = None;
-        let sum = self.sum(&parts).map(Arc::new);
-        let failure = match self.fill(&upload, &parts, sum.as_ref()).await {
-            Ok(filled) => match self.complete(&upload, &filled, looked).await {
-                Ok(()) => {
-                    self.finished();
-                    return Ok(self.summed(&parts, sum.as_deref()));
-                }
-                Err(error) => {
-                    completing = Some(filled.len());
-                    error.into()
-                }
-            },
-            Err(failure) => failure,
-        };
-        match self.store().abort(&upload).await {
+        if let Some(keeping) = &keeping {
+            keeping.begun(&upload);
+        }
+        let (there, sum) = (BTreeMap::new(), self.sum(&parts).map(Arc::new));
+        let made = self.make(&upload, &parts, &there, sum.as_ref(), looked);
+        match made.await {
+            Err((failure, _)) if keeping.is_some() && failure.keeps() => return Err(failure),
+            Err((failure, completing)) => self.end(&upload, failure, completing, looked).await?,
+            Ok(()) => {}
+        }
+        Ok(self.summed(&parts, sum.as_deref()))
+    }
+
+    /// Has the store get what it lacks of an output and make the object. With the failure comes the
+    /// number of parts if it is that of the last request.
+    async fn make(
+        &self,
+        upload: &Upload,
+        parts: &Arc<[Part]>,
+        there: &BTreeMap<usize, String>,
+        sum: Option<&Arc<Sum>>,
+        looked: &Looked,
+    ) -> Result<(), (Failure, Option<usize>)> {
+        let filled = self.fill(upload, parts, there, sum).await;
+        let filled = filled.map_err(|failure| (failure, None))?;
+        let completed = self.complete(upload, &filled, looked).await;
+        completed.map_err(|error| (error.into(), Some(filled.len())))?;
+        self.no_more();
+        self.finished();
+        Ok(())
+    }
+
+    /// Ends an upload that failed, unless it has become the object after all.
+    async fn end(
+        &self,
+        upload: &Upload,
+        failure: Failure,
+        completing: Option<usize>,
+        looked: &Looked,
+    ) -> Result<(), Failure> {
+        self.no_more();
+        match self.store().abort(upload).await {
             // The store may have been faster than the end of our patience.
             Ok(()) if completing.is_some() && self.is_there(looked, completing).await => {
                 self.finished();
-                Ok(self.summed(&parts, sum.as_deref()))
+                Ok(())
             }
             Ok(()) => Err(failure),
             Err(error) => Err(Failure::Final(SinkError::Orphaned {
-                path: target.url.to_string(),
+                path: self.0.target.url.to_string(),
                 failure: Box::new(match failure {
                     Failure::Final(error) => error,
                     Failure::NoCopies(error) => self.failed(error),
@@ -161,18 +209,20 @@ impl Job {
 
     /// What was written, with its checksums.
     pub(super) fn summed(&self, parts: &[Part], sum: Option<&Sum>) -> Written {
-        let written = self.counted(parts);
+        let written = self.counted(parts, &BTreeMap::new());
         match sum {
             Some(sum) => sum.add_to(written),
             None => written,
         }
     }
 
-    /// Has all parts uploaded and copied. When it is over, no request is on its way any more.
+    /// Has all parts uploaded and copied but those that are there. When it is over, no request is on its
+    /// way any more.
     async fn fill(
         &self,
         upload: &Upload,
         parts: &Arc<[Part]>,
+        there: &BTreeMap<usize, String>,
         sum: Option<&Arc<Sum>>,
     ) -> Result<Vec<UploadedPart>, Failure> {
         let halt = self.0.stop.child_token();
@@ -187,9 +237,13 @@ impl Job {
         let work = starts.into_iter().enumerate().map(|(index, start)| {
             let (job, upload, parts) = (self.clone(), upload.clone(), Arc::clone(parts));
             let (halt, sum) = (halt.clone(), sum.map(Arc::clone));
+            let there = there.get(&(index + 1)).cloned();
             async move {
                 let part = (index + 1, &parts[index]);
-                job.part(&upload, part, start, sum.as_deref(), &halt).await
+                match there {
+                    Some(etag) => Ok(job.is_kept(part, etag)),
+                    None => job.part(&upload, part, start, sum.as_deref(), &halt).await,
+                }
             }
         });
         let parallel = self.store().options().parallel.max(1);
@@ -256,11 +310,22 @@ impl Job {
                 }
             }
         };
-        let done = self.0.done.fetch_add(part.len(), Relaxed) + part.len();
+        self.advance(part.len());
+        self.has(&filled);
+        Ok(filled)
+    }
+
+    /// A part that the store has from an attempt before this one.
+    fn is_kept(&self, (number, part): (usize, &Part), etag: String) -> UploadedPart {
+        self.advance(part.len());
+        UploadedPart { number, etag }
+    }
+
+    fn advance(&self, bytes: u64) {
+        let done = self.0.done.fetch_add(bytes, Relaxed) + bytes;
         let total = self.0.layout.size();
         let progress = Progress::new(Stage::Writing, done.min(total), total);
         self.0.progress.report(progress);
-        Ok(filled)
     }
 
     /// Why the store did not copy from a fragment.
