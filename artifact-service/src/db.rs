@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 /// The schema, step by step; a step that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (
         1,
         "artifacts",
@@ -19,6 +19,11 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
         2,
         "request budgets",
         include_str!("../migrations/0002_request_budgets.sql"),
+    ),
+    (
+        3,
+        "kept downloads",
+        include_str!("../migrations/0003_kept_downloads.sql"),
     ),
 ];
 

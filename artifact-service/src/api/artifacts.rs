@@ -14,6 +14,7 @@ use crate::{
     error::{FieldError, Problem},
     ids,
     model::{self, Artifact, ArtifactType, Record, SELECT, Status},
+    storage::Keeper,
 };
 
 /// Artifacts on a page, unless the request says otherwise, and at most.
@@ -181,10 +182,11 @@ pub(super) async fn delete(
     let mut tx = app.db.begin().await?;
     // The job first, as its worker does: locks taken in two orders wait for each other. The worker
     // sees that it is gone with its next beat, or at the end.
-    sqlx::query("DELETE FROM jobs WHERE artifact_id = $1 AND company_id = $2")
+    let job = "DELETE FROM jobs WHERE artifact_id = $1 AND company_id = $2 RETURNING kept";
+    let kept: Option<Option<String>> = sqlx::query_scalar(job)
         .bind(&id)
         .bind(&key.company.id)
-        .execute(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await?;
     let deleted = sqlx::query(
         "UPDATE artifacts SET deleted_at = $1, updated_at = $2, version = version + 1 \
@@ -199,7 +201,8 @@ pub(super) async fn delete(
     let deleted = deleted.ok_or_else(|| Problem::not_found("artifact"))?;
     tx.commit().await?;
     let path: String = deleted.try_get("s3_path")?;
-    if let Err(error) = app.store.remove(&path).await {
+    let keeper = Keeper::new(kept.flatten());
+    if let Err(error) = app.store.remove(&path, &keeper).await {
         // It is tried again when it is tidied up.
         tracing::warn!(error = &error as &dyn std::error::Error, artifact = %id, "not removed yet");
     }

@@ -8,7 +8,7 @@ use crate::{
     ids,
     model::Status,
     settings::Settings,
-    storage::{StorageError, Store},
+    storage::{Keeper, StorageError, Store},
 };
 
 /// How long an object of a deleted artifact may still come from a worker that does not know yet.
@@ -70,7 +70,7 @@ async fn purge(db: &Db, store: &dyn Store, now: i64) -> Result<(), Failed> {
     );
     for row in gone.bind(now - SETTLING).fetch_all(&db.pool).await? {
         let (id, path): (String, String) = (row.try_get("id")?, row.try_get("s3_path")?);
-        store.remove(&path).await?;
+        store.remove(&path, &Keeper::default()).await?;
         sqlx::query("UPDATE artifacts SET purged_at = $1 WHERE id = $2")
             .bind(now)
             .bind(id)
@@ -93,7 +93,7 @@ async fn spent_uploads(db: &Db, store: &dyn Store, now: i64) -> Result<(), Faile
             .fetch_all(&db.pool)
             .await?;
     for path in spent {
-        match store.remove(&path).await {
+        match store.remove(&path, &Keeper::default()).await {
             Ok(()) | Err(StorageError::Path(_) | StorageError::Name(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -117,14 +117,14 @@ async fn hopeless(db: &Db, store: &dyn Store, settings: &Settings, now: i64) -> 
     for row in dead.fetch_all(&db.pool).await? {
         let (id, path): (String, String) = (row.try_get("artifact_id")?, row.try_get("s3_path")?);
         let mut tx = db.begin().await?;
-        let ended = sqlx::query("DELETE FROM jobs WHERE artifact_id = $1 AND lease_until <= $2")
-            .bind(&id)
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
-        if ended.rows_affected() != 1 {
+        let ended = sqlx::query_scalar(
+            "DELETE FROM jobs WHERE artifact_id = $1 AND lease_until <= $2 RETURNING kept",
+        );
+        let ended: Option<Option<String>> =
+            ended.bind(&id).bind(now).fetch_optional(&mut *tx).await?;
+        let Some(kept) = ended else {
             continue;
-        }
+        };
         sqlx::query(
             "UPDATE artifacts SET status = $1, error_message = $2, updated_at = $3, \
              version = version + 1 WHERE id = $4",
@@ -136,7 +136,7 @@ async fn hopeless(db: &Db, store: &dyn Store, settings: &Settings, now: i64) -> 
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        store.remove(&path).await?;
+        store.remove(&path, &Keeper::new(kept)).await?;
     }
     Ok(())
 }

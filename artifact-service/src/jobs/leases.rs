@@ -10,6 +10,7 @@ use crate::{
     model::{ArtifactType, Input, Status},
     process::{Failure, Outcome},
     settings::Settings,
+    storage::Keeper,
     webhooks,
 };
 
@@ -32,6 +33,8 @@ pub struct Claimed {
     pub kind: ArtifactType,
     /// Where it goes.
     pub s3_path: String,
+    /// What is stored of it.
+    pub keeper: Keeper,
 }
 
 /// Queues the job of an artifact that is created in the same transaction.
@@ -122,7 +125,7 @@ async fn take(db: &Db, settings: &Settings, id: &str) -> Result<Option<Claimed>,
         return Ok(None);
     }
     let row = sqlx::query(
-        "SELECT j.attempts, j.key_id, j.queued_at, a.source, a.type, a.s3_path FROM jobs j \
+        "SELECT j.attempts, j.key_id, j.queued_at, j.kept, a.source, a.type, a.s3_path FROM jobs j \
          JOIN artifacts a ON a.id = j.artifact_id WHERE j.artifact_id = $1",
     )
     .bind(id)
@@ -140,6 +143,7 @@ async fn take(db: &Db, settings: &Settings, id: &str) -> Result<Option<Claimed>,
         input: serde_json::from_str(&source).map_err(broken)?,
         kind: ArtifactType::parse(&kind).ok_or_else(unknown)?,
         s3_path: row.try_get("s3_path")?,
+        keeper: Keeper::new(row.try_get("kept")?),
     };
     sqlx::query(
         "UPDATE artifacts SET status = $1, updated_at = $2, version = version + 1 \
@@ -155,7 +159,7 @@ async fn take(db: &Db, settings: &Settings, id: &str) -> Result<Option<Claimed>,
     Ok(Some(claimed))
 }
 
-/// Says that we are alive, and how far the job is. `false`: the job is not ours any more.
+/// Says that we are alive, how far the job is, and what is kept of it. `false`: the job is not ours any more.
 ///
 /// # Errors
 /// What the database says.
@@ -165,16 +169,22 @@ pub async fn hold(
     job: &Claimed,
     progress: Option<i64>,
 ) -> Result<bool, sqlx::Error> {
-    let now = ids::now();
-    let held =
-        sqlx::query("UPDATE jobs SET lease_until = $1 WHERE artifact_id = $2 AND lease_token = $3")
-            .bind(until(now, settings))
-            .bind(&job.artifact_id)
-            .bind(&job.token)
-            .execute(&db.pool)
-            .await?;
+    let (now, kept) = (ids::now(), job.keeper.news());
+    let held = sqlx::query(
+        "UPDATE jobs SET lease_until = $1, kept = coalesce($2, kept) \
+         WHERE artifact_id = $3 AND lease_token = $4",
+    )
+    .bind(until(now, settings))
+    .bind(kept.clone())
+    .bind(&job.artifact_id)
+    .bind(&job.token)
+    .execute(&db.pool)
+    .await?;
     if held.rows_affected() != 1 {
         return Ok(false);
+    }
+    if let Some(kept) = kept {
+        job.keeper.told(kept);
     }
     if let Some(ppm) = progress {
         sqlx::query(
@@ -203,11 +213,12 @@ pub async fn give_back(
     uncounted: bool,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE jobs SET lease_token = NULL, lease_until = 0, run_at = $1, attempts = attempts - $2 \
-         WHERE artifact_id = $3 AND lease_token = $4",
+        "UPDATE jobs SET lease_token = NULL, lease_until = 0, run_at = $1, attempts = attempts - $2, \
+         kept = coalesce($3, kept) WHERE artifact_id = $4 AND lease_token = $5",
     )
     .bind(ids::now() + pause)
     .bind(i64::from(uncounted))
+    .bind(job.keeper.news())
     .bind(&job.artifact_id)
     .bind(&job.token)
     .execute(&db.pool)

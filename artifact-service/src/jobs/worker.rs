@@ -146,12 +146,18 @@ impl Worker {
             // worker wrote, should this one have been taken for dead, is not ours to remove.
             let ours = || hold(&self.db, &self.settings, job, None);
             if self.insist(ours).await == Some(true) {
-                self.processor.store.remove(&job.s3_path).await.ok();
+                let gone = self.processor.store.remove(&job.s3_path, &job.keeper);
+                gone.await.ok();
             }
         }
         match self.insist(|| finish(&self.db, job, &result)).await {
             Some(true) => {
                 metrics::finished(&result);
+                // A worker that was killed may have begun what nobody knows of.
+                if result.is_ok() && job.attempt > 1 {
+                    let begun = self.processor.store.end_begun(&job.s3_path, &job.keeper);
+                    begun.await.ok();
+                }
                 match &result {
                     Ok(outcome) => tracing::info!(size = outcome.size, "the artifact is complete"),
                     Err(failure) => {
@@ -170,7 +176,8 @@ impl Worker {
         tracing::info!("the job was cancelled or taken over");
         let gone = cleaning::is_deleted(&self.db, &job.artifact_id);
         if gone.await.unwrap_or(false) {
-            self.processor.store.remove(&job.s3_path).await.ok();
+            let gone = self.processor.store.remove(&job.s3_path, &job.keeper);
+            gone.await.ok();
         }
     }
 

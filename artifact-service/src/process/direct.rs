@@ -59,10 +59,11 @@ impl Processor {
             kind if ours => Some(self.look(kind, Arc::clone(&from.source), cancel).await?),
             kind => self.glance(kind, &from, cancel).await?,
         };
-        let written = self
+        let (to, keeper) = (&job.s3_path, &job.keeper);
+        let copied = self
             .store
-            .copy(from, &job.s3_path, meter.sink(), cancel.clone())
-            .await?;
+            .copy(from, to, keeper, meter.sink(), cancel.clone());
+        let written = copied.await?;
         let stored = Arc::new(Named {
             name,
             source: self.store.source(&job.s3_path)?,

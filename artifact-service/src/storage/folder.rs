@@ -19,7 +19,7 @@ use media_concat::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{CopyError, StorageError, Store};
+use super::{CopyError, Keeper, StorageError, Store, keeper::identity, staged::Download};
 use crate::{
     ids,
     seal::{MasterKey, hmac},
@@ -107,17 +107,40 @@ impl FolderStore {
         Ok((path, file))
     }
 
-    /// Gives an uploaded file its name.
+    /// Gives a file that is all there its name.
     ///
     /// # Errors
     /// What the file system says.
     pub async fn publish(&self, incoming: &Path, key: &str) -> Result<(), StorageError> {
-        let path = self.path(key)?;
-        if let Some(folder) = path.parent() {
-            tokio::fs::create_dir_all(folder).await?;
-        }
+        let path = self.ready(key).await?;
         tokio::fs::rename(incoming, &path).await?;
+        if let Some(folder) = path.parent() {
+            tokio::fs::File::open(folder).await?.sync_all().await?;
+        }
         Ok(())
+    }
+
+    /// The file in which a download of `of` to `key` is kept until it is whole.
+    pub(super) fn staged(&self, key: &str, of: &str) -> PathBuf {
+        self.staging(key).join(of)
+    }
+
+    fn staging(&self, key: &str) -> PathBuf {
+        self.root.join(INCOMING).join(ids::sha256(key.as_bytes()))
+    }
+
+    /// Removes what downloads to `key` have left.
+    pub(super) async fn unstage(&self, key: &str) -> Result<(), StorageError> {
+        match tokio::fs::remove_dir_all(self.staging(key)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Bytes that are free.
+    pub(super) fn available(&self) -> u64 {
+        let asked = rustix::fs::statvfs(&self.root);
+        asked.map_or(0, |it| it.f_bavail.saturating_mul(it.f_frsize))
     }
 
     /// Whether we signed this.
@@ -171,16 +194,31 @@ impl Store for FolderStore {
         Ok(Arc::new(FileSource::new(self.path(key)?)))
     }
 
-    fn copy(
-        &self,
+    fn copy<'a>(
+        &'a self,
         from: OpenSource,
-        key: &str,
+        key: &'a str,
+        keeper: &'a Keeper,
         progress: ProgressSink,
         cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<Written, CopyError>> {
-        let key = key.to_owned();
+    ) -> BoxFuture<'a, Result<Written, CopyError>> {
         async move {
-            let path = self.ready(&key).await?;
+            let path = self.ready(key).await?;
+            if let Some(of) = identity(&from) {
+                let there = tokio::fs::metadata(&path).await;
+                if keeper.has_whole(&of) && there.is_ok_and(|it| it.len() == from.state.len) {
+                    return Ok(Written::default());
+                }
+                let download = Download {
+                    folder: self,
+                    from: &from,
+                    key,
+                    of,
+                    keeper,
+                    progress,
+                };
+                return download.run(&cancel).await;
+            }
             let publication = Publication {
                 overwrite: Overwrite::Replace,
                 durability: Durability::default(),
@@ -215,10 +253,22 @@ impl Store for FolderStore {
         .boxed()
     }
 
-    fn remove(&self, key: &str) -> BoxFuture<'_, Result<(), StorageError>> {
-        let path = self.path(key);
+    fn end_begun<'a>(
+        &'a self,
+        key: &'a str,
+        _: &'a Keeper,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.unstage(key).boxed()
+    }
+
+    fn remove<'a>(
+        &'a self,
+        key: &'a str,
+        _: &'a Keeper,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
         async move {
-            let path = path?;
+            let path = self.path(key)?;
+            self.unstage(key).await?;
             match tokio::fs::remove_file(&path).await {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
                 _ => {}
@@ -249,7 +299,10 @@ impl Store for FolderStore {
                 };
                 let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
                 if i64::try_from(modified.as_millis()).is_ok_and(|modified| modified < before) {
-                    tokio::fs::remove_file(file.path()).await.ok();
+                    // What is kept of a download is in a folder of its own.
+                    if tokio::fs::remove_file(file.path()).await.is_err() {
+                        tokio::fs::remove_dir_all(file.path()).await.ok();
+                    }
                     ended += 1;
                 }
             }

@@ -1,7 +1,9 @@
 //! Where objects are: a folder that is served as a bucket, or a bucket.
 
 mod folder;
+mod keeper;
 mod s3;
+mod staged;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,6 +18,7 @@ use media_concat::{
 };
 
 pub use folder::{FolderStore, Grant, Method, sha256};
+pub use keeper::Keeper;
 pub use s3::S3Store;
 
 use crate::settings::{Settings, StorageSettings};
@@ -60,14 +63,16 @@ pub trait Store: Send + Sync + 'static {
     /// A key that cannot be.
     fn source(&self, key: &str) -> Result<SharedSource, StorageError>;
 
-    /// Writes a source as it is, by copying where the store can.
-    fn copy(
-        &self,
+    /// Writes a source as it is, by copying where the store can, and goes on with what is kept of it.
+    /// There are no checksums of bytes that an attempt before this one has written.
+    fn copy<'a>(
+        &'a self,
         from: OpenSource,
-        key: &str,
+        key: &'a str,
+        keeper: &'a Keeper,
         progress: ProgressSink,
         cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<Written, CopyError>>;
+    ) -> BoxFuture<'a, Result<Written, CopyError>>;
 
     /// Writes a join.
     fn join<'a>(
@@ -85,8 +90,20 @@ pub trait Store: Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    /// Removes an object; one that is not there counts as removed.
-    fn remove(&self, key: &str) -> BoxFuture<'_, Result<(), StorageError>>;
+    /// Ends what was begun at `key` and has not become an object: what the keeper knows of, and what else
+    /// the store tells.
+    fn end_begun<'a>(
+        &'a self,
+        key: &'a str,
+        keeper: &'a Keeper,
+    ) -> BoxFuture<'a, Result<(), StorageError>>;
+
+    /// Removes an object, and what was begun there; one that is not there counts as removed.
+    fn remove<'a>(
+        &'a self,
+        key: &'a str,
+        keeper: &'a Keeper,
+    ) -> BoxFuture<'a, Result<(), StorageError>>;
 
     /// Ends what was begun under `prefix` before `before` (milliseconds since the epoch) and never
     /// finished. Returns how much that was.

@@ -12,7 +12,12 @@ use media_concat::{
     source::{OpenSource, SharedSource, SourceState, Validator},
 };
 
-use super::{CopyError, StorageError, Store, folder::whole, sha256};
+use super::{
+    CopyError, Keeper, StorageError, Store,
+    folder::whole,
+    keeper::{Kept, identity},
+    sha256,
+};
 
 /// A key that nobody writes: asking for it tells whether the store answers.
 const PROBE: &str = "uploads/is-the-store-there";
@@ -53,17 +58,27 @@ impl Store for S3Store {
         Ok(Arc::new(self.store.source(self.url(key)?)))
     }
 
-    fn copy(
-        &self,
+    fn copy<'a>(
+        &'a self,
         from: OpenSource,
-        key: &str,
+        key: &'a str,
+        keeper: &'a Keeper,
         progress: ProgressSink,
         cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<Written, CopyError>> {
-        let target = self.target(key);
+    ) -> BoxFuture<'a, Result<Written, CopyError>> {
         async move {
+            let (url, of) = (self.url(key)?, identity(&from));
+            if let Some(of) = &of
+                && keeper.has_whole(of)
+                && self.store.size(&url).await.ok() == Some(from.state.len)
+            {
+                return Ok(Written::default());
+            }
+            let target = self.target(key)?.with_keeper(keeper.upload());
             let (layout, sources) = (whole(&from), [from].into());
-            Ok(write_object(layout, sources, &target?, progress, cancel).await?)
+            let written = write_object(layout, sources, &target, progress, cancel).await?;
+            keeper.keep(of.map(|of| Kept::Whole { of }));
+            Ok(written)
         }
         .boxed()
     }
@@ -92,9 +107,39 @@ impl Store for S3Store {
         .boxed()
     }
 
-    fn remove(&self, key: &str) -> BoxFuture<'_, Result<(), StorageError>> {
-        let url = self.url(key);
-        async move { Ok(self.store.remove(&url?).await?) }.boxed()
+    fn end_begun<'a>(
+        &'a self,
+        key: &'a str,
+        keeper: &'a Keeper,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        async move {
+            if let Some(kept) = keeper.upload().kept() {
+                self.store.end_kept(&self.url(key)?, &kept).await?;
+            }
+            let others = self.store.end_uploads(&self.bucket, key, Duration::ZERO);
+            match others.await {
+                Err(error) if error.is_transient() => Err(error.into()),
+                // Not every store lists them, nor for everybody: those are the bucket's own to end.
+                Err(error) => {
+                    tracing::debug!(%error, "unfinished uploads are not listed");
+                    Ok(())
+                }
+                Ok(_) => Ok(()),
+            }
+        }
+        .boxed()
+    }
+
+    fn remove<'a>(
+        &'a self,
+        key: &'a str,
+        keeper: &'a Keeper,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        async move {
+            self.store.remove(&self.url(key)?).await?;
+            self.end_begun(key, keeper).await
+        }
+        .boxed()
     }
 
     fn end_unfinished(

@@ -16,6 +16,7 @@ mod place;
 mod postgres;
 mod process;
 mod proxy;
+mod resuming;
 mod s3;
 mod sources;
 mod trouble;

@@ -15,6 +15,14 @@ impl Process {
         Self(command.spawn().expect("the program starts"))
     }
 
+    /// SIGTERM, and its end.
+    pub(crate) fn stop(&mut self) {
+        let pid = self.0.id().to_string();
+        let told = Command::new("kill").arg(pid).status();
+        assert!(told.expect("it is told").success());
+        self.0.wait().expect("it ended");
+    }
+
     /// `kill -9`, and its end.
     pub(crate) fn kill(&mut self) {
         self.0.kill().ok();

@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -19,6 +22,9 @@ const MIB: usize = 1 << 20;
 /// What is asked for less than this is an index, which is given.
 const INDEX: usize = 64 << 10;
 
+/// What is sent before the rest is held back.
+const KEPT: usize = 24 * MIB;
+
 /// A server until it is dropped.
 pub(crate) struct Trouble {
     pub(crate) address: SocketAddr,
@@ -32,6 +38,7 @@ struct State {
     heads: Mutex<Vec<String>>,
     turns: Mutex<HashMap<String, usize>>,
     sent: Mutex<HashMap<String, usize>>,
+    healed: AtomicBool,
     hooks: Mutex<Vec<Hook>>,
 }
 
@@ -81,6 +88,11 @@ impl Trouble {
     pub(crate) fn sent(&self, name: &str) -> usize {
         let sent = self.state.sent.lock().expect("a lock");
         sent.get(name).copied().unwrap_or(0)
+    }
+
+    /// What was held back until now is sent to who asks again.
+    pub(crate) fn heal(&self) {
+        self.state.healed.store(true, SeqCst);
     }
 
     pub(crate) fn hooks(&self) -> Vec<Hook> {
@@ -178,6 +190,10 @@ impl State {
                 let answer = format!("HTTP/1.1 {status} S\r\ncontent-length: 0\r\n\r\n");
                 socket.write_all(answer.as_bytes()).await.is_ok()
             }
+            "kept-goes" if self.healed.load(SeqCst) => {
+                let gone = b"HTTP/1.1 404 G\r\ncontent-length: 0\r\n\r\n";
+                socket.write_all(gone).await.is_ok()
+            }
             _ => self.file(socket, kind, head).await,
         }
     }
@@ -185,13 +201,18 @@ impl State {
     async fn file(&self, socket: &mut TcpStream, name: &str, head: &str) -> bool {
         let mut turns = self.turns.lock().expect("a lock").clone();
         let turn = turns.entry(name.to_owned()).or_insert(0);
-        let changed = name.starts_with("changes") && *turn > 0;
+        let healed = self.healed.load(SeqCst);
+        let changed = match name {
+            "kept-changes" => healed,
+            _ => name.starts_with("changes") && *turn > 0,
+        };
         // Of every turn another, where it never stays the same.
         let seed = match name {
             "changes-always" => *turn as u8,
             _ => u8::from(changed),
         };
         let size = match name {
+            _ if name.starts_with("kept") && !changed => 40 * MIB,
             _ if changed => 8 * MIB,
             "half" => 5 * MIB,
             _ => 9 * MIB,
@@ -215,6 +236,10 @@ impl State {
         let wanted = &whole[range.start.min(size)..range.end];
         let (count, end) = match (name, *turn) {
             _ if !body => (wanted.len(), End::Whole),
+            // It has 40 mebibytes, and nobody gets more than the first 24 of them.
+            _ if name.starts_with("kept") && !healed && range.end > KEPT => {
+                (KEPT.saturating_sub(range.start), End::Hang)
+            }
             ("stalls", 0) => (3 * MIB, End::Hang),
             ("stalls-always", _) => (1_000, End::Hang),
             ("resets", 0 | 1) | ("changes", 0) | ("changes-always", _) => (3 * MIB, End::Reset),

@@ -1,0 +1,153 @@
+//! What an attempt has stored of a download: the next one goes on there, in another process perhaps.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use media_concat::{
+    sink::{KeptUpload, UploadKeeper},
+    source::{OpenSource, Validator},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::ids;
+
+/// What is stored, and of what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kept {
+    /// The first bytes, in a file of the folder.
+    Staged { of: String, bytes: u64 },
+    /// Parts in the object store.
+    Upload(KeptUpload),
+    /// All of it is the object.
+    Whole { of: String },
+}
+
+/// Knows what is stored of a job's download. Cheap to clone: clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Keeper(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    kept: Mutex<Option<Kept>>,
+    upload: UploadKeeper,
+    /// What is in the database.
+    told: Mutex<Option<String>>,
+}
+
+impl Keeper {
+    /// What the database has of attempts before this one.
+    pub fn new(told: Option<String>) -> Self {
+        let kept = told.as_deref().and_then(|it| serde_json::from_str(it).ok());
+        let (kept, upload) = match kept {
+            Some(Kept::Upload(upload)) => (None, Some(upload)),
+            kept => (kept, None),
+        };
+        Self(Arc::new(Inner {
+            kept: Mutex::new(kept),
+            upload: UploadKeeper::new(upload),
+            told: Mutex::new(told),
+        }))
+    }
+
+    /// What the database does not have yet.
+    pub fn news(&self) -> Option<String> {
+        let upload = self.0.upload.kept().map(Kept::Upload);
+        let now = upload.or_else(|| self.kept());
+        let now = serde_json::to_string(&now).ok()?;
+        let told = lock(&self.0.told);
+        (told.as_deref().unwrap_or("null") != now).then_some(now)
+    }
+
+    /// The database has this now.
+    pub fn told(&self, news: String) {
+        *lock(&self.0.told) = Some(news);
+    }
+
+    /// Whoever uploads parts keeps them here.
+    pub(super) fn upload(&self) -> UploadKeeper {
+        self.0.upload.clone()
+    }
+
+    pub(super) fn kept(&self) -> Option<Kept> {
+        lock(&self.0.kept).clone()
+    }
+
+    pub(super) fn keep(&self, kept: Option<Kept>) {
+        *lock(&self.0.kept) = kept;
+    }
+
+    /// All of it is the object now.
+    pub(super) fn whole(&self, of: &str) {
+        let of = of.to_owned();
+        self.keep(Some(Kept::Whole { of }));
+    }
+
+    /// Whether an attempt before this one has made the object of these bytes.
+    pub(super) fn has_whole(&self, of: &str) -> bool {
+        matches!(self.kept(), Some(Kept::Whole { of: whole }) if whole == of)
+    }
+}
+
+/// Tells the bytes of a source that somebody else may change meanwhile from all others. `None` where
+/// nothing surely does: a weak entity tag or a date may be the same for other bytes (RFC 9110 § 8.8.1).
+pub(super) fn identity(from: &OpenSource) -> Option<String> {
+    match &from.state.validator {
+        Validator::Tag(tag) if from.source.is_remote() && tag.starts_with('"') => {
+            let all = format!("{} {tag}", from.state.len);
+            Some(ids::sha256(all.as_bytes()))
+        }
+        _ => None,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_survives_the_database() {
+        let keeper = Keeper::new(None);
+        assert_eq!(keeper.news(), None);
+        for kept in [
+            Some(Kept::Staged {
+                of: "this".to_owned(),
+                bytes: 9,
+            }),
+            Some(Kept::Whole {
+                of: "this".to_owned(),
+            }),
+            None,
+        ] {
+            keeper.keep(kept.clone());
+            let news = keeper.news().expect("it is new");
+            // Not told yet: a statement that failed is made again.
+            assert_eq!(keeper.news().as_ref(), Some(&news));
+            assert_eq!(Keeper::new(Some(news.clone())).kept(), kept);
+            keeper.told(news);
+            assert_eq!(keeper.news(), None);
+        }
+    }
+
+    #[test]
+    fn an_upload_is_kept_as_the_library_says() {
+        let upload = KeptUpload {
+            id: "an id".to_owned(),
+            source: "9 bytes".to_owned(),
+            parts: [(1, "\"tag\"".to_owned())].into(),
+        };
+        let told = serde_json::to_string(&Kept::Upload(upload.clone())).expect("JSON");
+        let keeper = Keeper::new(Some(told));
+        assert_eq!(keeper.upload().kept(), Some(upload));
+        assert_eq!((keeper.kept(), keeper.news()), (None, None));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_nothing() {
+        let keeper = Keeper::new(Some("{".to_owned()));
+        assert_eq!((keeper.kept(), keeper.upload().kept()), (None, None));
+    }
+}
