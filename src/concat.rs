@@ -1,6 +1,7 @@
 //! A join from beginning to end: the stages on one screen.
 
 mod content;
+mod media_type;
 #[cfg(feature = "s3")]
 mod object;
 mod spooled;

@@ -32,15 +32,16 @@ impl Planned {
             let spooled = self.spooled(&std::env::temp_dir()).await?;
             return Box::pin(spooled.write_object(target)).await;
         }
+        let target = target.or_media_type(self.media_type());
         #[cfg(feature = "checksum")]
-        let target = &match self.concat.options.checksums {
-            asked if asked.any() => target.clone().with_checksums(asked),
-            _ => target.clone(),
+        let target = match self.concat.options.checksums {
+            asked if asked.any() => target.with_checksums(asked),
+            _ => target,
         };
         let written = sink::write_object(
             Arc::clone(&self.layout),
             Arc::clone(&self.sources),
-            target,
+            &target,
             self.concat.progress.clone(),
             self.concat.cancel.clone(),
         )

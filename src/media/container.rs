@@ -116,6 +116,33 @@ impl Container {
         Self::from_extension(path.extension()?.to_str()?)
     }
 
+    /// The media type of such a file, by whether it shows anything (IANA's registry; RFC 4337, RFC 9559). WAV's
+    /// is the one that browsers know, not the registered `audio/vnd.wave`.
+    #[must_use]
+    pub const fn media_type(self, has_pictures: bool) -> &'static str {
+        match (self, has_pictures) {
+            (Self::Mp4, true) => "video/mp4",
+            (Self::Mp4, false) | (Self::M4a, _) => "audio/mp4",
+            (Self::Mov, _) => "video/quicktime",
+            (Self::Matroska, true) => "video/matroska",
+            (Self::Matroska, false) | (Self::Mka, _) => "audio/matroska",
+            (Self::WebM, true) => "video/webm",
+            (Self::WebM, false) => "audio/webm",
+            (Self::MpegTs, _) => "video/mp2t",
+            (Self::Mp3, _) => "audio/mpeg",
+            (Self::Adts | Self::Latm, _) => "audio/aac",
+            (Self::Ac3, _) => "audio/ac3",
+            (Self::Flac, _) => "audio/flac",
+            (Self::Ogg, true) => "video/ogg",
+            (Self::Ogg, false) | (Self::Opus, _) => "audio/ogg",
+            (Self::Wav, _) => "audio/wav",
+            (Self::Aiff, _) => "audio/aiff",
+            (Self::Amr, _) => "audio/amr",
+            (Self::Flv, _) => "video/x-flv",
+            (Self::Avi, _) => "video/vnd.avi",
+        }
+    }
+
     /// Whether it is an ISO base media file.
     #[must_use]
     pub const fn is_iso(self) -> bool {

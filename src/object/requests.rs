@@ -69,12 +69,13 @@ impl ObjectStore {
     pub(crate) async fn put(
         &self,
         url: &ObjectUrl,
+        media_type: &str,
         body: &[Bytes],
         never_replace: bool,
     ) -> Result<(), ObjectError> {
         let mut call = Call::new("uploading", Method::PUT, url, "");
         call.body = body;
-        call.headers.push(("content-type", "video/mp4".to_owned()));
+        call.headers.push(("content-type", media_type.to_owned()));
         if never_replace {
             call.headers.push(("if-none-match", "*".to_owned()));
         }
@@ -86,12 +87,13 @@ impl ObjectStore {
     pub(crate) async fn begin(
         &self,
         url: &ObjectUrl,
+        media_type: &str,
         since: Option<Timestamp>,
         stop: &CancellationToken,
     ) -> Result<Upload, ObjectError> {
         const CALL: &str = "beginning an upload";
         let mut call = Call::new(CALL, Method::POST, url, "uploads=");
-        call.headers.push(("content-type", "video/mp4".to_owned()));
+        call.headers.push(("content-type", media_type.to_owned()));
         let mut attempts = Attempts::at(self);
         loop {
             let error = match self.once(&call).await {

@@ -35,7 +35,6 @@ pub use name::Disposition;
 use crate::{
     Planned,
     layout::{Layout, Piece},
-    media::StreamKind,
     options::Transfer,
     source::{OpenSource, Validator},
 };
@@ -82,23 +81,17 @@ impl VirtualFile {
     /// The output of `planned`.
     #[must_use]
     pub fn new(planned: &Planned) -> Self {
-        let kinds = planned.report().tracks.iter().map(|track| track.kind);
         let (layout, sources) = planned.shared();
         Self {
             transfer: planned.transfer(),
-            ..Self::of(layout, sources, kinds)
+            ..Self::of(layout, sources, planned.media_type())
         }
     }
 
-    fn of(
-        layout: Arc<Layout>,
-        sources: Arc<[OpenSource]>,
-        mut kinds: impl Iterator<Item = StreamKind>,
-    ) -> Self {
-        let has_pictures = kinds.any(|kind| kind == StreamKind::Video);
+    fn of(layout: Arc<Layout>, sources: Arc<[OpenSource]>, media_type: &'static str) -> Self {
         let random = RandomState::new();
         Self {
-            content_type: HeaderValue::from_static(content_type(&layout, has_pictures)),
+            content_type: HeaderValue::from_static(media_type),
             tag: entity_tag(&layout, &sources),
             modified: last_modified(&sources),
             transfer: Transfer::default(),
@@ -270,27 +263,6 @@ impl VirtualFile {
 /// A header of ours: digits, hexadecimal and ASCII words.
 fn value(text: String) -> HeaderValue {
     HeaderValue::try_from(text).expect("printable ASCII is a header value")
-}
-
-/// By what the file says it is (RFC 4337, RFC 3839, RFC 6381), and whether it shows anything.
-fn content_type(layout: &Layout, has_pictures: bool) -> &'static str {
-    let brand: Vec<u8> = layout
-        .slice(8..12)
-        .filter_map(|piece| match piece {
-            Piece::Literal(bytes) => Some(bytes),
-            _ => None,
-        })
-        .flatten()
-        .collect();
-    match (brand.get(..3), has_pictures) {
-        (Some(b"qt "), _) => "video/quicktime",
-        (Some(b"3gp" | b"3gr" | b"3gs" | b"3ge" | b"3gg"), true) => "video/3gpp",
-        (Some(b"3gp" | b"3gr" | b"3gs" | b"3ge" | b"3gg"), false) => "audio/3gpp",
-        (Some(b"3g2"), true) => "video/3gpp2",
-        (Some(b"3g2"), false) => "audio/3gpp2",
-        (_, true) => "video/mp4",
-        (_, false) => "audio/mp4",
-    }
 }
 
 /// A hash of everything that the bytes follow from: the layout, and of every fragment its name, its

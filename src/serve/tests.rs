@@ -13,7 +13,6 @@ use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use super::{Body, VirtualFile, range::MOST_RANGES};
 use crate::{
     layout::{Layout, Piece},
-    media::StreamKind,
     sink::SinkError,
     source::{MemorySource, OpenSource, SourceState, Validator},
 };
@@ -71,8 +70,7 @@ fn sources() -> [OpenSource; 2] {
 }
 
 fn file_of(layout: Layout, sources: impl Into<Arc<[OpenSource]>>) -> VirtualFile {
-    let kinds = [StreamKind::Audio, StreamKind::Video];
-    VirtualFile::of(Arc::new(layout), sources.into(), kinds.into_iter())
+    VirtualFile::of(Arc::new(layout), sources.into(), "video/mp4")
 }
 
 /// 1,000 bytes.
@@ -237,28 +235,6 @@ fn headers_of_each_answer() {
         assert_eq!(answer.status(), 405, "{method}");
         assert_eq!(header(answer.headers(), "allow"), Some("GET, HEAD"));
         assert_eq!(answer.body().len(), 0);
-    }
-}
-
-#[test]
-fn the_type_is_that_of_the_file() {
-    for (brand, with_pictures, without) in [
-        (b"isom", "video/mp4", "audio/mp4"),
-        (b"M4A ", "video/mp4", "audio/mp4"),
-        (b"qt  ", "video/quicktime", "video/quicktime"),
-        (b"3gp6", "video/3gpp", "audio/3gpp"),
-        (b"3g2a", "video/3gpp2", "audio/3gpp2"),
-    ] {
-        for (kinds, expected) in [
-            (&[StreamKind::Video, StreamKind::Audio][..], with_pictures),
-            (&[StreamKind::Audio], without),
-        ] {
-            let layout = Arc::new(layout(brand));
-            let kinds = kinds.iter().copied();
-            let file = VirtualFile::of(layout, sources().into(), kinds);
-            let answer = ask(&file, "HEAD", &[]);
-            assert_eq!(header(answer.headers(), "content-type"), Some(expected));
-        }
     }
 }
 

@@ -8,7 +8,7 @@ mod publish;
 mod sum;
 mod upload;
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,9 @@ use crate::{
     source::OpenSource,
 };
 
+/// Bytes of which nobody said what they are.
+const UNKNOWN: &str = "application/octet-stream";
+
 /// How long a cancelled upload may take to clean up before the caller is answered; it goes on doing
 /// so after that.
 const GRACE: Duration = Duration::from_millis(600);
@@ -35,6 +38,7 @@ pub struct ObjectTarget {
     pub(super) store: ObjectStore,
     pub(super) url: ObjectUrl,
     pub(super) overwrite: Overwrite,
+    media_type: Cow<'static, str>,
     keeper: Option<UploadKeeper>,
     #[cfg(feature = "checksum")]
     checksums: Checksums,
@@ -48,6 +52,7 @@ impl ObjectTarget {
             store,
             url,
             overwrite,
+            media_type: Cow::Borrowed(UNKNOWN),
             keeper: None,
             #[cfg(feature = "checksum")]
             checksums: Checksums {
@@ -66,6 +71,14 @@ impl ObjectTarget {
         self
     }
 
+    /// Sets the media type that the store serves the object as (`Content-Type`). Without it a join's is
+    /// that of its container, anything else `application/octet-stream`.
+    #[must_use]
+    pub fn with_media_type(mut self, media_type: impl Into<Cow<'static, str>>) -> Self {
+        self.media_type = media_type.into();
+        self
+    }
+
     /// Keeps an upload that fails or is cancelled, for another attempt to go on with, perhaps in another
     /// process: where the output is a range of one source that the store cannot copy, and the source
     /// has a strong entity tag. What no attempt goes on with is for the caller to end
@@ -74,6 +87,15 @@ impl ObjectTarget {
     pub fn with_keeper(mut self, keeper: UploadKeeper) -> Self {
         self.keeper = Some(keeper);
         self
+    }
+
+    /// The same, but of this media type unless another was set.
+    pub(crate) fn or_media_type(&self, media_type: &'static str) -> Self {
+        let target = self.clone();
+        match &*self.media_type {
+            UNKNOWN => target.with_media_type(media_type),
+            _ => target,
+        }
     }
 
     /// Where the output goes.

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use media_concat::{
-    Concat, Error, Overwrite, Planned, Report,
+    Concat, Error, Options, Overwrite, Planned, Report,
+    media::Container,
     object::{Credentials, ObjectError, ObjectStore},
     sink::{ObjectTarget, SinkError},
     source::{MemorySource, SourceError},
@@ -288,4 +289,33 @@ async fn what_a_store_refuses_is_said_with_names() {
         "{source:?}"
     );
     server.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_served_as_what_it_is() {
+    let (server, _) = with_clips().await;
+    let store = server.store();
+    let small = fixture("a0.mp4");
+    server.put("small.mp4", small).await;
+    for (keys, container, expected) in [
+        (&["0.mp4", "1.mp4"][..], None, "video/mp4"),
+        (&["small.mp4"], None, "video/mp4"),
+        (&["small.mp4"], Some(Container::Matroska), "video/matroska"),
+        // Spooled first.
+        (&["small.mp4"], Some(Container::MpegTs), "video/mp2t"),
+    ] {
+        let mut concat = Concat::new().options(Options {
+            container,
+            ..Options::default()
+        });
+        for key in keys {
+            concat = concat.fragment(store.source(url(key)), None);
+        }
+        let out = ObjectTarget::new(store.clone(), url("out"), Overwrite::Replace);
+        concat.write_object(&out).await.expect("a join");
+        assert_eq!(server.media_types(), [expected]);
+        let out = out.with_media_type("video/x-ours");
+        concat.write_object(&out).await.expect("a join");
+        assert_eq!(server.media_types(), ["video/x-ours"]);
+    }
 }

@@ -122,6 +122,8 @@ async fn a_kept_upload_goes_on_with_the_parts_that_lack() {
     let left = PARTS - kept.parts.len();
     let (written, operations) = stores.finished(&from, &UploadKeeper::new(Some(kept))).await;
     assert_eq!(count(&operations, "CreateMultipartUpload"), 0);
+    // As it was begun: nobody said of what kind these bytes are.
+    assert_eq!(stores.to.media_types(), ["application/octet-stream"]);
     assert_eq!(count(&operations, "UploadPart"), left);
     assert_eq!(written.bytes_uploaded, (left * 8 * MIB) as u64);
     assert_eq!(written.bytes_downloaded, written.bytes_uploaded);

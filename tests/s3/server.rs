@@ -59,6 +59,8 @@ struct State {
     /// Uploads: their names, keys and beginnings, for the list that s3s-fs does not have.
     uploads: Mutex<Vec<(String, String, SystemTime)>>,
     heeds_tags: std::sync::atomic::AtomicBool,
+    /// The media types that objects and uploads were begun with.
+    media_types: Mutex<Vec<String>>,
 }
 
 impl Server {
@@ -71,6 +73,7 @@ impl Server {
             hook: Mutex::default(),
             uploads: Mutex::default(),
             heeds_tags: true.into(),
+            media_types: Mutex::default(),
         });
         let mut service = S3ServiceBuilder::new(Strict(Arc::clone(&state)));
         service.set_auth(SimpleAuth::from_single(access, secret));
@@ -170,6 +173,11 @@ impl Server {
         std::mem::take(&mut self.state.operations.lock().expect("a lock"))
     }
 
+    /// The media types of what was written since the last call.
+    pub(crate) fn media_types(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.media_types.lock().expect("a lock"))
+    }
+
     pub(crate) fn hook(&self, hook: impl FnMut(&str) -> Option<Misbehave> + Send + 'static) {
         *self.state.hook.lock().expect("a lock") = Some(Box::new(hook));
     }
@@ -240,6 +248,11 @@ impl State {
         }
     }
 
+    fn is_of(&self, media_type: Option<&String>) {
+        let media_type = media_type.cloned().unwrap_or_default();
+        self.media_types.lock().expect("a lock").push(media_type);
+    }
+
     /// An upload is over.
     fn forget(&self, id: &str) {
         let mut uploads = self.uploads.lock().expect("a lock");
@@ -304,6 +317,7 @@ impl S3 for Strict {
         req: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         self.0.before("PutObject").await?;
+        self.0.is_of(req.input.content_type.as_ref());
         let files = Arc::clone(&self.0.files);
         finished(async move { files.put_object(req).await }).await
     }
@@ -313,6 +327,7 @@ impl S3 for Strict {
         req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         self.0.before("CreateMultipartUpload").await?;
+        self.0.is_of(req.input.content_type.as_ref());
         let state = Arc::clone(&self.0);
         finished(async move {
             let key = req.input.key.clone();

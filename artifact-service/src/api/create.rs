@@ -250,6 +250,7 @@ async fn insert(
         Content::Fragments(_) => Some(format!("source_{}.mp4", wanted.kind.as_str())),
     };
     let file = file_name(file.as_deref().unwrap_or_default(), wanted.kind);
+    let shows = wanted.kind != model::ArtifactType::Audio;
     let method = match input {
         Input::Direct(_) => "direct_url",
         Input::Fragments(_) => "fragments",
@@ -270,7 +271,7 @@ async fn insert(
     .bind(method)
     .bind(source)
     .bind(format!("uploads/{id}/{file}"))
-    .bind(crate::files::content_type(&file))
+    .bind(crate::files::content_type(&file, shows))
     .bind(now)
     .bind(now)
     .execute(&mut **tx)

@@ -123,6 +123,6 @@ pub(super) async fn get(
     let folder = folder(&app, &key, &grant, Allowed::Get)?;
     let path = folder.path(&key)?;
     let name = key.rsplit('/').next().unwrap_or_default();
-    let kind = crate::files::content_type(name);
+    let kind = crate::files::content_type(name, true);
     serve_file(&path, name, kind, &method, &headers).await
 }

@@ -10,7 +10,7 @@ use crate::{
     model::{ArtifactType, Input, Status},
     process::{Failure, Outcome},
     settings::Settings,
-    storage::Keeper,
+    storage::{Keeper, To},
     webhooks,
 };
 
@@ -33,8 +33,21 @@ pub struct Claimed {
     pub kind: ArtifactType,
     /// Where it goes.
     pub s3_path: String,
+    /// What it is served as.
+    pub content_type: String,
     /// What is stored of it.
     pub keeper: Keeper,
+}
+
+impl Claimed {
+    /// Where it goes.
+    pub fn to(&self) -> To<'_> {
+        To {
+            key: &self.s3_path,
+            content_type: &self.content_type,
+            keeper: &self.keeper,
+        }
+    }
 }
 
 /// Queues the job of an artifact that is created in the same transaction.
@@ -125,7 +138,8 @@ async fn take(db: &Db, settings: &Settings, id: &str) -> Result<Option<Claimed>,
         return Ok(None);
     }
     let row = sqlx::query(
-        "SELECT j.attempts, j.key_id, j.queued_at, j.kept, a.source, a.type, a.s3_path FROM jobs j \
+        "SELECT j.attempts, j.key_id, j.queued_at, j.kept, a.source, a.type, a.s3_path, \
+         a.content_type FROM jobs j \
          JOIN artifacts a ON a.id = j.artifact_id WHERE j.artifact_id = $1",
     )
     .bind(id)
@@ -143,6 +157,7 @@ async fn take(db: &Db, settings: &Settings, id: &str) -> Result<Option<Claimed>,
         input: serde_json::from_str(&source).map_err(broken)?,
         kind: ArtifactType::parse(&kind).ok_or_else(unknown)?,
         s3_path: row.try_get("s3_path")?,
+        content_type: row.try_get("content_type")?,
         keeper: Keeper::new(row.try_get("kept")?),
     };
     sqlx::query(

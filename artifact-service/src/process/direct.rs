@@ -59,10 +59,9 @@ impl Processor {
             kind if ours => Some(self.look(kind, Arc::clone(&from.source), cancel).await?),
             kind => self.glance(kind, &from, cancel).await?,
         };
-        let (to, keeper) = (&job.s3_path, &job.keeper);
         let copied = self
             .store
-            .copy(from, to, keeper, meter.sink(), cancel.clone());
+            .copy(from, job.to(), meter.sink(), cancel.clone());
         let written = copied.await?;
         let stored = Arc::new(Named {
             name,

@@ -34,7 +34,7 @@ impl Processor {
         let planned = concat.plan().await?;
         let (video, audio) = kinds(planned.report());
         check_type(job.kind, video, audio)?;
-        let report = self.store.join(&planned, &job.s3_path).await?;
+        let report = self.store.join(&planned, job.to()).await?;
         let checksum = self.sum(&job.s3_path, report.checksums, cancel).await?;
         Ok(outcome(&report, checksum))
     }

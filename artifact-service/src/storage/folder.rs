@@ -19,7 +19,7 @@ use media_concat::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{CopyError, Keeper, StorageError, Store, keeper::identity, staged::Download};
+use super::{CopyError, Keeper, StorageError, Store, To, keeper::identity, staged::Download};
 use crate::{
     ids,
     seal::{MasterKey, hmac},
@@ -197,12 +197,12 @@ impl Store for FolderStore {
     fn copy<'a>(
         &'a self,
         from: OpenSource,
-        key: &'a str,
-        keeper: &'a Keeper,
+        to: To<'a>,
         progress: ProgressSink,
         cancel: CancellationToken,
     ) -> BoxFuture<'a, Result<Written, CopyError>> {
         async move {
+            let To { key, keeper, .. } = to;
             let path = self.ready(key).await?;
             if let Some(of) = identity(&from) {
                 let there = tokio::fs::metadata(&path).await;
@@ -243,11 +243,10 @@ impl Store for FolderStore {
     fn join<'a>(
         &'a self,
         planned: &'a Planned,
-        key: &str,
+        to: To<'a>,
     ) -> BoxFuture<'a, Result<Report, CopyError>> {
-        let key = key.to_owned();
         async move {
-            let path = self.ready(&key).await?;
+            let path = self.ready(to.key).await?;
             Ok(planned.write_file(&path, Overwrite::Replace).await?)
         }
         .boxed()

@@ -52,6 +52,17 @@ pub struct Stored {
     pub modified: i64,
 }
 
+/// Where bytes go.
+#[derive(Debug, Clone, Copy)]
+pub struct To<'a> {
+    /// The object's key.
+    pub key: &'a str,
+    /// What it is served as.
+    pub content_type: &'a str,
+    /// What attempts have stored of it.
+    pub keeper: &'a Keeper,
+}
+
 /// A place for objects. Keys are relative paths; objects appear whole or not at all.
 pub trait Store: Send + Sync + 'static {
     /// The bucket's name.
@@ -68,8 +79,7 @@ pub trait Store: Send + Sync + 'static {
     fn copy<'a>(
         &'a self,
         from: OpenSource,
-        key: &'a str,
-        keeper: &'a Keeper,
+        to: To<'a>,
         progress: ProgressSink,
         cancel: CancellationToken,
     ) -> BoxFuture<'a, Result<Written, CopyError>>;
@@ -78,7 +88,7 @@ pub trait Store: Send + Sync + 'static {
     fn join<'a>(
         &'a self,
         planned: &'a Planned,
-        key: &str,
+        to: To<'a>,
     ) -> BoxFuture<'a, Result<Report, CopyError>>;
 
     /// The checksum that the store itself has of a whole object in this state, if it has one.

@@ -13,7 +13,7 @@ use media_concat::{
 };
 
 use super::{
-    CopyError, Keeper, StorageError, Store,
+    CopyError, Keeper, StorageError, Store, To,
     folder::whole,
     keeper::{Kept, identity},
     sha256,
@@ -43,9 +43,11 @@ impl S3Store {
         Ok(ObjectUrl::new(&self.bucket, key)?)
     }
 
-    fn target(&self, key: &str) -> Result<ObjectTarget, StorageError> {
-        let (store, url) = (self.store.clone(), self.url(key)?);
-        Ok(ObjectTarget::new(store, url, Overwrite::Replace).with_checksums(sha256()))
+    fn target(&self, to: To<'_>) -> Result<ObjectTarget, StorageError> {
+        let (store, url) = (self.store.clone(), self.url(to.key)?);
+        let target = ObjectTarget::new(store, url, Overwrite::Replace);
+        let target = target.with_media_type(to.content_type.to_owned());
+        Ok(target.with_checksums(sha256()))
     }
 }
 
@@ -61,20 +63,20 @@ impl Store for S3Store {
     fn copy<'a>(
         &'a self,
         from: OpenSource,
-        key: &'a str,
-        keeper: &'a Keeper,
+        to: To<'a>,
         progress: ProgressSink,
         cancel: CancellationToken,
     ) -> BoxFuture<'a, Result<Written, CopyError>> {
         async move {
-            let (url, of) = (self.url(key)?, identity(&from));
+            let keeper = to.keeper;
+            let (url, of) = (self.url(to.key)?, identity(&from));
             if let Some(of) = &of
                 && keeper.has_whole(of)
                 && self.store.size(&url).await.ok() == Some(from.state.len)
             {
                 return Ok(Written::default());
             }
-            let target = self.target(key)?.with_keeper(keeper.upload());
+            let target = self.target(to)?.with_keeper(keeper.upload());
             let (layout, sources) = (whole(&from), [from].into());
             let written = write_object(layout, sources, &target, progress, cancel).await?;
             keeper.keep(of.map(|of| Kept::Whole { of }));
@@ -86,10 +88,9 @@ impl Store for S3Store {
     fn join<'a>(
         &'a self,
         planned: &'a Planned,
-        key: &str,
+        to: To<'a>,
     ) -> BoxFuture<'a, Result<Report, CopyError>> {
-        let target = self.target(key);
-        async move { Ok(planned.write_object(&target?).await?) }.boxed()
+        async move { Ok(planned.write_object(&self.target(to)?).await?) }.boxed()
     }
 
     fn sha256<'a>(

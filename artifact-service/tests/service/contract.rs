@@ -290,6 +290,7 @@ suite! {
         let head = place.request(Method::HEAD, &path, &place.key, None, &[]).await;
         assert_eq!(head.status, StatusCode::OK);
         assert_eq!(head.header("content-length"), fixture("a0.mp4").len().to_string());
+        assert_eq!(head.header("content-type"), "video/mp4");
         let part = [("range", "bytes=100-199")];
         let mut answer = place.request(Method::GET, &path, &place.key, None, &part).await;
         if answer.status == StatusCode::FOUND {
@@ -298,6 +299,30 @@ suite! {
         }
         assert_eq!(answer.status, StatusCode::PARTIAL_CONTENT);
         assert!(answer.bytes == fixture("a0.mp4")[100..200]);
+    }
+
+    /// Also where the store itself serves it.
+    async fn content_is_served_as_what_it_is(place: &Place) {
+        for (kind, body, expected) in [
+            ("audio", json!({"url": place.web.put("a.wav", sound(50_000, 1))}), "audio/wav"),
+            ("audio", json!({"url": place.web.url("files/aac0.m4a")}), "audio/mp4"),
+            ("script", json!({"url": place.web.put("a.txt", b"A word.".to_vec())}),
+                "text/plain; charset=utf-8"),
+            ("audio", json!({"fragments":
+                [{"url": place.web.url("files/aac0.m4a"), "startTime": 0}]}), "audio/mp4"),
+        ] {
+            let mut body = body;
+            (body["name"], body["type"]) = (json!("c"), json!(kind));
+            let done = place.create(body).await;
+            let done = place.ended(&done).await;
+            let path = format!("/api/v1/artifacts/{}/content", done["id"].as_str().unwrap());
+            let mut answer = place.get(&path).await;
+            if answer.status == StatusCode::FOUND {
+                let there = place.client.get(answer.header("location")).send().await;
+                answer = crate::place::read(there.unwrap()).await;
+            }
+            assert_eq!(answer.header("content-type"), expected, "{done}");
+        }
     }
 
     /// The states in order, over a stream that ends with the artifact.

@@ -25,7 +25,9 @@ impl Job {
         let body = self.until_stopped(self.gather(0..layout.size())).await??;
         let mut never = target.overwrite == Overwrite::Never;
         loop {
-            let put = self.store().put(&target.url, &body, never);
+            let put = self
+                .store()
+                .put(&target.url, &target.media_type, &body, never);
             let Err(error) = self.until_late(put).await? else {
                 break;
             };

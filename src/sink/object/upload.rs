@@ -146,7 +146,10 @@ impl Job {
             self.0.done.store(0, Relaxed);
         }
         // Not cut short: what is begun is known, so that it can be ended.
-        let begun = self.store().begin(&target.url, looked.at, stop).await;
+        let begun = self
+            .store()
+            .begin(&target.url, &target.media_type, looked.at, stop)
+            .await;
         let upload = begun.map_err(|error| self.stopped_or(error))?;
         if let Some(keeping) = &keeping {
             keeping.begun(&upload);
