@@ -1,6 +1,7 @@
 //! A join from beginning to end: the stages on one screen.
 
 mod content;
+mod inspect;
 mod media_type;
 #[cfg(feature = "s3")]
 mod object;
@@ -9,11 +10,13 @@ mod spooled;
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use content::{lay_out, output, own_container, silence};
 use spooled::part_of;
+
+pub use inspect::Inspected;
 
 use crate::{
     assemble::Sharing,
@@ -26,8 +29,8 @@ use crate::{
     packets,
     placement::Placement,
     plan::{self, Plan, Silence},
-    probe::{self, Fragment},
-    progress::{Progress, ProgressSink, Stage},
+    probe::Fragment,
+    progress::{Progress, ProgressSink},
     report::Report,
     sink::{self, MakeFilter, Overwrite, Publication, SinkError},
     source::{OpenSource, SharedSource, Source},
@@ -102,78 +105,6 @@ impl Concat {
         self
     }
 
-    /// Probes all fragments, a bounded number at a time.
-    ///
-    /// # Errors
-    /// [`Error::Source`] or [`Error::Media`] for one fragment, [`Error::Fragments`] with all of
-    /// them for several; [`Error::NoFragments`], [`Error::NegativeStart`], [`Error::Limit`].
-    #[tracing::instrument(name = "probe_all", skip_all, fields(fragments = self.sources.len()))]
-    pub async fn probe(&self) -> Result<Probed, Error> {
-        self.validate()?;
-        let session = probe::Session::default();
-        let limits = &self.options.limits;
-        let probes = self.sources.iter().enumerate().map(|(index, source)| {
-            let session = &session;
-            async move { probe::probe(index, source, session, limits).await }
-        });
-        // Boxed, or the compiler finds the closure's lifetimes not general enough where a caller
-        // spawns the future of this function.
-        let probed = stream::iter(probes).buffered(limits.parallel_probes.max(1));
-        let mut probed = probed.boxed();
-        let (mut found, mut failures) = (Vec::with_capacity(self.sources.len()), Vec::new());
-        let total = self.sources.len() as u64;
-        loop {
-            let Some(next) = self.cancel.run_until_cancelled(probed.next()).await else {
-                return Err(Error::Cancelled);
-            };
-            match next {
-                Some(Ok(fragment)) => found.push(fragment),
-                Some(Err(failure)) => failures.push(failure),
-                None => break,
-            }
-            let done = (found.len() + failures.len()) as u64;
-            self.progress
-                .report(Progress::new(Stage::Probing, done, total));
-        }
-        drop(probed);
-        let (fragments, sources) = found.into_iter().unzip();
-        match failures.len() {
-            0 => Ok(Probed {
-                concat: self.clone(),
-                fragments,
-                sources,
-            }),
-            1 => Err(failures.swap_remove(0)),
-            _ => Err(Error::Fragments(failures)),
-        }
-    }
-
-    fn validate(&self) -> Result<(), Error> {
-        if self.sources.is_empty() {
-            return Err(Error::NoFragments);
-        }
-        let limit = self.options.limits.fragments;
-        if self.sources.len() > limit {
-            return Err(Error::Limit {
-                what: "the number of fragments",
-                found: self.sources.len() as u64,
-                limit: limit as u64,
-            });
-        }
-        for (fragment, start) in self.starts.iter().enumerate() {
-            if let Some(start) = *start
-                && start.is_negative()
-            {
-                return Err(Error::NegativeStart {
-                    fragment,
-                    name: self.sources[fragment].name(),
-                    start,
-                });
-            }
-        }
-        Ok(())
-    }
-
     /// Probes and plans.
     ///
     /// # Errors
@@ -191,11 +122,10 @@ impl Concat {
     }
 }
 
-/// Probed fragments.
+/// Probed fragments, ready to be joined.
 #[derive(Debug, Clone)]
 pub struct Probed {
-    concat: Concat,
-    fragments: Vec<Fragment>,
+    inspected: Inspected,
     /// Those of the caller, with what was read of them already.
     sources: Vec<SharedSource>,
 }
@@ -204,7 +134,7 @@ impl Probed {
     /// The fragments, in the caller's order.
     #[must_use]
     pub fn fragments(&self) -> &[Fragment] {
-        &self.fragments
+        self.inspected.fragments()
     }
 
     /// Whether all fragments share one format.
@@ -212,8 +142,7 @@ impl Probed {
     /// # Errors
     /// Every difference of every fragment.
     pub fn check(&self) -> Result<Matching, Vec<Mismatch>> {
-        let order: Vec<usize> = (0..self.fragments.len()).collect();
-        compat::check(&self.fragments, &order, &self.concat.options)
+        self.inspected.check()
     }
 
     /// Plans the join: from here on size, duration and every seam are known.
@@ -223,11 +152,8 @@ impl Probed {
     /// [`Error::Header`].
     #[tracing::instrument(name = "plan", skip_all)]
     pub async fn plan(self) -> Result<Planned, Error> {
-        let Self {
-            concat,
-            fragments,
-            sources,
-        } = self;
+        let Self { inspected, sources } = self;
+        let Inspected { concat, fragments } = inspected;
         let container = concat.options.container;
         let container = container.unwrap_or_else(|| own_container(&fragments));
         let mut concat = concat;

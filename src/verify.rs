@@ -16,7 +16,7 @@ use crate::{
 /// Compares what `output` holds with what was planned: tracks, their samples and decode durations,
 /// and when the presentation ends.
 pub(crate) async fn verify(plan: &Plan, output: &SharedSource) -> Result<(), Error> {
-    let (written, _) = probe::probe(0, output, &Session::default(), &Limits::default()).await?;
+    let (written, _) = probe::probe(0, output, &Session::new(false), &Limits::default()).await?;
     let differs = |what: String, expected: String, found: String| {
         if expected == found {
             return Ok(());

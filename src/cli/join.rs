@@ -160,16 +160,16 @@ pub(super) async fn probe(
     cancel: CancellationToken,
 ) -> Result<(), Failure> {
     let concat = list(&sources)?.options(limited(Options::default(), &sources.remote));
-    let probed = concat.cancel(cancel).probe().await?;
+    let inspected = concat.cancel(cancel).inspect().await?;
     if json {
-        let all: Vec<_> = probed
+        let all: Vec<_> = inspected
             .fragments()
             .iter()
             .map(human::fragment_json)
             .collect();
         print_json(&json!(all));
     } else {
-        probed
+        inspected
             .fragments()
             .iter()
             .for_each(|fragment| say(&human::fragment(fragment)));
@@ -185,8 +185,8 @@ pub(super) async fn check(
     let concat = list(&check.sources)?
         .options(limited(check.options.to_options(), &check.sources.remote))
         .cancel(cancel);
-    let probed = concat.probe().await?;
-    let checked = probed.check();
+    let inspected = concat.inspect().await?;
+    let checked = inspected.check();
     match (&checked, json) {
         (Ok(matching), true) => print_json(&json!({
             "compatible": true,
@@ -200,7 +200,7 @@ pub(super) async fn check(
                 .for_each(|warning| say(&format!("note: {warning}")));
             say(&format!(
                 "{} fragments fit together",
-                probed.fragments().len()
+                inspected.fragments().len()
             ));
         }
         (Err(mismatches), true) => {

@@ -21,6 +21,9 @@ use crate::{
     time::{OutOfRange, Time, Timescale},
 };
 
+/// A look needs a packet that can be decoded alone, or some of PCM: no more than this of these.
+const LOOKED_AT: u64 = 64 << 10;
+
 /// A stream while it is read.
 pub(super) struct Collected {
     pub(super) info: StreamInfo,
@@ -37,6 +40,8 @@ pub(super) struct Collected {
     vorbis: Option<Vorbis>,
     /// Samples in the block before, of Vorbis.
     block: Option<u32>,
+    /// Bytes from the first packet on that can be decoded alone.
+    shown: u64,
 }
 
 /// The frames in the packets of a stream of LATM.
@@ -123,12 +128,18 @@ impl Collected {
             items: Vec::new(),
             vorbis,
             block: None,
+            shown: 0,
         };
         let description = stream.describe();
         let entry = description.entries.first();
         let sets = entry.and_then(|entry| ParameterSets::of(&entry.bytes));
         stream.sets = sets.map_or_else(Vec::new, |sets| sets.sets);
         stream
+    }
+
+    /// Whether enough of it was pushed for a look at its codec.
+    pub(super) const fn is_shown(&self) -> bool {
+        self.shown >= LOOKED_AT
     }
 
     pub(super) fn is_sparse(&self) -> bool {
@@ -185,6 +196,9 @@ impl Collected {
         }
         if packet.skip.1 > 0 {
             self.cut = packet.skip.1;
+        }
+        if packet.key || self.shown > 0 {
+            self.shown += u64::from(size);
         }
         self.items.push(Item {
             pts: packet.pts.or(packet.dts),

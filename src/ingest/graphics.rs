@@ -2,12 +2,11 @@
 
 use bytes::Bytes;
 
-use super::collect::Collected;
+use super::{collect::Collected, rewritten::Rewritten};
 use crate::{
     av::PacketView,
     media::{CodecParameters, VideoParameters},
     probe::Failure,
-    source::spool::Region,
 };
 
 /// libav's name.
@@ -63,13 +62,11 @@ pub(super) fn is_whole(packet: &[u8]) -> bool {
     packet.first() == Some(&COMPOSITION) && ends(packet) == Some(true)
 }
 
-/// Holds the segments in `packet`, or writes the set that they end behind what is in `spooled`, which begins
-/// at `len`.
+/// Holds the segments in `packet`, or writes the set that they end.
 pub(super) fn place(
     stream: &mut Collected,
     packet: &PacketView<'_>,
-    len: u64,
-    spooled: &mut Region,
+    rewritten: &mut Rewritten,
 ) -> Result<u64, Failure> {
     let graphics = &mut stream.graphics;
     if packet.data.first() == Some(&COMPOSITION) {
@@ -92,10 +89,7 @@ pub(super) fn place(
         pts: graphics.pts,
         ..*packet
     };
-    let offset = len + spooled.len();
-    spooled.append_blocking(&set).map_err(Failure::Source)?;
-    // No longer than the largest.
-    stream.push(&view, &set, offset, set.len() as u32);
+    rewritten.put(stream, &view, &set)?;
     Ok(0)
 }
 

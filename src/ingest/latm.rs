@@ -1,12 +1,14 @@
 //! AAC frames out of packets of LATM. They begin at any bit, so they are written anew.
 
-use super::collect::{Collected, First};
+use super::{
+    collect::{Collected, First},
+    rewritten::Rewritten,
+};
 use crate::{
     av::PacketView,
     elementary::{AacConfig, ElementaryError, Latm},
     error::MediaError,
     probe::Failure,
-    source::spool::Region,
 };
 
 /// How a stream is coded, where its first packet tells.
@@ -19,13 +21,11 @@ pub(super) fn config(first: &First) -> Result<Option<AacConfig>, Failure> {
     }
 }
 
-/// Writes the frames in `packet` behind what is in `spooled`, which begins at `len`. Returns how many there
-/// are besides the first.
+/// Writes the frames in `packet`. Returns how many there are besides the first.
 pub(super) fn place(
     stream: &mut Collected,
     packet: &PacketView<'_>,
-    len: u64,
-    spooled: &mut Region,
+    rewritten: &mut Rewritten,
 ) -> Result<u64, Failure> {
     if let Some(damaged) = stream.latm.damaged {
         return Err(damaged.into());
@@ -33,8 +33,6 @@ pub(super) fn place(
     let mut latm = std::mem::take(&mut stream.latm.frames);
     let mut count = 0_u64;
     let read = latm.frames(packet.data, packet.position.unwrap_or(0), |frame| {
-        let offset = len + spooled.len();
-        spooled.append_blocking(frame).map_err(Failure::Source)?;
         // Only the first of several has a time.
         let view = match count {
             0 => *packet,
@@ -44,10 +42,8 @@ pub(super) fn place(
                 ..*packet
             },
         };
-        // A frame is shorter than the element that it is in: 8 KiB.
-        stream.push(&view, frame, offset, frame.len() as u32);
         count += 1;
-        Ok(())
+        rewritten.put(stream, &view, frame)
     });
     stream.latm.frames = latm;
     match read {

@@ -4,7 +4,8 @@
 //! The one form that the rest of the pipeline knows is that of ISO base media files: H.264 and HEVC with
 //! lengths before their units, AAC without ADTS headers or LATM, sound in whole coded frames. A payload
 //! that lies so in its fragment stays there, as a range of bytes; what has to be written otherwise goes
-//! to a temporary file ([`crate::source::spool`]).
+//! to a temporary file ([`crate::source::spool`]), and remote fragments, which would be read twice, go there
+//! whole. Who only looks needs neither.
 
 mod broadcast;
 mod collect;
@@ -15,6 +16,8 @@ mod latm;
 mod payload;
 mod read;
 mod reader;
+mod remote;
+mod rewritten;
 mod sniff;
 mod source;
 mod tags;

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     reader::{Storage, unread},
+    remote::Remote,
     sniff::Found,
     source::{Own, PacketSource},
     work::Work,
@@ -64,16 +65,20 @@ pub(crate) struct IngestedStream {
 pub(crate) struct Shared {
     /// What of them is kept on disk.
     spool: Arc<Spool>,
+    /// Whether there will be a join.
+    joins: bool,
     /// Turns at reading through libav.
     turns: Semaphore,
     learned: Arc<Learned>,
 }
 
 impl Shared {
-    /// For fragments of which `limits` allow so much on disk.
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// For fragments of which `limits` allow so much on disk. What only a join needs is not kept unless
+    /// there will be one.
+    pub(crate) fn new(limits: &Limits, joins: bool) -> Self {
         let folder = std::env::temp_dir();
         Self {
+            joins,
             spool: Arc::new(Spool::new(folder, limits.spool_bytes)),
             turns: Semaphore::new(AT_ONCE),
             learned: Arc::default(),
@@ -100,6 +105,7 @@ pub(crate) async fn ingest(
 ) -> Result<Ingested, Failure> {
     let Shared {
         spool,
+        joins,
         turns,
         learned,
     } = shared;
@@ -109,6 +115,10 @@ pub(crate) async fn ingest(
             let opened = tokio::task::spawn_blocking(move || open_unchanged(&path, &state)).await;
             let file = opened.map_err(|_| stopped())?.map_err(Failure::Source)?;
             (Storage::File(Arc::new(file)), None)
+        }
+        None if !joins => {
+            let remote = Remote::new(source, state);
+            (Storage::Remote(Arc::new(remote)), None)
         }
         None => {
             let mut region = Region::new(spool);
@@ -136,25 +146,26 @@ pub(crate) async fn ingest(
         len: state.len,
         found,
         spool: Arc::clone(spool),
+        all: *joins,
         learned: Arc::clone(learned),
         limits: *limits,
         interrupt,
     };
     let done = tokio::task::spawn_blocking(move || work.run()).await;
     let read = done.map_err(|_| stopped())??;
-    let spooled = read.spooled.len();
+    let rewritten = read.rewritten.len();
     let whole = SourceState {
-        len: state.len + spooled,
+        len: state.len + rewritten,
         validator: state.validator.clone(),
     };
-    let source: SharedSource = if spooled == 0 && downloaded.is_none() {
+    let source: SharedSource = if rewritten == 0 && downloaded.is_none() {
         Arc::clone(source)
     } else {
         Arc::new(PacketSource {
             inner: Arc::clone(source),
             own: downloaded.map_or_else(|| Own::Source(state.clone()), Own::Region),
             len: state.len,
-            spooled: Arc::new(read.spooled),
+            spooled: Arc::new(read.rewritten),
             state: whole.clone(),
         })
     };

@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use super::remote::Remote;
 use crate::{
     probe,
     source::{SourceError, spool::Region},
@@ -19,6 +20,8 @@ pub(super) enum Storage {
     File(Arc<File>),
     /// What was downloaded.
     Region(Arc<Region>),
+    /// What is read where it is.
+    Remote(Arc<Remote>),
 }
 
 impl Storage {
@@ -27,6 +30,7 @@ impl Storage {
         match self {
             Self::File(file) => file.read_at(buffer, offset),
             Self::Region(region) => region.read_at(buffer, offset),
+            Self::Remote(remote) => remote.read_at(buffer, offset),
         }
     }
 
@@ -49,9 +53,13 @@ impl Storage {
 
 /// The bytes at `offset` could not be read.
 pub(super) fn unread(offset: u64, error: io::Error) -> probe::Failure {
-    probe::Failure::Source(SourceError::Io {
-        offset,
-        source: Arc::new(error),
+    // A remote source says itself where and why.
+    probe::Failure::Source(match error.downcast::<SourceError>() {
+        Ok(error) => error,
+        Err(error) => SourceError::Io {
+            offset,
+            source: Arc::new(error),
+        },
     })
 }
 

@@ -11,6 +11,7 @@ use super::{
     payload::{self, Framing},
     read::{IngestedStream, stopped},
     reader::{Failure as ReadFailure, Reader, Storage, unread},
+    rewritten::Rewritten,
     sniff::Found,
     tags::{Cover, metadata},
 };
@@ -36,7 +37,7 @@ pub(super) struct Read {
     pub(super) chapters: Vec<Chapter>,
     pub(super) metadata: Option<Bytes>,
     pub(super) extras: Extras,
-    pub(super) spooled: Region,
+    pub(super) rewritten: Region,
 }
 
 /// Memory that is used for one packet after the other.
@@ -52,6 +53,8 @@ pub(super) struct Work {
     pub(super) len: u64,
     pub(super) found: Found,
     pub(super) spool: Arc<Spool>,
+    /// Whether there will be a join.
+    pub(super) all: bool,
     pub(super) learned: Arc<Learned>,
     pub(super) limits: Limits,
     pub(super) interrupt: Interrupt,
@@ -93,7 +96,7 @@ impl Work {
         // What is no stream of ours: the codec of a cover, or nothing.
         let mut others: BTreeMap<usize, Option<String>> = BTreeMap::new();
         let mut cover = None;
-        let mut spooled = Region::new(&self.spool);
+        let mut rewritten = Rewritten::new(&self.spool, self.len, self.all);
         let broadcast = container == Container::MpegTs;
         let broadcast = broadcast.then(|| Broadcast::read(&self.storage, self.len));
         let mut broadcast = broadcast.transpose()?;
@@ -126,7 +129,7 @@ impl Work {
                 if undecoded && packet.pts.is_none() && stream.is_video() {
                     return Ok(None);
                 }
-                samples += self.place(stream, &packet, &mut spooled, &mut scratch)?;
+                samples += self.place(stream, &packet, &mut rewritten, &mut scratch)?;
                 continue;
             }
             // The first packet of a stream, which may come late: what the stream is can be asked now.
@@ -163,7 +166,7 @@ impl Work {
                 let file = (!alone).then(|| demuxer.one_packet_file(index, &first.data));
                 Collected::new(info, kind, file.and_then(Result::ok), &first.data)
             };
-            samples += self.place(&mut stream, &view, &mut spooled, &mut scratch)?;
+            samples += self.place(&mut stream, &view, &mut rewritten, &mut scratch)?;
             streams.insert(index, stream);
         }
         if let Some((offset, error)) = failure.take() {
@@ -174,7 +177,7 @@ impl Work {
             return Err(self.given_up());
         }
         complete::check_last(container, &last, &self.storage, self.len)?;
-        spooled.finish_blocking().map_err(Failure::Source)?;
+        let rewritten = rewritten.finish()?;
         let chapters = demuxer.chapters();
         let metadata = metadata(&demuxer.tags(), cover.as_ref());
         let (attachments, mut unread) = demuxer.attachments(ATTACHED);
@@ -191,7 +194,7 @@ impl Work {
             chapters: chapters.into_iter().map(chapter).collect(),
             metadata,
             extras,
-            spooled,
+            rewritten,
         }))
     }
 
@@ -210,7 +213,7 @@ impl Work {
         &self,
         stream: &mut Collected,
         packet: &PacketView<'_>,
-        spooled: &mut Region,
+        rewritten: &mut Rewritten,
         scratch: &mut Scratch,
     ) -> Result<u64, Failure> {
         if packet.data.is_empty() || packet.data.len() > LARGEST_PACKET {
@@ -223,7 +226,7 @@ impl Work {
         }
         let framing = stream.framing;
         if framing == Framing::Graphics && !graphics::is_whole(packet.data) {
-            return graphics::place(stream, packet, self.len, spooled);
+            return graphics::place(stream, packet, rewritten);
         }
         let Scratch {
             converted,
@@ -232,7 +235,7 @@ impl Work {
         let payload = match framing {
             Framing::AsIs | Framing::Graphics => packet.data,
             Framing::Adts => payload::behind_adts(packet.data),
-            Framing::Latm => return latm::place(stream, packet, self.len, spooled),
+            Framing::Latm => return latm::place(stream, packet, rewritten),
             Framing::AvcStartCodes | Framing::HevcStartCodes => {
                 converted.clear();
                 payload::lengths_for_codes(packet.data, framing, &stream.sets, converted);
@@ -251,15 +254,10 @@ impl Work {
             }
             _ => None,
         };
-        let offset = match verbatim {
-            Some(offset) => offset,
-            None => {
-                let offset = self.len + spooled.len();
-                spooled.append_blocking(payload).map_err(Failure::Source)?;
-                offset
-            }
-        };
-        stream.push(packet, payload, offset, size);
+        match verbatim {
+            Some(offset) => stream.push(packet, payload, offset, size),
+            None => rewritten.put(stream, packet, payload)?,
+        }
         Ok(0)
     }
 

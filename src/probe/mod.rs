@@ -68,11 +68,15 @@ pub(crate) struct Session {
     kept: AtomicU64,
     /// Of fragments without an index.
     ingested: OnceLock<ingest::Shared>,
+    /// Whether there will be a join.
+    joins: bool,
 }
 
-impl Default for Session {
-    fn default() -> Self {
+impl Session {
+    /// Of a join, or of those who only look.
+    pub(crate) fn new(joins: bool) -> Self {
         Self {
+            joins,
             descriptions: Mutex::default(),
             extras: Mutex::default(),
             heads: Mutex::default(),
@@ -82,9 +86,7 @@ impl Default for Session {
             ingested: OnceLock::new(),
         }
     }
-}
 
-impl Session {
     fn intern(&self, description: &Arc<TrackDescription>) -> Arc<TrackDescription> {
         intern(&self.descriptions, Arc::clone(description))
     }
@@ -106,7 +108,8 @@ impl Session {
     }
 
     fn ingested(&self, limits: &Limits) -> &ingest::Shared {
-        self.ingested.get_or_init(|| ingest::Shared::new(limits))
+        self.ingested
+            .get_or_init(|| ingest::Shared::new(limits, self.joins))
     }
 
     /// What the rest of a join reads from: bytes that were read for a look are not asked for again.

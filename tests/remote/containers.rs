@@ -6,7 +6,8 @@ use std::path::Path;
 use media_concat::{
     Concat, Error, Options, Overwrite,
     media::Container,
-    source::{FileSource, Http},
+    probe::Fragment,
+    source::{FileSource, Http, SourceState, Validator},
 };
 
 use crate::{
@@ -134,4 +135,107 @@ async fn an_end_of_reading_is_no_end_of_file() {
         }
         assert!(!output.exists(), "{name}: an output in spite of an error");
     }
+}
+
+/// What was found, but for where it lies: that is for a join only.
+fn found(fragment: &Fragment) -> Fragment {
+    let mut fragment = fragment.clone();
+    fragment.name.clear();
+    fragment.state = SourceState {
+        len: 0,
+        validator: Validator::Unknown,
+    };
+    for stream in &mut fragment.streams {
+        stream.presentation.samples.chunks.clear();
+    }
+    fragment
+}
+
+/// Who only looks finds what a join would, in every container.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_finds_what_a_join_would() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/containers");
+    let server = Fault::start().await;
+    let mut looked_at = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let known = Container::from_path(&path).is_some();
+        if !known || path.to_string_lossy().contains("/.") {
+            continue;
+        }
+        looked_at += 1;
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let bytes = std::fs::read(&path).unwrap();
+        server.put(&format!("/{name}"), Object::tagged(bytes, "\"1\""));
+        let source = client().source(&server.url(&format!("/{name}"))).unwrap();
+        let there = Concat::new().fragment(source, None).inspect().await;
+        let here = Concat::new().fragment(FileSource::new(path), None);
+        let here = here.probe().await.unwrap();
+        let there = there.unwrap_or_else(|error| panic!("{name}: {}", chain(&error)));
+        assert_eq!(
+            found(&there.fragments()[0]),
+            found(&here.fragments()[0]),
+            "{name}"
+        );
+    }
+    assert!(looked_at > 60, "{looked_at} fixtures");
+}
+
+/// A look at a file without an index keeps next to nothing of it on disk, and asks for little twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_keeps_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.ts", "a.mkv", "a.flv", "a.avi"] {
+        let path = folder.path().join(name);
+        let noise = "testsrc2=s=640x360:r=25:d=5,noise=alls=90:allf=t";
+        let made = std::process::Command::new("ffmpeg")
+            .args(["-v", "error", "-f", "lavfi", "-i", noise])
+            .args(["-f", "lavfi", "-i", "sine=d=5", "-c:v", "libx264"])
+            .args(["-preset", "ultrafast", "-qp", "20", "-c:a", "aac"])
+            .arg(&path)
+            .status();
+        assert!(made.unwrap().success());
+        let bytes = std::fs::read(&path).unwrap();
+        let size = bytes.len() as u64;
+        assert!(size > 12 << 20, "{size} bytes");
+        let server = Fault::start().await;
+        server.put("/a", Object::tagged(bytes, "\"1\""));
+        let mut options = Options::default();
+        options.limits.spool_bytes = 1 << 20;
+        let source = || client().source(&server.url("/a")).unwrap();
+        let there = Concat::new().options(options.clone());
+        let there = there.fragment(source(), None).inspect().await;
+        let there = there.unwrap_or_else(|error| panic!("{name}: {}", chain(&error)));
+        let sent = server.sent();
+        assert!(sent < size + size / 4, "{name}: {sent} of {size} bytes");
+        let here = Concat::new().fragment(FileSource::new(path), None);
+        let here = here.probe().await.unwrap();
+        assert_eq!(
+            found(&there.fragments()[0]),
+            found(&here.fragments()[0]),
+            "{name}"
+        );
+        let join = Concat::new().options(options).fragment(source(), None);
+        let kept = chain(&join.probe().await.unwrap_err());
+        assert!(kept.contains("temporary file"), "{name}: {kept}");
+    }
+}
+
+/// What a server says of a failure is what a look says, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_fails_as_a_join_would() {
+    let server = Fault::start().await;
+    put(&server, "h264_aac?.ts");
+    let length = std::fs::metadata(path("h264_aac?.ts", 0)).unwrap().len();
+    server.script(move |asked| match asked.index {
+        0 | 1 => Act::Serve,
+        _ => Act::Stop(length / 50),
+    });
+    let source = client().source(&server.url("/0")).unwrap();
+    let failed = Concat::new().fragment(source, None).inspect().await;
+    let said = chain(&failed.unwrap_err());
+    assert!(
+        said.contains("fragment 0") && said.contains("byte "),
+        "{said}"
+    );
 }

@@ -18,8 +18,6 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Files that are looked at in one process at the same time.
 const AT_ONCE: usize = 8;
-/// What may be kept of a file without an index, in bytes.
-const KEPT: u64 = 256 << 20;
 
 /// Looks into files for whoever asks.
 pub struct Prober {
@@ -75,12 +73,11 @@ pub(super) async fn probe(
         let source = app.prober.origins.source(&key.id, &origin).await?;
         let mut options = Options::default();
         options.limits.fragment_bytes = app.settings.max_bytes;
-        options.limits.spool_bytes = KEPT;
         let name = source.name();
         let one = Concat::new().shared_fragment(source, None).options(options);
-        let probed = one.cancel(cancel).probe().await;
+        let inspected = one.cancel(cancel).inspect().await;
         drop(turn);
-        probed.map_err(|error| alone(Failure::from(error), &name))
+        inspected.map_err(|error| alone(Failure::from(error), &name))
     });
     let probed = match looked.await {
         Ok(probed) => probed.map_err(|failure| unreadable(failure.message))?,

@@ -35,13 +35,13 @@ impl Processor {
     ) -> Result<i64, Failure> {
         let mut options = Options::default();
         options.limits.fragment_bytes = self.max_bytes;
-        let probed = Concat::new()
+        let inspected = Concat::new()
             .options(options)
             .shared_fragment(source, None)
             .cancel(cancel.clone())
-            .probe()
+            .inspect()
             .await?;
-        let fragment = &probed.fragments()[0];
+        let fragment = &inspected.fragments()[0];
         let has = |kind| fragment.streams.iter().any(|stream| stream.kind == kind);
         check_type(kind, has(StreamKind::Video), has(StreamKind::Audio))?;
         Ok(fragment.length.as_nanos() / 1_000)

@@ -18,6 +18,7 @@ fn endless(folder: &std::path::Path, interrupt: Interrupt, reading: Duration) ->
             demuxer: c"ac3",
         },
         spool: Arc::new(Spool::new(folder.to_owned(), 1 << 30)),
+        all: true,
         learned: Arc::default(),
         limits: Limits {
             reading,

@@ -1,0 +1,190 @@
+//! A remote fragment read by a thread that may block, for a look at it: a few pieces are in memory, and
+//! nothing is on disk.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use tokio::{runtime::Handle, sync::mpsc};
+
+use crate::source::{SharedSource, SourceError, SourceState};
+
+/// What one request asks for at first. What is read on in order is asked for in ever larger requests.
+const SMALLEST: u64 = 64 << 10;
+const LARGEST: u64 = 64 << 20;
+/// A gap up to this size is read over: another request would take longer.
+const NEAR: u64 = 512 << 10;
+/// Bytes that are kept of what was read: a container's packets are looked at again.
+const KEPT: usize = 8 << 20;
+/// Pieces that are read ahead.
+const AHEAD: usize = 2;
+
+/// The bytes of a remote fragment.
+#[derive(Debug)]
+pub(super) struct Remote {
+    runtime: Handle,
+    source: SharedSource,
+    state: SourceState,
+    window: Mutex<Window>,
+}
+
+/// What was read last, and what comes next.
+#[derive(Debug, Default)]
+struct Window {
+    /// Pieces and where they begin, in the order in which they came.
+    pieces: VecDeque<(u64, Bytes)>,
+    size: usize,
+    coming: Option<Coming>,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+struct Coming {
+    pieces: mpsc::Receiver<Result<Bytes, SourceError>>,
+    /// Where the next piece begins, and where the answer ends.
+    at: u64,
+    end: u64,
+    asked: u64,
+}
+
+impl Remote {
+    /// For threads of this runtime.
+    pub(super) fn new(source: &SharedSource, state: &SourceState) -> Self {
+        Self {
+            runtime: Handle::current(),
+            source: Arc::clone(source),
+            state: state.clone(),
+            window: Mutex::default(),
+        }
+    }
+
+    /// Fills `buffer` from `offset` on as far as there is something; the beginning of it at least.
+    pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        if buffer.is_empty() || offset >= self.state.len {
+            return Ok(0);
+        }
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(count) = window.copy(buffer, offset) {
+                return Ok(count);
+            }
+            let (at, piece) = self.next(&mut window, offset)?;
+            window.keep(at, piece);
+        }
+    }
+
+    /// The next piece on the way to `offset`.
+    fn next(&self, window: &mut Window, offset: u64) -> io::Result<(u64, Bytes)> {
+        let mut coming = match window.coming.take() {
+            Some(coming) if (coming.at..coming.at + NEAR).contains(&offset) => coming,
+            _ => self.ask(offset, SMALLEST),
+        };
+        if coming.at >= coming.end {
+            let more = coming.asked.saturating_mul(2).min(LARGEST);
+            coming = self.ask(coming.at, more);
+        }
+        let piece = coming.pieces.blocking_recv();
+        let piece = piece.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+        let piece = piece.map_err(io::Error::other)?;
+        let at = coming.at;
+        coming.at += piece.len() as u64;
+        window.coming = Some(coming);
+        Ok((at, piece))
+    }
+
+    fn ask(&self, at: u64, asked: u64) -> Coming {
+        let end = at.saturating_add(asked).min(self.state.len);
+        let (sender, pieces) = mpsc::channel(AHEAD);
+        let (source, state) = (Arc::clone(&self.source), self.state.clone());
+        self.runtime.spawn(async move {
+            let mut pieces = source.read(at..end, &state);
+            while let Some(piece) = pieces.next().await {
+                // Whoever asked reads elsewhere by now.
+                if sender.send(piece).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Coming {
+            pieces,
+            at,
+            end,
+            asked,
+        }
+    }
+}
+
+impl Window {
+    fn copy(&self, buffer: &mut [u8], offset: u64) -> Option<usize> {
+        self.pieces.iter().rev().find_map(|(at, piece)| {
+            let within = usize::try_from(offset.checked_sub(*at)?).ok()?;
+            let there = piece.get(within..).filter(|there| !there.is_empty())?;
+            let count = there.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&there[..count]);
+            Some(count)
+        })
+    }
+
+    fn keep(&mut self, at: u64, piece: Bytes) {
+        self.size += piece.len();
+        self.pieces.push_back((at, piece));
+        while self.size > KEPT
+            && let Some((_, piece)) = self.pieces.pop_front()
+        {
+            self.size -= piece.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::MemorySource;
+
+    const LEN: usize = 40 << 20;
+
+    async fn read(reads: Vec<(u64, usize)>) {
+        let bytes: Vec<u8> = (0..LEN).map(|at| (at / 997 + at % 251) as u8).collect();
+        let source: SharedSource = Arc::new(MemorySource::new("m", bytes.clone()));
+        let state = source.state().await.expect("a state");
+        let remote = Remote::new(&source, &state);
+        let read = move || {
+            for (offset, count) in reads {
+                let mut buffer = vec![0; count];
+                let mut done = 0;
+                while done < count {
+                    let at = offset + done as u64;
+                    match remote.read_at(&mut buffer[done..], at).expect("bytes") {
+                        0 => break,
+                        some => done += some,
+                    }
+                }
+                let begin = (offset as usize).min(LEN);
+                assert!(buffer[..done] == bytes[begin..LEN.min(begin + count)]);
+                let window = remote.window.lock().expect("a lock");
+                assert!(window.size <= KEPT + (1 << 20));
+            }
+        };
+        tokio::task::spawn_blocking(read).await.expect("it reads");
+    }
+
+    #[tokio::test]
+    async fn bytes_are_those_of_the_fragment_in_whatever_order() {
+        read(vec![(0, LEN), (LEN as u64, 10), (LEN as u64 + 7, 1)]).await;
+        let end = LEN as u64;
+        read(vec![
+            (0, 1 << 20),
+            (end - 5, 100),
+            (1 << 20, 3 << 20),
+            (17, 4),
+            (5 << 20, 1),
+            (end / 2, 12 << 20),
+            (end / 2 + 7, 9),
+        ])
+        .await;
+    }
+}
