@@ -4,6 +4,7 @@ mod inputs;
 mod kept;
 mod parts;
 mod publish;
+mod streamed;
 #[cfg_attr(not(feature = "checksum"), path = "object/unsummed.rs")]
 mod sum;
 mod upload;
@@ -13,8 +14,11 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use self::kept::{KeptUpload, UploadKeeper};
 use self::upload::Job;
+pub use self::{
+    kept::{KeptUpload, UploadKeeper},
+    streamed::write_object_stream,
+};
 use super::{Overwrite, SinkError, Written};
 #[cfg(feature = "checksum")]
 use crate::checksum::Checksums;
@@ -121,8 +125,16 @@ pub async fn write_object(
     let stop = cancel.child_token();
     let _stopped_with_us = stop.clone().drop_guard();
     let job = Job::new(layout, sources, target.clone(), progress, stop.clone());
-    // On a task of its own, which ends what it began whatever becomes of the caller.
-    let mut work = tokio::spawn(job.run());
+    on_a_task(&stop, target, job.run()).await
+}
+
+/// Does work that ends what it began whatever becomes of the caller.
+async fn on_a_task(
+    stop: &CancellationToken,
+    target: &ObjectTarget,
+    work: impl Future<Output = Result<Written, SinkError>> + Send + 'static,
+) -> Result<Written, SinkError> {
+    let mut work = tokio::spawn(work);
     let done = match stop.run_until_cancelled(&mut work).await {
         Some(done) => done,
         None => match timeout(GRACE, work).await {

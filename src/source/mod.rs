@@ -27,7 +27,7 @@ pub(crate) use file::{open_unchanged, read_fully, unchanged};
 #[cfg(feature = "http")]
 pub use guard::{AddressPolicy, NotANetwork, Refusal};
 #[cfg(feature = "http")]
-pub use http::{Http, HttpError, HttpOptions, HttpSource};
+pub use http::{Http, HttpError, HttpOptions, HttpSource, Opened, Whole};
 pub(crate) use kept::KeptSource;
 pub use memory::MemorySource;
 pub(crate) use opened::OpenedSource;

@@ -244,6 +244,12 @@ pub(crate) struct Incoming {
     received: u64,
 }
 
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").finish_non_exhaustive()
+    }
+}
+
 impl Incoming {
     fn new(body: Body) -> Self {
         Self {

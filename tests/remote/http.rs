@@ -1,6 +1,8 @@
 //! What a source behind a URL does where all goes well.
 
-use media_concat::source::{Http, HttpOptions, Source, SourceError, Validator, read_exact};
+use bytes::Bytes;
+use futures::TryStreamExt;
+use media_concat::source::{Http, HttpOptions, Opened, Source, SourceError, Validator, read_exact};
 
 use crate::{
     fault::{Act, Fault, Object},
@@ -65,6 +67,64 @@ async fn a_server_without_ranges_is_read_once() {
             "{past}"
         );
         assert_eq!(server.asked().len(), 1, "{act:?}");
+    }
+}
+
+/// Who wants all of it, once, gets the body as it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_without_ranges_is_handed_out() {
+    let content = noise(3_000_000);
+    for (act, len) in [
+        (Act::Whole, Some(3_000_000)),
+        (Act::WholeChunked, None),
+        (Act::WholeUntilClose, None),
+    ] {
+        let server = Fault::of(Object::with(content.clone(), &[])).await;
+        let whole = act.clone();
+        server.script(move |_| whole.clone());
+        let source = client().source(&server.url("/a")).unwrap();
+        let Opened::Whole(whole) = source.open().await.unwrap() else {
+            panic!("{act:?}: there are no ranges");
+        };
+        assert_eq!(whole.len, len, "{act:?}");
+        let pieces: Vec<Bytes> = whole.into_stream().try_collect().await.unwrap();
+        assert!(pieces.concat() == content, "{act:?}");
+        assert_eq!(server.asked().len(), 1, "{act:?}");
+    }
+    let server = Fault::of(Object::tagged(content, "\"1\"")).await;
+    let source = client().source(&server.url("/a")).unwrap();
+    match source.open().await.unwrap() {
+        Opened::Ranged(state) => assert_eq!(state.len, 3_000_000),
+        Opened::Whole(_) => panic!("there are ranges"),
+    }
+}
+
+/// An end that comes early is none, and neither too much nor too slow is taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_without_ranges_is_whole_or_an_error() {
+    let content = noise(300_000);
+    let limited = HttpOptions {
+        max_fragment_bytes: 299_999,
+        ..options()
+    };
+    let (any, limited) = (client(), Http::new(limited).unwrap());
+    for (http, act, said) in [
+        (&any, Act::WholeStop(150_000), "byte 150000"),
+        (&any, Act::WholeStall(100_000), "stalled"),
+        (&limited, Act::WholeChunked, "299999"),
+        (&limited, Act::Whole, "299999"),
+    ] {
+        let server = Fault::of(Object::with(content.clone(), &[])).await;
+        let whole = act.clone();
+        server.script(move |_| whole.clone());
+        let source = http.source(&server.url("/a")).unwrap();
+        let read = match source.open().await {
+            Ok(Opened::Whole(whole)) => whole.into_stream().try_collect::<Vec<Bytes>>().await,
+            Ok(Opened::Ranged(_)) => panic!("{act:?}: there are no ranges"),
+            Err(error) => Err(error),
+        };
+        let error = chain(&read.unwrap_err());
+        assert!(error.contains(said), "{act:?}: {error}");
     }
 }
 

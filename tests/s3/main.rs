@@ -8,4 +8,5 @@ mod kept;
 mod objects;
 mod proxy;
 mod server;
+mod streamed;
 mod tool;

@@ -11,7 +11,7 @@ pub(super) const LARGEST: u64 = 5 << 30;
 /// An object has no more parts.
 pub(super) const MOST: usize = 10_000;
 /// Uploaded parts where nothing is copied: all of one size but the last, as some stores want it.
-const UPLOADED: u64 = 8 << 20;
+pub(super) const UPLOADED: u64 = 8 << 20;
 /// A store copies a part of this size in seconds; several at once are faster than one large.
 const COPIED: u64 = 512 << 20;
 /// A last range as small as this is uploaded rather than copied: it costs a request either way.

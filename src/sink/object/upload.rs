@@ -84,13 +84,9 @@ impl Job {
     }
 
     pub(super) async fn run(self) -> Result<Written, SinkError> {
-        let Inner { layout, target, .. } = &*self.0;
+        let Inner { layout, .. } = &*self.0;
         self.refuse_input()?;
-        let looked = self.until_stopped(self.store().look(&target.url)).await?;
-        let looked = looked.map_err(|error| self.failed(error))?;
-        if target.overwrite == Overwrite::Never && looked.existing.is_some() {
-            return Err(self.exists());
-        }
+        let looked = self.looked().await?;
         if layout.size() < SMALLEST {
             self.left(None).await;
             return self.put(&looked).await;
@@ -103,10 +99,34 @@ impl Job {
             }
             other => other,
         };
-        written.map_err(|failure| match failure {
+        written.map_err(|failure| self.last(failure))
+    }
+
+    /// What is there before anything is written; it is an error if it is not to be replaced.
+    pub(super) async fn looked(&self) -> Result<Looked, SinkError> {
+        let target = &self.0.target;
+        let looked = self.until_stopped(self.store().look(&target.url)).await?;
+        let looked = looked.map_err(|error| self.failed(error))?;
+        if target.overwrite == Overwrite::Never && looked.existing.is_some() {
+            return Err(self.exists());
+        }
+        Ok(looked)
+    }
+
+    /// Begins an upload. Not cut short: what is begun is known, so that it can be ended.
+    pub(super) async fn begin(&self, looked: &Looked) -> Result<Upload, SinkError> {
+        let Inner { target, stop, .. } = &*self.0;
+        let (url, media_type) = (&target.url, &target.media_type);
+        let begun = self.store().begin(url, media_type, looked.at, stop).await;
+        begun.map_err(|error| self.stopped_or(error))
+    }
+
+    /// A failure that nothing comes after.
+    pub(super) fn last(&self, failure: Failure) -> SinkError {
+        match failure {
             Failure::Final(error) => error,
             Failure::NoCopies(error) => self.failed(error),
-        })
+        }
     }
 
     pub(super) fn store(&self) -> &ObjectStore {
@@ -115,12 +135,7 @@ impl Job {
 
     /// Writes an output in parts.
     async fn upload(&self, looked: &Looked, copies: bool) -> Result<Written, Failure> {
-        let Inner {
-            layout,
-            target,
-            stop,
-            ..
-        } = &*self.0;
+        let Inner { layout, target, .. } = &*self.0;
         let parts = parts::plan(layout, |fragment| copies && self.is_copyable(fragment));
         let parts = parts.ok_or_else(|| SinkError::TooManyParts {
             path: target.url.to_string(),
@@ -145,12 +160,7 @@ impl Job {
             tracing::info!("the store does not go on with it: another is begun");
             self.0.done.store(0, Relaxed);
         }
-        // Not cut short: what is begun is known, so that it can be ended.
-        let begun = self
-            .store()
-            .begin(&target.url, &target.media_type, looked.at, stop)
-            .await;
-        let upload = begun.map_err(|error| self.stopped_or(error))?;
+        let upload = self.begin(looked).await?;
         if let Some(keeping) = &keeping {
             keeping.begun(&upload);
         }
@@ -184,7 +194,7 @@ impl Job {
     }
 
     /// Ends an upload that failed, unless it has become the object after all.
-    async fn end(
+    pub(super) async fn end(
         &self,
         upload: &Upload,
         failure: Failure,
@@ -201,10 +211,7 @@ impl Job {
             Ok(()) => Err(failure),
             Err(error) => Err(Failure::Final(SinkError::Orphaned {
                 path: self.0.target.url.to_string(),
-                failure: Box::new(match failure {
-                    Failure::Final(error) => error,
-                    Failure::NoCopies(error) => self.failed(error),
-                }),
+                failure: Box::new(self.last(failure)),
                 source: Box::new(error),
             })),
         }
@@ -400,7 +407,7 @@ impl Job {
         }
     }
 
-    fn stopped_or(&self, error: ObjectError) -> SinkError {
+    pub(super) fn stopped_or(&self, error: ObjectError) -> SinkError {
         if self.0.stop.is_cancelled() {
             return SinkError::Cancelled;
         }

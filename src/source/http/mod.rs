@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 mod options;
+mod whole;
 
 use std::{
     ops::Range,
@@ -20,7 +21,10 @@ use super::{
     ranged::{self, Effort, Failure, Incoming, Patience, Probed, Ranged},
     spool::{Region, Spool},
 };
+use whole::too_large;
+
 pub use options::HttpOptions;
+pub use whole::Whole;
 
 /// How many bytes the first request asks for: what the index reader reads first, so that its first
 /// read costs no request of its own.
@@ -151,17 +155,53 @@ impl Ranged for Remote {
     }
 }
 
+/// What a URL leads to.
+#[derive(Debug)]
+pub enum Opened {
+    /// Any range of it can be read, in this state.
+    Ranged(SourceState),
+    /// It comes whole, and once.
+    Whole(Whole),
+}
+
 impl HttpSource {
+    /// As [`Source::state`], but where the server gives no ranges the body is handed out as it comes, and not
+    /// kept: for who wants all of it, in order, and no more.
+    ///
+    /// # Errors
+    /// As [`Source::state`].
+    pub async fn open(&self) -> Result<Opened, SourceError> {
+        let mut effort = Effort::new(&self.shared.patience);
+        Ok(match self.probe(&mut effort).await? {
+            Probed::Whole { len, body, .. } => {
+                self.bounded(len.unwrap_or(0))?;
+                Opened::Whole(Whole {
+                    len,
+                    body,
+                    effort,
+                    limit: self.shared.max_fragment_bytes,
+                })
+            }
+            Probed::Ranged { state, .. } => Opened::Ranged(state),
+        })
+    }
+
+    /// One look, of which the first bytes are kept.
+    async fn probe(&self, effort: &mut Effort) -> Result<Probed, SourceError> {
+        let probed = ranged::probe(self.remote.as_ref(), HEAD, effort).await?;
+        if let Probed::Ranged { state, head } = &probed {
+            self.bounded(state.len)?;
+            *lock(&self.head) = Some((state.clone(), head.clone()));
+            *lock(&self.spooled) = None;
+        }
+        Ok(probed)
+    }
+
     async fn look(&self) -> Result<SourceState, SourceError> {
         let mut effort = Effort::new(&self.shared.patience);
         loop {
-            match ranged::probe(self.remote.as_ref(), HEAD, &mut effort).await? {
-                Probed::Ranged { state, head } => {
-                    self.bounded(state.len)?;
-                    *lock(&self.head) = Some((state.clone(), head));
-                    *lock(&self.spooled) = None;
-                    return Ok(state);
-                }
+            match self.probe(&mut effort).await? {
+                Probed::Ranged { state, .. } => return Ok(state),
                 Probed::Whole {
                     len,
                     validator,
@@ -185,11 +225,7 @@ impl HttpSource {
         if len <= limit {
             return Ok(());
         }
-        Err(SourceError::TooLarge {
-            what: "the fragment's size in bytes",
-            found: len,
-            limit,
-        })
+        Err(too_large(len, limit))
     }
 
     /// The state of what is kept, if it is what the server has now.

@@ -1,0 +1,218 @@
+//! An object of bytes that come in order and once, as many as there are.
+
+use std::{pin::pin, sync::Arc};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ObjectTarget, on_a_task,
+    parts::{MOST, Part, SMALLEST, UPLOADED},
+    sum::Sum,
+    upload::{Inner, Job},
+    write_object,
+};
+use crate::{
+    layout::{Layout, Piece},
+    object::{Upload, UploadedPart},
+    progress::ProgressSink,
+    sink::{SinkError, Written},
+    source::SourceError,
+};
+
+/// Writes what comes to an object, which appears whole or not at all; `name` is for messages. An object of
+/// more than 80 GB does not fit. Dropping and cancelling is as with [`write_object`].
+///
+/// # Errors
+/// [`SinkError`]; an existing object is as it was. A failure of the stream is fragment 0's.
+pub async fn write_object_stream<S>(
+    bytes: S,
+    name: &str,
+    target: &ObjectTarget,
+    cancel: CancellationToken,
+) -> Result<Written, SinkError>
+where
+    S: Stream<Item = Result<Bytes, SourceError>> + Send + Unpin + 'static,
+{
+    let name = name.to_owned();
+    let bytes = bytes.map_err(move |source| SinkError::Source {
+        fragment: 0,
+        name: name.clone(),
+        source,
+    });
+    let stop = cancel.child_token();
+    let _stopped_with_us = stop.clone().drop_guard();
+    let mut parts = Parts {
+        bytes,
+        rest: Bytes::new(),
+        number: 1,
+    };
+    let first = stop.run_until_cancelled(parts.next()).await;
+    let first = first.ok_or(SinkError::Cancelled)??;
+    let size = first.as_ref().map_or(0, |(_, part)| len(part));
+    if size < SMALLEST {
+        let mut layout = Layout::new();
+        let all = first.map_or_else(Bytes::new, |(_, part)| part.concat().into());
+        layout.push(Piece::Literal(all));
+        let (layout, progress) = (Arc::new(layout), ProgressSink::default());
+        let written = write_object(layout, [].into(), target, progress, cancel).await?;
+        return Ok(downloaded(written, size));
+    }
+    let parts = stream::iter(first.map(Ok)).chain(stream::try_unfold(parts, |mut parts| async {
+        Ok(parts.next().await?.map(|part| (part, parts)))
+    }));
+    let job = of_size(0, target, &stop);
+    on_a_task(&stop, target, job.stream(parts)).await
+}
+
+fn len(part: &[Bytes]) -> u64 {
+    part.iter().map(|bytes| bytes.len() as u64).sum()
+}
+
+fn downloaded(written: Written, size: u64) -> Written {
+    Written {
+        size,
+        bytes_uploaded: size,
+        bytes_copied: size,
+        bytes_downloaded: size,
+        bytes_generated: 0,
+        ..written
+    }
+}
+
+/// An output of this size.
+fn of_size(size: u64, target: &ObjectTarget, stop: &CancellationToken) -> Job {
+    let mut layout = Layout::new();
+    layout.push(Piece::Source {
+        fragment: 0,
+        offset: 0,
+        len: size,
+    });
+    let (layout, progress) = (Arc::new(layout), ProgressSink::default());
+    Job::new(layout, [].into(), target.clone(), progress, stop.clone())
+}
+
+/// A part and its number.
+type Numbered = (usize, Vec<Bytes>);
+
+/// Cuts a stream into parts of one size but the last.
+struct Parts<S> {
+    bytes: S,
+    /// What belongs to the next part.
+    rest: Bytes,
+    number: usize,
+}
+
+impl<S: Stream<Item = Result<Bytes, SinkError>> + Unpin> Parts<S> {
+    /// The next part, or none at the end.
+    async fn next(&mut self) -> Result<Option<Numbered>, SinkError> {
+        let (mut part, mut room) = (Vec::new(), UPLOADED as usize);
+        while room > 0 {
+            if self.rest.is_empty() {
+                let Some(bytes) = self.bytes.try_next().await? else {
+                    break;
+                };
+                self.rest = bytes;
+            }
+            let some = self.rest.split_to(room.min(self.rest.len()));
+            room -= some.len();
+            part.push(some);
+        }
+        part.retain(|bytes| !bytes.is_empty());
+        let number = self.number;
+        self.number += 1;
+        Ok((!part.is_empty()).then_some((number, part)))
+    }
+}
+
+impl Job {
+    /// Uploads parts as they come, and makes the object.
+    async fn stream(
+        self,
+        parts: impl Stream<Item = Result<Numbered, SinkError>> + Send + 'static,
+    ) -> Result<Written, SinkError> {
+        let Inner { target, stop, .. } = &*self.0;
+        let looked = self.looked().await?;
+        let upload = self.begin(&looked).await?;
+        let sum = self.sum(&[Part::Upload(0..UPLOADED)]).map(Arc::new);
+        let (size, filled) = match self.take(&upload, parts, sum.as_ref()).await {
+            Ok(filled) => filled,
+            Err(error) => {
+                let ended = self.end(&upload, error.into(), None, &looked).await;
+                return Err(ended.map_or_else(|error| self.last(error), |()| SinkError::Cancelled));
+            }
+        };
+        let whole = of_size(size, target, stop);
+        if let Err(error) = whole.complete(&upload, &filled, &looked).await {
+            let completing = Some(filled.len());
+            let ended = whole.end(&upload, error.into(), completing, &looked);
+            ended.await.map_err(|error| self.last(error))?;
+        }
+        let written = downloaded(Written::default(), size);
+        Ok(match sum.as_deref() {
+            Some(sum) => sum.add_to(written),
+            None => written,
+        })
+    }
+
+    /// Uploads all parts, a bounded number at a time: how large they are together. When it is over, no request
+    /// is on its way any more.
+    async fn take(
+        &self,
+        upload: &Upload,
+        parts: impl Stream<Item = Result<Numbered, SinkError>> + Send,
+        sum: Option<&Arc<Sum>>,
+    ) -> Result<(u64, Vec<UploadedPart>), SinkError> {
+        let halt = self.0.stop.child_token();
+        let parts = parts.take_until(halt.clone().cancelled_owned());
+        let uploads = parts.map(|part| {
+            let (job, upload, halt) = (self.clone(), upload.clone(), halt.clone());
+            let sum = sum.map(Arc::clone);
+            async move { job.stream_part(&upload, part?, sum.as_deref(), &halt).await }
+        });
+        let options = self.store().options();
+        let fit = usize::try_from(options.memory / UPLOADED).unwrap_or(usize::MAX);
+        let mut running = pin!(uploads.buffer_unordered(options.parallel.min(fit).max(1)));
+        let (mut size, mut filled) = (0, Vec::new());
+        let failure = loop {
+            match running.next().await {
+                Some(Ok((len, part))) => {
+                    size += len;
+                    filled.push(part);
+                }
+                Some(Err(error)) => break error,
+                None if halt.is_cancelled() => break SinkError::Cancelled,
+                None => {
+                    filled.sort_by_key(|part: &UploadedPart| part.number);
+                    return Ok((size, filled));
+                }
+            }
+        };
+        halt.cancel();
+        running.for_each(async |_| ()).await;
+        Err(failure)
+    }
+
+    async fn stream_part(
+        &self,
+        upload: &Upload,
+        (number, body): Numbered,
+        sum: Option<&Sum>,
+        halt: &CancellationToken,
+    ) -> Result<(u64, UploadedPart), SinkError> {
+        let size = len(&body);
+        if number > MOST {
+            return Err(SinkError::TooManyParts {
+                path: self.0.target.url.to_string(),
+                size: UPLOADED * MOST as u64 + size,
+            });
+        }
+        if let Some(sum) = sum {
+            let summed = halt.run_until_cancelled(sum.take(number, &body)).await;
+            summed.ok_or(SinkError::Cancelled)?;
+        }
+        let uploaded = self.store().upload(upload, number, &body, halt).await;
+        Ok((size, uploaded.map_err(|error| self.stopped_or(error))?))
+    }
+}
