@@ -203,7 +203,7 @@ async fn a_look_keeps_nothing() {
         let mut options = Options::default();
         options.limits.spool_bytes = 1 << 20;
         let source = || client().source(&server.url("/a")).unwrap();
-        let there = Concat::new().options(options.clone());
+        let there = Concat::new().options(options);
         let there = there.fragment(source(), None).inspect().await;
         let there = there.unwrap_or_else(|error| panic!("{name}: {}", chain(&error)));
         let sent = server.sent();

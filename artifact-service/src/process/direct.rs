@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use media_concat::{
     CancellationToken,
-    source::{OpenSource, SharedSource, SourceError},
+    sink::Written,
+    source::{HttpSource, OpenSource, Opened, SharedSource, Source, SourceError},
 };
 
 use super::{Failure, Meter, Outcome, Processor, named::Named, script};
 use crate::{
     jobs::Claimed,
     model::{ArtifactType, Origin},
+    storage::Once,
 };
 
 impl Processor {
@@ -21,37 +23,78 @@ impl Processor {
         meter: &Meter,
         cancel: &CancellationToken,
     ) -> Result<Outcome, Failure> {
-        let source = self.origins.source(&job.key_id, origin).await?;
-        let name = source.name();
-        let ours = matches!(origin, Origin::Stored { .. });
-        let moved = self.one(job, (source, ours), meter, cancel).await;
+        let (name, moved) = match origin {
+            Origin::Url { url } => {
+                let source = self.origins.url(url)?;
+                (source.name(), self.url(job, source, meter, cancel).await)
+            }
+            _ => {
+                let source = self.origins.source(&job.key_id, origin).await?;
+                let ours = matches!(origin, Origin::Stored { .. });
+                let name = source.name();
+                (name, self.stored(job, (source, ours), meter, cancel).await)
+            }
+        };
         moved.map_err(|failure| failure.of(&name))
     }
 
-    async fn one(
+    async fn url(
+        &self,
+        job: &Claimed,
+        source: HttpSource,
+        meter: &Meter,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome, Failure> {
+        let opened = cancel.run_until_cancelled(source.open()).await;
+        match opened.ok_or_else(Failure::cancelled)?? {
+            Opened::Ranged(state) => {
+                let source = Arc::new(source);
+                let from = OpenSource { source, state };
+                self.moved(job, (from, false), meter, cancel).await
+            }
+            Opened::Whole(whole) => {
+                let name = source.name();
+                let from = Once { name, whole };
+                let (to, name) = (job.to(), source.name());
+                let received = self.store.receive(from, to, meter.sink(), cancel.clone());
+                let written = received.await?;
+                self.look_at_stored(job, name, written, None, cancel).await
+            }
+        }
+    }
+
+    async fn stored(
         &self,
         job: &Claimed,
         (source, ours): (SharedSource, bool),
         meter: &Meter,
         cancel: &CancellationToken,
     ) -> Result<Outcome, Failure> {
-        let Some(state) = cancel.run_until_cancelled(source.state()).await else {
-            return Err(Failure::cancelled());
-        };
-        let state = state?;
-        if state.len > self.max_bytes {
+        let state = cancel.run_until_cancelled(source.state()).await;
+        let state = state.ok_or_else(Failure::cancelled)??;
+        let from = OpenSource { source, state };
+        self.moved(job, (from, ours), meter, cancel).await
+    }
+
+    /// Looked at before it is moved: what is refused costs its first bytes only. What takes reading all of
+    /// it is downloaded once, and looked at in our store.
+    async fn moved(
+        &self,
+        job: &Claimed,
+        (from, ours): (OpenSource, bool),
+        meter: &Meter,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome, Failure> {
+        let (size, name) = (from.state.len, from.source.name());
+        if size > self.max_bytes {
             let (what, limit) = ("the size in bytes", self.max_bytes);
-            let found = state.len;
+            let found = size;
             return Err(SourceError::TooLarge { what, found, limit }.into());
         }
-        if state.len == 0 {
-            return Err(Failure::last("the file is empty"));
+        if size == 0 {
+            return Err(empty());
         }
-        let (size, name) = (state.len, source.name());
-        let from = OpenSource { source, state };
-        // Looked at before it is moved: what is refused costs its first bytes only. What takes reading
-        // all of it is downloaded once, and looked at in our store.
-        let mut looked = match job.kind {
+        let looked = match job.kind {
             ArtifactType::Script => {
                 script::check_beginning(&from).await?;
                 None
@@ -62,7 +105,26 @@ impl Processor {
         let copied = self
             .store
             .copy(from, job.to(), meter.sink(), cancel.clone());
-        let written = copied.await?;
+        let written = Written {
+            size,
+            ..copied.await?
+        };
+        self.look_at_stored(job, name, written, looked, cancel)
+            .await
+    }
+
+    /// What was stored, as far as it was not looked at before.
+    async fn look_at_stored(
+        &self,
+        job: &Claimed,
+        name: String,
+        written: Written,
+        mut looked: Option<i64>,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome, Failure> {
+        if written.size == 0 {
+            return Err(empty());
+        }
         let stored = Arc::new(Named {
             name,
             source: self.store.source(&job.s3_path)?,
@@ -74,10 +136,14 @@ impl Processor {
         }
         let checksum = self.sum(&job.s3_path, written.checksums, cancel).await?;
         Ok(Outcome {
-            size,
+            size: written.size,
             duration_micros: looked,
             checksum,
             report: None,
         })
     }
+}
+
+fn empty() -> Failure {
+    Failure::last("the file is empty")
 }

@@ -8,7 +8,7 @@ use std::{
 
 use media_concat::{
     object::{Credentials, ObjectStore, ObjectUrl, StoreOptions},
-    source::{AddressPolicy, Http, HttpError, HttpOptions, SharedSource},
+    source::{AddressPolicy, Http, HttpError, HttpOptions, HttpSource, SharedSource},
 };
 
 use super::{Failure, named::Named};
@@ -61,7 +61,7 @@ impl Origins {
     /// If the origin is refused, or there are no credentials for it.
     pub async fn source(&self, key_id: &str, origin: &Origin) -> Result<SharedSource, Failure> {
         match origin {
-            Origin::Url { url } => Ok(Arc::new(self.http.source(url)?)),
+            Origin::Url { url } => Ok(Arc::new(self.url(url)?)),
             Origin::Stored { key } => Ok(Arc::new(Named {
                 name: format!("s3://{}/{key}", self.store.bucket()),
                 source: self.store.source(key)?,
@@ -73,6 +73,14 @@ impl Origins {
                 Ok(Arc::new(store.source(url)))
             }
         }
+    }
+
+    /// What is behind a URL.
+    ///
+    /// # Errors
+    /// If the URL is refused.
+    pub fn url(&self, url: &str) -> Result<HttpSource, Failure> {
+        Ok(self.http.source(url)?)
     }
 
     async fn other(&self, key_id: &str) -> Result<ObjectStore, Failure> {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use media_concat::{
     CancellationToken, Overwrite, Planned, Report,
     layout::{Layout, Piece},
@@ -19,7 +19,7 @@ use media_concat::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{CopyError, Keeper, StorageError, Store, To, keeper::identity, staged::Download};
+use super::{CopyError, Keeper, Once, StorageError, Store, To, keeper::identity, staged::Download};
 use crate::{
     ids,
     seal::{MasterKey, hmac},
@@ -202,22 +202,29 @@ impl Store for FolderStore {
         cancel: CancellationToken,
     ) -> BoxFuture<'a, Result<Written, CopyError>> {
         async move {
-            let To { key, keeper, .. } = to;
-            let path = self.ready(key).await?;
-            if let Some(of) = identity(&from) {
+            let path = self.ready(to.key).await?;
+            let len = from.state.len;
+            if from.source.is_remote() {
+                let of = identity(&from);
                 let there = tokio::fs::metadata(&path).await;
-                if keeper.has_whole(&of) && there.is_ok_and(|it| it.len() == from.state.len) {
+                if of.as_deref().is_some_and(|of| to.keeper.has_whole(of))
+                    && there.is_ok_and(|it| it.len() == len)
+                {
                     return Ok(Written::default());
                 }
                 let download = Download {
                     folder: self,
-                    from: &from,
-                    key,
+                    name: from.source.name(),
+                    len: Some(len),
                     of,
-                    keeper,
+                    to,
                     progress,
                 };
-                return download.run(&cancel).await;
+                let read = |start| match start < len {
+                    true => from.source.read(start..len, &from.state),
+                    false => stream::empty().boxed(),
+                };
+                return download.run(read, &cancel).await;
             }
             let publication = Publication {
                 overwrite: Overwrite::Replace,
@@ -236,6 +243,27 @@ impl Store for FolderStore {
                 cancel,
             )
             .await?)
+        }
+        .boxed()
+    }
+
+    fn receive<'a>(
+        &'a self,
+        from: Once,
+        to: To<'a>,
+        progress: ProgressSink,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'a, Result<Written, CopyError>> {
+        async move {
+            let download = Download {
+                folder: self,
+                name: from.name,
+                len: from.whole.len,
+                of: None,
+                to,
+                progress,
+            };
+            download.run(|_| from.whole.into_stream(), &cancel).await
         }
         .boxed()
     }

@@ -14,7 +14,7 @@ use media_concat::{
     object::ObjectUrlError,
     progress::ProgressSink,
     sink::{SinkError, Written},
-    source::{OpenSource, SharedSource, SourceState},
+    source::{OpenSource, SharedSource, SourceState, Whole},
 };
 
 pub use folder::{FolderStore, Grant, Method, sha256};
@@ -63,6 +63,15 @@ pub struct To<'a> {
     pub keeper: &'a Keeper,
 }
 
+/// What a server gives whole and once.
+#[derive(Debug)]
+pub struct Once {
+    /// Its name, for messages.
+    pub name: String,
+    /// The answer.
+    pub whole: Whole,
+}
+
 /// A place for objects. Keys are relative paths; objects appear whole or not at all.
 pub trait Store: Send + Sync + 'static {
     /// The bucket's name.
@@ -79,6 +88,15 @@ pub trait Store: Send + Sync + 'static {
     fn copy<'a>(
         &'a self,
         from: OpenSource,
+        to: To<'a>,
+        progress: ProgressSink,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'a, Result<Written, CopyError>>;
+
+    /// Writes what comes once and in order.
+    fn receive<'a>(
+        &'a self,
+        from: Once,
         to: To<'a>,
         progress: ProgressSink,
         cancel: CancellationToken,

@@ -2,18 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::{FutureExt, TryStreamExt, future::BoxFuture};
 use media_concat::{
     CancellationToken, Overwrite, Planned, Report,
     checksum::Sha256,
     object::{ObjectError, ObjectStore, ObjectUrl, StoreOptions},
-    progress::ProgressSink,
-    sink::{ObjectTarget, Written, write_object},
+    progress::{Progress, ProgressSink, Stage},
+    sink::{ObjectTarget, Written, write_object, write_object_stream},
     source::{OpenSource, SharedSource, SourceState, Validator},
 };
 
 use super::{
-    CopyError, Keeper, StorageError, Store, To,
+    CopyError, Keeper, Once, StorageError, Store, To,
     folder::whole,
     keeper::{Kept, identity},
     sha256,
@@ -81,6 +81,27 @@ impl Store for S3Store {
             let written = write_object(layout, sources, &target, progress, cancel).await?;
             keeper.keep(of.map(|of| Kept::Whole { of }));
             Ok(written)
+        }
+        .boxed()
+    }
+
+    fn receive<'a>(
+        &'a self,
+        from: Once,
+        to: To<'a>,
+        progress: ProgressSink,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'a, Result<Written, CopyError>> {
+        async move {
+            let Once { name, whole } = from;
+            let (len, mut come) = (whole.len, 0);
+            let bytes = whole.into_stream().inspect_ok(move |piece| {
+                come += piece.len() as u64;
+                if let Some(len) = len {
+                    progress.report(Progress::new(Stage::Writing, come, len));
+                }
+            });
+            Ok(write_object_stream(bytes, &name, &self.target(to)?, cancel).await?)
         }
         .boxed()
     }

@@ -12,13 +12,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{StreamExt, stream, stream::BoxStream};
+use futures::{StreamExt, stream::BoxStream};
 use media_concat::{
     CancellationToken,
     checksum::Hasher,
     progress::{Progress, ProgressSink, Stage},
     sink::{SinkError, Written},
-    source::{OpenSource, SourceError},
+    source::SourceError,
 };
 use rustix::{
     fs::{FallocateFlags, fallocate},
@@ -26,11 +26,7 @@ use rustix::{
 };
 use tokio::task::{JoinError, spawn_blocking};
 
-use super::{
-    CopyError, FolderStore,
-    folder::sha256,
-    keeper::{Keeper, Kept},
-};
+use super::{CopyError, FolderStore, To, folder::sha256, keeper::Kept};
 
 /// How much is synced at a time: what is downloaded twice at most.
 const PART: usize = 8 << 20;
@@ -38,29 +34,44 @@ const PART: usize = 8 << 20;
 /// A download that becomes an object of the folder.
 pub(super) struct Download<'a> {
     pub(super) folder: &'a FolderStore,
-    pub(super) from: &'a OpenSource,
-    pub(super) key: &'a str,
-    /// Tells these bytes from all others.
-    pub(super) of: String,
-    pub(super) keeper: &'a Keeper,
+    /// What is downloaded, for messages.
+    pub(super) name: String,
+    /// Its bytes, if that is known.
+    pub(super) len: Option<u64>,
+    /// Tells these bytes from all others; `None` if nothing does, so that nothing can be kept.
+    pub(super) of: Option<String>,
+    pub(super) to: To<'a>,
     pub(super) progress: ProgressSink,
 }
 
 impl Download<'_> {
-    /// Downloads what an attempt before this one has not, and makes the object.
-    pub(super) async fn run(self, cancel: &CancellationToken) -> Result<Written, CopyError> {
-        let done = cancel.run_until_cancelled(self.download()).await;
-        done.ok_or(SinkError::Cancelled)?
+    /// Makes an object of all that comes. `read` begins at an offset, which is 0 unless an attempt before
+    /// this one has kept something.
+    pub(super) async fn run<'b>(
+        self,
+        read: impl FnOnce(u64) -> BoxStream<'b, Result<Bytes, SourceError>> + Send,
+        cancel: &CancellationToken,
+    ) -> Result<Written, CopyError> {
+        let done = cancel.run_until_cancelled(self.download(read)).await;
+        let done = match done {
+            Some(done) => done,
+            None => Err(SinkError::Cancelled.into()),
+        };
+        if done.is_err() && self.of.is_none() {
+            self.folder.unstage(self.to.key).await?;
+        }
+        done
     }
 
-    async fn download(&self) -> Result<Written, CopyError> {
-        let path = self.folder.staged(self.key, &self.of);
+    async fn download<'b>(
+        &self,
+        read: impl FnOnce(u64) -> BoxStream<'b, Result<Bytes, SourceError>> + Send,
+    ) -> Result<Written, CopyError> {
+        let of = self.of.as_deref().unwrap_or("all");
+        let path = self.folder.staged(self.to.key, of);
         let mut staged = self.open(path.clone()).await?;
-        let (start, len) = (staged.at, self.from.state.len);
-        let mut pieces = match start < len {
-            true => self.from.source.read(start..len, &self.from.state),
-            false => stream::empty().boxed(),
-        };
+        let start = staged.at;
+        let mut pieces = read(start);
         let mut come = start;
         let mut part = self.part(&mut pieces, &mut come).await?;
         while !part.is_empty() {
@@ -70,35 +81,39 @@ impl Download<'_> {
             staged = stored?;
             part = next?;
         }
-        if staged.at < len {
-            let (end, missing) = (staged.at, len - staged.at);
-            return Err(self.unread(SourceError::Truncated { end, missing }).into());
+        let size = staged.at;
+        if let Some(missing @ 1..) = self.len.and_then(|len| len.checked_sub(size)) {
+            return Err(self
+                .unread(SourceError::Truncated { end: size, missing })
+                .into());
         }
         let summed = spawn_blocking(move || {
             staged.file.sync_all()?;
             Ok(staged.hasher.map(Hasher::finish).unwrap_or_default())
         });
         let checksums = self.done("syncing", summed.await)?;
-        self.folder.publish(&path, self.key).await?;
-        self.keeper.whole(&self.of);
-        self.folder.unstage(self.key).await?;
-        self.progress.report(Progress::new(Stage::Done, len, len));
+        self.folder.publish(&path, self.to.key).await?;
+        if let Some(of) = &self.of {
+            self.to.keeper.whole(of);
+        }
+        self.folder.unstage(self.to.key).await?;
+        self.progress.report(Progress::new(Stage::Done, size, size));
         Ok(Written {
-            size: len,
+            size,
             checksums,
-            bytes_copied: len - start,
-            bytes_downloaded: len - start,
+            bytes_copied: size - start,
+            bytes_downloaded: size - start,
             ..Written::default()
         })
     }
 
     /// The file that an attempt before this one has left, or a new one.
-    async fn open(&self, path: PathBuf) -> Result<Staged, CopyError> {
-        let kept = match self.keeper.kept() {
-            Some(Kept::Staged { of, bytes }) if of == self.of => Some(bytes),
+    async fn open(&self, path: PathBuf) -> Result<Staged, SinkError> {
+        let kept = match self.to.keeper.kept() {
+            Some(Kept::Staged { of, bytes }) if Some(&of) == self.of.as_ref() => Some(bytes),
             _ => None,
         };
-        let len = self.from.state.len;
+        let len = self.len.unwrap_or(0);
         let opened = spawn_blocking(move || Staged::open(&path, kept, len)).await;
         let opened = self.done("reserving room", opened);
         match &opened {
@@ -107,12 +122,12 @@ impl Download<'_> {
             }
             // Whatever room it has would be missing elsewhere.
             Err(_) => {
-                self.keeper.keep(None);
-                self.folder.unstage(self.key).await?;
+                self.to.keeper.keep(None);
+                self.folder.unstage(self.to.key).await.ok();
             }
             Ok(_) => {}
         }
-        Ok(opened?)
+        opened
     }
 
     /// What comes next, at most a part and a piece; nothing at the end.
@@ -129,8 +144,11 @@ impl Download<'_> {
             size += piece.len();
             *come += piece.len() as u64;
             part.push(piece);
-            let (stage, len) = (Stage::Writing, self.from.state.len);
-            self.progress.report(Progress::new(stage, *come, len));
+            // Nobody knows how far it is where nobody knows how much there is.
+            if let Some(len) = self.len {
+                let come = Progress::new(Stage::Writing, *come, len);
+                self.progress.report(come);
+            }
         }
         Ok(part)
     }
@@ -139,15 +157,17 @@ impl Download<'_> {
     async fn store(&self, staged: Staged, part: Vec<Bytes>) -> Result<Staged, SinkError> {
         let stored = spawn_blocking(move || staged.append(&part)).await;
         let staged = self.done("writing", stored)?;
-        let (of, bytes) = (self.of.clone(), staged.at);
-        self.keeper.keep(Some(Kept::Staged { of, bytes }));
+        if let Some(of) = self.of.clone() {
+            let bytes = staged.at;
+            self.to.keeper.keep(Some(Kept::Staged { of, bytes }));
+        }
         Ok(staged)
     }
 
     fn unread(&self, source: SourceError) -> SinkError {
         SinkError::Source {
             fragment: 0,
-            name: self.from.source.name(),
+            name: self.name.clone(),
             source,
         }
     }
@@ -161,12 +181,12 @@ impl Download<'_> {
             Ok(Ok(done)) => return Ok(done),
             Ok(Err(error)) | Err(error) => error,
         };
-        let path = self.key.to_owned();
+        let path = self.to.key.to_owned();
         let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
         if full.contains(&error.kind()) {
             return Err(SinkError::NoSpace {
                 path,
-                needed: self.from.state.len,
+                needed: self.len.unwrap_or(0),
                 available: self.folder.available(),
             });
         }
@@ -203,7 +223,11 @@ impl Staged {
             }
         };
         // The length stays what was written. Not every file system can reserve.
-        match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, len) {
+        let reserved = match len {
+            0 => Ok(()),
+            _ => fallocate(&file, FallocateFlags::KEEP_SIZE, 0, len),
+        };
+        match reserved {
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Self { file, at, hasher }),
             Err(error) => Err(error.into()),
         }

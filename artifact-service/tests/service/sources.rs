@@ -13,13 +13,18 @@ const MIB: usize = 1 << 20;
 /// How a source misbehaves, and what comes of it: so many bytes, or a message that says so.
 type Case = (&'static str, Result<usize, &'static str>);
 
-const PASSING: [Case; 4] = [
+const PASSING: [Case; 7] = [
+    // Of servers that give no ranges.
+    ("once", Ok(9 * MIB)),
+    ("once-open", Ok(9 * MIB)),
+    ("once-breaks", Ok(9 * MIB)),
     ("stalls", Ok(9 * MIB)),
     ("resets", Ok(9 * MIB)),
     ("changes", Ok(8 * MIB)),
     ("fine", Ok(9 * MIB)),
 ];
-const STAYING: [Case; 4] = [
+const STAYING: [Case; 5] = [
+    ("once-short", Err("byte 6291456")),
     ("stalls-always", Err("stalled")),
     // At the end of what there is, or where a part behind it begins.
     ("short", Err("reading failed at byte ")),

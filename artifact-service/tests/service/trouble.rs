@@ -223,7 +223,9 @@ impl State {
             let to = to.parse().map_or(size, |to: usize| size.min(to + 1));
             Some(from.parse().ok()?..to)
         });
-        let range = range.unwrap_or(0..size);
+        // These give no ranges, whatever is asked for.
+        let once = name.starts_with("once");
+        let range = range.filter(|_| !once).unwrap_or(0..size);
         let body = range.len() > INDEX;
         if body {
             *self
@@ -242,23 +244,29 @@ impl State {
             }
             ("stalls", 0) => (3 * MIB, End::Hang),
             ("stalls-always", _) => (1_000, End::Hang),
+            ("once-breaks", 0) => (3 * MIB, End::Reset),
             ("resets", 0 | 1) | ("changes", 0) | ("changes-always", _) => (3 * MIB, End::Reset),
             // It says that it has nine mebibytes, and has six.
             ("short", _) => ((6 * MIB).saturating_sub(range.start), End::Close),
-            ("long", _) => (wanted.len(), End::Close),
+            ("long" | "once-open", _) => (wanted.len(), End::Close),
+            // It says that it has nine mebibytes, and has six.
+            ("once-short", _) => (6 * MIB, End::Close),
             _ => (wanted.len(), End::Whole),
         };
         let count = count.min(wanted.len());
         let length = match name {
             // No length, and more bytes than the range has.
             "long" if body => "connection: close".to_owned(),
+            // Only its end tells.
+            "once-open" => "connection: close".to_owned(),
             _ => format!("content-length: {}", wanted.len()),
         };
-        let answer = format!(
-            "HTTP/1.1 206 P\r\netag: \"{seed}\"\r\ncontent-range: bytes {}-{}/{size}\r\n{length}\r\n\r\n",
-            range.start,
-            range.end - 1,
-        );
+        let (start, last) = (range.start, range.end - 1);
+        let told = match once {
+            true => "200 O".to_owned(),
+            false => format!("206 P\r\ncontent-range: bytes {start}-{last}/{size}"),
+        };
+        let answer = format!("HTTP/1.1 {told}\r\netag: \"{seed}\"\r\n{length}\r\n\r\n");
         if socket.write_all(answer.as_bytes()).await.is_err() {
             return false;
         }

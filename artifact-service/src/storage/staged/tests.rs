@@ -6,14 +6,14 @@ use std::{
     },
 };
 
-use futures::future::BoxFuture;
-use media_concat::source::{Source, SourceState, Validator};
+use futures::{future::BoxFuture, stream};
+use media_concat::source::{OpenSource, Source, SourceState, Validator};
 
 use super::*;
 use crate::{
     ids,
     seal::MasterKey,
-    storage::{Store, To},
+    storage::{Keeper, Store},
 };
 
 const LEN: u64 = 20 << 20;
