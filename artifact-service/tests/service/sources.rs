@@ -1,5 +1,7 @@
 //! Sources that misbehave, read by a worker process: the right end for each, and no litter.
 
+use std::process::Command;
+
 use serde_json::json;
 
 use crate::{
@@ -91,6 +93,41 @@ async fn troubles_end_as_they_must() {
         troubles(false, "1", &STAYING),
         troubles(true, "1", &STAYING),
     );
+}
+
+/// With a bucket, a worker needs next to no disk, whatever it downloads and looks at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_keeps_nothing_on_its_disk() {
+    let place = Place::without_worker(true).await;
+    let trouble = Trouble::at([127, 0, 0, 1]).await;
+    let worker = place.command("worker");
+    // Whoever writes more than 2 MiB into a file is killed.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -f 2048; exec \"$0\" \"$@\""]);
+    limited.arg(worker.get_program()).args(worker.get_args());
+    limited.arg("--allow-private-addresses").env("RUST_LOG", "error");
+    let mut worker = Process::start(&mut limited);
+    let noise = "-f lavfi -i testsrc2=s=640x360:r=25:d=4,noise=alls=90:allf=t \
+         -f lavfi -i sine=d=4 -c:v libx264 -preset ultrafast -qp 20 -c:a aac";
+    let mut made = Vec::new();
+    for name in ["a.mkv", "a.ts", "a.flv"] {
+        let bytes = crate::web::ffmpeg(name, noise).await;
+        assert!(bytes.len() > 10 * MIB);
+        made.push(("video", place.web.put(name, bytes.clone()), bytes));
+    }
+    for name in ["once", "once-open", "fine"] {
+        let url = trouble.url(&format!("{name}/a.wav"));
+        made.push(("audio", url, sound(9 * MIB, 0)));
+    }
+    for (kind, url, bytes) in made {
+        let body = json!({"name": "d", "type": kind, "url": url});
+        let done = place.create(body).await;
+        let done = place.ended(&done).await;
+        assert_eq!(done["status"], "upload_completed", "{url}: {done}");
+        assert!(place.content(&done).await == bytes, "{url}");
+    }
+    worker.kill();
+    place.end().await;
 }
 
 /// The one address that is allowed leads to others that are not: nothing is asked of them.
