@@ -10,6 +10,9 @@ use media_concat::{
 use super::{Given, SettingsError, StorageSettings, is_postgres};
 use crate::{ids, seal::MasterKey};
 
+/// Bytes of one upload that are held in memory: several jobs run at the same time.
+const UPLOADING: u64 = 32 << 20;
+
 impl Given {
     pub(super) fn storage(&self, data: &Path, wrong: &mut Vec<String>) -> StorageSettings {
         let folder = |path| StorageSettings::Folder {
@@ -71,6 +74,7 @@ impl Given {
         // Its address is the operator's choice, not a caller's.
         options.addresses = crate::process::every_address();
         options.patience = self.patience();
+        options.memory = UPLOADING;
         options
     }
 
