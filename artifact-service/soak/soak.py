@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Mixed jobs over several worker processes that are killed at random: every artifact must end in its
 right state, once, and nothing else may be left. SOAK_JOBS (2000), SOAK_WORKERS (4), SOAK_DATABASE
-(postgres://…; else SQLite)."""
+(postgres://…; else SQLite), SOAK_BUCKET (the program that serves buckets; else a folder)."""
 
 import collections
 import functools
+import hashlib
 import http.server
 import json
 import os
 import pathlib
 import random
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,18 @@ FIXTURES = ROOT / "fixtures/generated"
 JOBS = int(os.environ.get("SOAK_JOBS", "2000"))
 WORKERS = int(os.environ.get("SOAK_WORKERS", "4"))
 DATABASE = os.environ.get("SOAK_DATABASE", "")
+BUCKET = os.environ.get("SOAK_BUCKET", "")
+# Larger than what is stored in one request, and than what a killed worker leaves behind.
+LARGE = 20 << 20
+
+
+@functools.cache
+def large():
+    """A WAV file of noise."""
+    size = LARGE - 44
+    head = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", size + 36, b"WAVEfmt ", 16, 1, 1, 48_000,
+                       96_000, 2, 16, b"data", size)
+    return head + random.Random(1).randbytes(size)
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
@@ -38,6 +52,8 @@ class Files(http.server.SimpleHTTPRequestHandler):
         path = FIXTURES / self.path.lstrip("/")
         if self.path == "/text":
             data = b"1\n00:00:01,000 --> 00:00:02,000\nHello\n"
+        elif self.path == "/large.wav":
+            data = large()
         elif not path.is_file():
             return self.send_error(404)
         else:
@@ -60,7 +76,7 @@ class Files(http.server.SimpleHTTPRequestHandler):
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(last - first + 1))
         self.end_headers()
-        self.wfile.write(data[first : last + 1])
+        self.wfile.write(memoryview(data)[first : last + 1])
         return None
 
 
@@ -93,13 +109,37 @@ def body_of(index, web):
         (join(web, "a0.mp4", "h_res.mp4"), "upload_failed"),
         ({"type": "video", "url": f"{web}/a1.mp4"}, "deleted"),
     ]
-    body, status = kinds[index % len(kinds)]
+    # Rarer, as they take longer.
+    rare = [
+        ({"type": "audio", "url": f"{web}/large.wav"}, "upload_completed"),
+        ({"type": "audio", "url": f"{web}/large.wav"}, "deleted"),
+        ({"type": "video", "url": f"{web}/large.wav"}, "upload_failed"),
+    ]
+    body, status = rare[index // 10 % len(rare)] if index % 10 == 9 else kinds[index % len(kinds)]
     return dict(body, name=f"{index} {status}"), status
 
 
 def join(web, *names):
     fragments = [{"url": f"{web}/{name}", "startTime": 2 * at} for at, name in enumerate(names)]
     return {"type": "video", "fragments": fragments}
+
+
+def stored(folder):
+    """The objects are in `folder`/objects either way; what serves them, and the settings that say so."""
+    if not BUCKET:
+        return None, ["--storage", f"folder:{folder}/objects"]
+    pathlib.Path(folder, "objects").mkdir(parents=True)
+    store = subprocess.Popen([BUCKET, folder], stdout=subprocess.PIPE, text=True)
+    endpoint, access, secret = store.stdout.readline().split()
+    return store, ["--storage", "s3://objects", "--s3-endpoint", endpoint,
+                   "--s3-access-key", access, "--s3-secret-key", secret]
+
+
+def unfinished(folder):
+    """What was begun and never became an object."""
+    if BUCKET:
+        return [path.name for path in pathlib.Path(folder).glob(".upload*")]
+    return [path.name for path in pathlib.Path(folder, "objects/.incoming").iterdir()]
 
 
 def main():
@@ -109,7 +149,9 @@ def main():
     web = f"http://127.0.0.1:{web_server.server_address[1]}"
     folder = tempfile.mkdtemp(prefix="soak")
     options = ["--data", folder, "--allow-private-addresses", "--lease-seconds", "5"]
-    options += ["--storage", f"folder:{folder}/objects", "--key-jobs", "100", "--master-key", "cd" * 32]
+    options += ["--key-jobs", "100", "--master-key", "cd" * 32]
+    store, storage = stored(folder)
+    options += storage
     if DATABASE:
         options += ["--database", DATABASE]
     environment = dict(os.environ, RUST_LOG="warn")
@@ -173,17 +215,24 @@ def main():
         process.terminate()
     for process in [*workers, server]:
         process.wait(timeout=60)
+    if store:
+        store.kill()
 
-    wrong = []
+    wrong, sum_ = [], "sha256:" + hashlib.sha256(large()).hexdigest()
     for id_, status in wanted.items():
         now = found.get(id_, {"status": "deleted"})
         if now["status"] != status:
             wrong.append(f"{id_}: {now['status']}, expected {status}: {now.get('errorMessage')}")
+        elif status == "upload_completed" and now["size"] == LARGE and now["checksum"] != sum_:
+            wrong.append(f"{id_}: the checksum is {now['checksum']}")
     complete = {f"uploads/{id_}/" for id_, status in wanted.items() if status == "upload_completed"}
     objects = pathlib.Path(folder, "objects")
     files = [str(path.relative_to(objects)) for path in objects.rglob("*") if path.is_file()]
     places = collections.Counter(re.sub(r"[^/]*$", "", name) for name in files)
-    litter = [name for name in places if name not in complete]
+    litter = [name for name in places if name not in complete] + unfinished(folder)
+    for path in objects.rglob("large.wav"):
+        if path.read_bytes() != large():
+            wrong.append(f"{path}: other bytes")
     missing = [name for name in complete if places[name] != 1]
     print(f"{JOBS} jobs, {WORKERS} workers, {kills} kills, {took:.1f} s: "
           f"{len(wrong)} wrong, {len(litter)} left behind, {len(missing)} without their file")

@@ -116,7 +116,7 @@ async fn the_examples_of_the_reference_run() {
         access_key: s3::ACCESS.to_owned(),
         secret: s3::SECRET.to_owned(),
         region: None,
-        endpoint: Some(format!("http://{}", store.address)),
+        endpoint: Some(format!("http://{}", store.server.address)),
     };
     let master = place.settings().master;
     keys::set_s3(place.db(), &master, &place.key_id, &credentials)

@@ -21,13 +21,30 @@ pub(crate) struct Place {
     running: Option<Running>,
     pub(crate) given: Given,
     folder: TempDir,
-    store: Option<s3::Server>,
+    store: Option<Bucket>,
     proxy: Option<Proxy>,
     pub(crate) web: Web,
     pub(crate) base: String,
     pub(crate) key: String,
     pub(crate) key_id: String,
     pub(crate) client: reqwest::Client,
+}
+
+/// An object store and its folder.
+pub(crate) struct Bucket {
+    pub(crate) server: s3::Server,
+    pub(crate) folder: TempDir,
+}
+
+impl Bucket {
+    async fn start(buckets: &[&str], hosts: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for bucket in buckets {
+            std::fs::create_dir(folder.path().join(bucket)).expect("a bucket");
+        }
+        let server = s3::Server::start(folder.path(), hosts).await;
+        Self { server, folder }
+    }
 }
 
 /// An answer.
@@ -72,16 +89,16 @@ impl Place {
         if !shared {
             return Self::with(Given::default(), None, work).await;
         }
-        let store = s3::Server::start(&[BUCKET, "my-company-bucket"]).await;
-        let endpoint = format!("http://{}", store.address);
+        let store = Bucket::start(&[BUCKET, "my-company-bucket"], false).await;
+        let endpoint = format!("http://{}", store.server.address);
         let given = Self::given(endpoint).await;
         Self::with(given, Some(store), work).await
     }
 
     /// A store whose bucket is a host.
     pub(crate) async fn virtual_host() -> Self {
-        let store = s3::Server::of_hosts(&[BUCKET]).await;
-        let given = Self::given(format!("http://localhost:{}", store.address.port())).await;
+        let store = Bucket::start(&[BUCKET], true).await;
+        let given = Self::given(format!("http://localhost:{}", store.server.address.port())).await;
         let style = Some("virtual-host".to_owned());
         let given = Given {
             s3_style: style,
@@ -107,8 +124,8 @@ impl Place {
 
     /// No worker, and a store behind a proxy that can fail.
     pub(crate) async fn behind_proxy() -> Self {
-        let store = s3::Server::start(&[BUCKET]).await;
-        let proxy = Proxy::before(store.address).await;
+        let store = Bucket::start(&[BUCKET], false).await;
+        let proxy = Proxy::before(store.server.address).await;
         let given = Self::given(format!("http://{}", proxy.address)).await;
         let place = Self::with(given, Some(store), false).await;
         Self {
@@ -131,7 +148,7 @@ impl Place {
         self.proxy.as_ref().expect("a proxy")
     }
 
-    async fn with(given: Given, store: Option<s3::Server>, work: bool) -> Self {
+    async fn with(given: Given, store: Option<Bucket>, work: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let given = Given {
             data: Some(folder.path().to_owned()),
@@ -270,7 +287,7 @@ impl Place {
         }
     }
 
-    pub(crate) fn store(&self) -> Option<&s3::Server> {
+    pub(crate) fn store(&self) -> Option<&Bucket> {
         self.store.as_ref()
     }
 

@@ -155,6 +155,23 @@ async fn what_changed_meanwhile_is_downloaded_anew() {
     }
 }
 
+/// A worker that is killed before it could say what it has begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_knows_of_is_ended() {
+    for at in [Where::Embedded, Where::Bucket] {
+        let mut begun = Begun::at(at, "kept").await;
+        begun.worker.kill();
+        let forgotten = sqlx::query("UPDATE jobs SET kept = NULL");
+        forgotten
+            .execute(&begun.place.db().pool)
+            .await
+            .expect("one");
+        let again = begun.go_on(&sound(40 * MIB, 0)).await;
+        assert!(again >= 40 * MIB - (64 << 10), "{at:?}: {again} bytes");
+        begun.end().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_kept_goes_with_its_artifact() {
     for at in [Where::Embedded, Where::Bucket] {

@@ -1,20 +1,36 @@
-//! An object store on loopback: s3s-fs behind a real HTTP server.
+//! An object store on loopback: s3s-fs behind a real HTTP server, with what it lacks of a real store: a
+//! list of the uploads that were begun, and rules for pages of other origins.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
 
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto::Builder,
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
 };
 use s3s::{
-    S3Result,
+    S3, S3Request, S3Response, S3Result,
     auth::SimpleAuth,
+    dto::{
+        AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
+        CompleteMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput,
+        DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
+        HeadObjectOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput, MultipartUpload,
+        PutObjectInput, PutObjectOutput, UploadPartCopyInput, UploadPartCopyOutput,
+        UploadPartInput, UploadPartOutput,
+    },
     host::{S3Host, SingleDomain, VirtualHost},
     s3_error,
-    service::S3ServiceBuilder,
+    service::{S3Service, S3ServiceBuilder},
 };
 use s3s_fs::FileSystem;
-use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub(crate) const ACCESS: &str = "access";
@@ -22,28 +38,17 @@ pub(crate) const SECRET: &str = "secret-of-the-store";
 
 /// A store that is served until it is dropped.
 pub(crate) struct Server {
-    pub(crate) folder: TempDir,
     pub(crate) address: SocketAddr,
     serving: JoinHandle<()>,
 }
 
 impl Server {
-    pub(crate) async fn start(buckets: &[&str]) -> Self {
-        Self::serving(buckets, false).await
-    }
-
-    /// A store whose buckets are hosts under `localhost`, and nothing else.
-    pub(crate) async fn of_hosts(buckets: &[&str]) -> Self {
-        Self::serving(buckets, true).await
-    }
-
-    async fn serving(buckets: &[&str], hosts: bool) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        for bucket in buckets {
-            std::fs::create_dir(folder.path().join(bucket)).expect("a bucket");
-        }
-        let files = FileSystem::new(folder.path()).expect("a store");
-        let mut service = S3ServiceBuilder::new(files);
+    /// Serves the folders in `folder` as buckets, which may be hosts under `localhost` and nothing else.
+    pub(crate) async fn start(folder: &Path, hosts: bool) -> Self {
+        let mut service = S3ServiceBuilder::new(Store {
+            files: FileSystem::new(folder).expect("a store"),
+            uploads: Mutex::default(),
+        });
         service.set_auth(SimpleAuth::from_single(ACCESS, SECRET));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -51,28 +56,44 @@ impl Server {
             let domain = SingleDomain::new(&format!("localhost:{}", address.port()));
             service.set_host(BucketsOnly(domain.expect("a domain")));
         }
-        let service = service.build();
-        let serving = tokio::spawn(async move {
-            loop {
-                let Ok((socket, _)) = listener.accept().await else {
-                    continue;
-                };
-                let service = service.clone();
-                tokio::spawn(async move {
-                    let builder = Builder::new(TokioExecutor::new());
-                    builder
-                        .serve_connection(TokioIo::new(socket), service)
-                        .await
-                        .ok();
-                });
-            }
+        let service = Arc::new(service.build());
+        let router = Router::new().fallback(move |request: Request| {
+            let service = Arc::clone(&service);
+            async move { answer(&service, request).await }
         });
-        Self {
-            folder,
-            address,
-            serving,
-        }
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("served");
+        });
+        Self { address, serving }
     }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Any page may upload, as the rules of the bucket say.
+async fn answer(service: &S3Service, request: Request) -> Response {
+    let mut answer = if request.method() == Method::OPTIONS {
+        StatusCode::OK.into_response()
+    } else {
+        let request = request.map(s3s::Body::http_body_unsync);
+        match service.call(request).await {
+            Ok(answer) => answer.map(Body::new),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    };
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "PUT"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "*"),
+    ] {
+        let value = HeaderValue::from_static(value);
+        answer.headers_mut().insert(name, value);
+    }
+    answer
 }
 
 /// Refuses requests whose host is not that of a bucket.
@@ -88,8 +109,88 @@ impl S3Host for BucketsOnly {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.serving.abort();
+/// The files, and the uploads: their names, keys and beginnings.
+struct Store {
+    files: FileSystem,
+    uploads: Mutex<Vec<(String, String, SystemTime)>>,
+}
+
+impl Store {
+    fn forget(&self, id: &str) {
+        let mut uploads = self.uploads.lock().expect("a lock");
+        uploads.retain(|(upload, ..)| upload != id);
     }
+}
+
+/// What is the files' own.
+macro_rules! store {
+    ($($name:ident, $input:ident, $output:ident;)*) => {
+        #[async_trait::async_trait]
+        impl S3 for Store {
+            $(async fn $name(&self, req: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                self.files.$name(req).await
+            })*
+
+            async fn create_multipart_upload(
+                &self,
+                req: S3Request<CreateMultipartUploadInput>,
+            ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+                let key = req.input.key.clone();
+                let created = self.files.create_multipart_upload(req).await?;
+                let id = created.output.upload_id.clone().expect("a name");
+                let mut uploads = self.uploads.lock().expect("a lock");
+                uploads.push((id, key, SystemTime::now()));
+                drop(uploads);
+                Ok(created)
+            }
+
+            async fn complete_multipart_upload(
+                &self,
+                req: S3Request<CompleteMultipartUploadInput>,
+            ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+                let id = req.input.upload_id.clone();
+                let completed = self.files.complete_multipart_upload(req).await?;
+                self.forget(&id);
+                Ok(completed)
+            }
+
+            async fn abort_multipart_upload(
+                &self,
+                req: S3Request<AbortMultipartUploadInput>,
+            ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+                let id = req.input.upload_id.clone();
+                let aborted = self.files.abort_multipart_upload(req).await?;
+                self.forget(&id);
+                Ok(aborted)
+            }
+
+            async fn list_multipart_uploads(
+                &self,
+                req: S3Request<ListMultipartUploadsInput>,
+            ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+                let prefix = req.input.prefix.unwrap_or_default();
+                let uploads = self.uploads.lock().expect("a lock").clone();
+                let listed = uploads.into_iter().filter(|(_, key, _)| key.starts_with(&prefix));
+                let listed = listed.map(|(id, key, begun)| MultipartUpload {
+                    upload_id: Some(id),
+                    key: Some(key),
+                    initiated: Some(begun.into()),
+                    ..MultipartUpload::default()
+                });
+                Ok(S3Response::new(ListMultipartUploadsOutput {
+                    uploads: Some(listed.collect()),
+                    ..ListMultipartUploadsOutput::default()
+                }))
+            }
+        }
+    };
+}
+
+store! {
+    get_object, GetObjectInput, GetObjectOutput;
+    head_object, HeadObjectInput, HeadObjectOutput;
+    put_object, PutObjectInput, PutObjectOutput;
+    delete_object, DeleteObjectInput, DeleteObjectOutput;
+    upload_part, UploadPartInput, UploadPartOutput;
+    upload_part_copy, UploadPartCopyInput, UploadPartCopyOutput;
 }

@@ -105,7 +105,9 @@ async fn a_worker_keeps_nothing_on_its_disk() {
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -f 2048; exec \"$0\" \"$@\""]);
     limited.arg(worker.get_program()).args(worker.get_args());
-    limited.arg("--allow-private-addresses").env("RUST_LOG", "error");
+    limited
+        .arg("--allow-private-addresses")
+        .env("RUST_LOG", "error");
     let mut worker = Process::start(&mut limited);
     let noise = "-f lavfi -i testsrc2=s=640x360:r=25:d=4,noise=alls=90:allf=t \
          -f lavfi -i sine=d=4 -c:v libx264 -preset ultrafast -qp 20 -c:a aac";

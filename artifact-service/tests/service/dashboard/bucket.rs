@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{open, sign_in};
+use super::{open, sign_in, status};
 use crate::{browser::Browser, place::Place};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -17,7 +17,7 @@ async fn a_bucket_is_played_from() {
     sign_in(&browser, &format!("{}/", place.base), &place.key);
     open(&browser, "stored");
     browser.wait("document.getElementById('player')?.readyState >= 2");
-    let store = place.store().expect("an object store").address;
+    let store = place.store().expect("an object store").server.address;
     let policy = browser
         .run("return fetch('/').then((page) => page.headers.get('content-security-policy'))");
     let policy = policy.as_str().unwrap();
@@ -25,6 +25,25 @@ async fn a_bucket_is_played_from() {
         policy.contains(&format!("media-src 'self' http://{store};")),
         "{policy}"
     );
+    assert_eq!(browser.complaints(), [""; 0]);
+    drop(browser);
+    place.end().await;
+}
+
+/// The browser sends the file to the bucket itself, which allows the page's origin.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_is_uploaded_to() {
+    let place = Place::shared().await;
+    let browser = Browser::start();
+    sign_in(&browser, &format!("{}/", place.base), &place.key);
+    browser.click("#new");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/generated/a0.mp4");
+    let file = std::fs::canonicalize(file).unwrap();
+    browser.fill("#file", file.to_str().unwrap());
+    browser.click("#create-submit");
+    status(&browser, "a0", "upload_completed");
+    let list = place.get("/api/v1/artifacts").await.json();
+    assert!(place.content(&list["items"][0]).await == std::fs::read(file).unwrap());
     assert_eq!(browser.complaints(), [""; 0]);
     drop(browser);
     place.end().await;
