@@ -73,8 +73,8 @@ pub struct Limits {
     pub spool_bytes: u64,
     /// Length of the output: 31 days.
     pub duration: Time,
-    /// How long the packets of a fragment in another container may take to be read, once its bytes are here:
-    /// an hour.
+    /// How long the packets of a fragment in another container may take to be read, once its bytes are here, or
+    /// where it is if that is only looked at: an hour.
     pub reading: Duration,
     /// Fragments probed at the same time: 16.
     pub parallel_probes: usize,

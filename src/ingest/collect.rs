@@ -21,7 +21,7 @@ use crate::{
     time::{OutOfRange, Time, Timescale},
 };
 
-/// A look needs a packet that can be decoded alone, or some of PCM: no more than this of these.
+/// A look needs one packet, or some of PCM: no more than this of these.
 const LOOKED_AT: u64 = 64 << 10;
 
 /// A stream while it is read.
@@ -40,7 +40,8 @@ pub(super) struct Collected {
     vorbis: Option<Vorbis>,
     /// Samples in the block before, of Vorbis.
     block: Option<u32>,
-    /// Bytes from the first packet on that can be decoded alone.
+    /// Bytes of all packets, and of those from the first on that can be decoded alone.
+    pushed: u64,
     shown: u64,
 }
 
@@ -128,6 +129,7 @@ impl Collected {
             items: Vec::new(),
             vorbis,
             block: None,
+            pushed: 0,
             shown: 0,
         };
         let description = stream.describe();
@@ -137,9 +139,11 @@ impl Collected {
         stream
     }
 
-    /// Whether enough of it was pushed for a look at its codec.
-    pub(super) const fn is_shown(&self) -> bool {
-        self.shown >= LOOKED_AT
+    /// Whether a look at the codec may need the next packet: of its beginning, and of the first that can be
+    /// decoded alone and what follows.
+    pub(super) const fn is_looked_at(&self, key: bool) -> bool {
+        let begins = self.pushed < LOOKED_AT;
+        begins || (key && self.shown == 0) || (self.shown > 0 && self.shown < LOOKED_AT)
     }
 
     pub(super) fn is_sparse(&self) -> bool {
@@ -197,6 +201,7 @@ impl Collected {
         if packet.skip.1 > 0 {
             self.cut = packet.skip.1;
         }
+        self.pushed += u64::from(size);
         if packet.key || self.shown > 0 {
             self.shown += u64::from(size);
         }

@@ -11,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use futures::StreamExt;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     reader::{Storage, unread},
@@ -109,6 +110,8 @@ pub(crate) async fn ingest(
         turns,
         learned,
     } = shared;
+    let stop = CancellationToken::new();
+    let _stopped_with_us = stop.clone().drop_guard();
     let (storage, downloaded) = match source.local_path() {
         Some(path) => {
             let (path, state) = (path.to_owned(), state.clone());
@@ -117,7 +120,7 @@ pub(crate) async fn ingest(
             (Storage::File(Arc::new(file)), None)
         }
         None if !joins => {
-            let remote = Remote::new(source, state);
+            let remote = Remote::new(source, state, stop);
             (Storage::Remote(Arc::new(remote)), None)
         }
         None => {

@@ -4,12 +4,14 @@
 use std::{
     collections::VecDeque,
     io,
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bytes::Bytes;
-use futures::StreamExt;
+use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
 use tokio::{runtime::Handle, sync::mpsc};
+use tokio_util::sync::CancellationToken;
 
 use crate::source::{SharedSource, SourceError, SourceState};
 
@@ -20,8 +22,10 @@ const LARGEST: u64 = 64 << 20;
 const NEAR: u64 = 512 << 10;
 /// Bytes that are kept of what was read: a container's packets are looked at again.
 const KEPT: usize = 8 << 20;
-/// Pieces that are read ahead.
-const AHEAD: usize = 2;
+/// What is handed over at a time, and how many of these are read ahead. Servers that send a few bytes at a
+/// time cost no more memory than others.
+const PIECE: usize = 64 << 10;
+const AHEAD: usize = 8;
 
 /// The bytes of a remote fragment.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(super) struct Remote {
     runtime: Handle,
     source: SharedSource,
     state: SourceState,
+    /// Whether nobody waits any more.
+    stop: CancellationToken,
     window: Mutex<Window>,
 }
 
@@ -52,9 +58,10 @@ struct Coming {
 }
 
 impl Remote {
-    /// For threads of this runtime.
-    pub(super) fn new(source: &SharedSource, state: &SourceState) -> Self {
+    /// For threads of this runtime, until `stop`.
+    pub(super) fn new(source: &SharedSource, state: &SourceState, stop: CancellationToken) -> Self {
         Self {
+            stop,
             runtime: Handle::current(),
             source: Arc::clone(source),
             state: state.clone(),
@@ -79,6 +86,9 @@ impl Remote {
 
     /// The next piece on the way to `offset`.
     fn next(&self, window: &mut Window, offset: u64) -> io::Result<(u64, Bytes)> {
+        if self.stop.is_cancelled() {
+            return Err(io::Error::other("nobody waits for it"));
+        }
         let mut coming = match window.coming.take() {
             Some(coming) if (coming.at..coming.at + NEAR).contains(&offset) => coming,
             _ => self.ask(offset, SMALLEST),
@@ -100,13 +110,14 @@ impl Remote {
         let end = at.saturating_add(asked).min(self.state.len);
         let (sender, pieces) = mpsc::channel(AHEAD);
         let (source, state) = (Arc::clone(&self.source), self.state.clone());
+        let stop = self.stop.clone();
         self.runtime.spawn(async move {
-            let mut pieces = source.read(at..end, &state);
-            while let Some(piece) = pieces.next().await {
+            let send = send(&source, at..end, &state, &sender);
+            tokio::select! {
+                () = stop.cancelled() => {}
                 // Whoever asked reads elsewhere by now.
-                if sender.send(piece).await.is_err() {
-                    return;
-                }
+                () = sender.closed() => {}
+                () = send => {}
             }
         });
         Coming {
@@ -115,6 +126,36 @@ impl Remote {
             end,
             asked,
         }
+    }
+}
+
+/// Sends a range in pieces of one size but the last.
+async fn send(
+    source: &SharedSource,
+    range: Range<u64>,
+    state: &SourceState,
+    sender: &mpsc::Sender<Result<Bytes, SourceError>>,
+) {
+    let mut pieces = source.read(range, state);
+    let mut next = BytesMut::new();
+    loop {
+        match pieces.try_next().await {
+            Ok(Some(piece)) => next.extend_from_slice(&piece),
+            Ok(None) => break,
+            Err(error) => {
+                sender.send(Err(error)).await.ok();
+                return;
+            }
+        }
+        while next.len() >= PIECE {
+            let piece = next.split_to(PIECE).freeze();
+            if sender.send(Ok(piece)).await.is_err() {
+                return;
+            }
+        }
+    }
+    if !next.is_empty() {
+        sender.send(Ok(next.freeze())).await.ok();
     }
 }
 
@@ -142,8 +183,12 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use futures::{StreamExt, future::BoxFuture, stream, stream::BoxStream};
+
     use super::*;
-    use crate::source::MemorySource;
+    use crate::source::{MemorySource, Source, Validator};
 
     const LEN: usize = 40 << 20;
 
@@ -151,7 +196,7 @@ mod tests {
         let bytes: Vec<u8> = (0..LEN).map(|at| (at / 997 + at % 251) as u8).collect();
         let source: SharedSource = Arc::new(MemorySource::new("m", bytes.clone()));
         let state = source.state().await.expect("a state");
-        let remote = Remote::new(&source, &state);
+        let remote = Remote::new(&source, &state, CancellationToken::new());
         let read = move || {
             for (offset, count) in reads {
                 let mut buffer = vec![0; count];
@@ -186,5 +231,48 @@ mod tests {
             (end / 2 + 7, 9),
         ])
         .await;
+    }
+
+    /// A server that sends the first byte and then nothing.
+    #[derive(Debug)]
+    struct Stalled;
+
+    impl Source for Stalled {
+        fn name(&self) -> String {
+            "stalled".to_owned()
+        }
+
+        fn state(&self) -> BoxFuture<'_, Result<SourceState, SourceError>> {
+            unreachable!("it is known")
+        }
+
+        fn read(
+            &self,
+            _: Range<u64>,
+            _: &SourceState,
+        ) -> BoxStream<'_, Result<Bytes, SourceError>> {
+            let first = stream::iter([Ok(Bytes::from_static(b"a"))]);
+            first.chain(stream::pending()).boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_nobody_waits_for_ends() {
+        let source: SharedSource = Arc::new(Stalled);
+        let state = SourceState {
+            len: LEN as u64,
+            validator: Validator::Immutable,
+        };
+        let stop = CancellationToken::new();
+        let remote = Remote::new(&source, &state, stop.clone());
+        let read = tokio::task::spawn_blocking(move || remote.read_at(&mut [0; 10], 0));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!read.is_finished());
+        stop.cancel();
+        let ended = tokio::time::timeout(Duration::from_secs(5), read).await;
+        ended
+            .expect("it ends")
+            .expect("no panic")
+            .expect_err("nothing came");
     }
 }

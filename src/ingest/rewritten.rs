@@ -33,7 +33,7 @@ impl Rewritten {
         payload: &[u8],
     ) -> Result<(), Failure> {
         let offset = self.len + self.region.len();
-        if self.all || !stream.is_shown() {
+        if self.all || stream.is_looked_at(packet.key) {
             let written = self.region.append_blocking(payload);
             written.map_err(Failure::Source)?;
         }

@@ -85,8 +85,9 @@ impl ObjectTarget {
 
     /// Keeps an upload that fails or is cancelled, for another attempt to go on with, perhaps in another
     /// process: where the output is a range of one source that the store cannot copy, and the source
-    /// has a strong entity tag. What no attempt goes on with is for the caller to end
-    /// ([`ObjectStore::end_kept`]); an upload of anything else is ended by the next attempt.
+    /// has a strong entity tag, which tells the states of one source apart, so that its name must be the same,
+    /// too. What no attempt goes on with is for the caller to end ([`ObjectStore::end_kept`]); an upload of
+    /// anything else is ended by the next attempt.
     #[must_use]
     pub fn with_keeper(mut self, keeper: UploadKeeper) -> Self {
         self.keeper = Some(keeper);

@@ -5,6 +5,8 @@
 
 mod error;
 mod file;
+#[cfg(feature = "s3")]
+mod gathered;
 #[cfg(feature = "http")]
 pub(crate) mod guard;
 #[cfg(feature = "http")]
@@ -24,6 +26,8 @@ use futures::{TryStreamExt, future::BoxFuture, stream::BoxStream};
 pub use error::{SourceError, Status};
 pub use file::FileSource;
 pub(crate) use file::{open_unchanged, read_fully, unchanged};
+#[cfg(feature = "s3")]
+pub(crate) use gathered::Gathered;
 #[cfg(feature = "http")]
 pub use guard::{AddressPolicy, NotANetwork, Refusal};
 #[cfg(feature = "http")]

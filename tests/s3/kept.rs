@@ -82,23 +82,35 @@ impl Stores {
 
     /// An attempt that is cancelled when it has uploaded two parts; what is kept then.
     async fn broken_off(&self, from: &OpenSource) -> KeptUpload {
-        let (keeper, cancel) = (UploadKeeper::default(), CancellationToken::new());
-        let (asked, stop) = (AtomicUsize::new(0), cancel.clone());
-        self.to.hook(move |operation| {
-            if operation == "UploadPart" && asked.fetch_add(1, SeqCst) == 2 {
-                stop.cancel();
-            }
-            None
-        });
-        let broken = self.write(from, &keeper, &cancel).await;
-        assert!(broken.is_err_and(|error| error.is_cancelled()));
-        self.to.hook(|_| None);
+        let keeper = UploadKeeper::default();
+        self.break_off(from, &keeper, || ()).await;
         let kept = keeper.kept().expect("an upload");
         assert!((2..=3).contains(&kept.parts.len()), "{kept:?}");
         assert!(!self.to.leftovers().is_empty());
         assert_eq!(self.to.object("b"), None);
         self.to.operations();
         kept
+    }
+
+    /// `before` is what happens just before it is cancelled.
+    async fn break_off(
+        &self,
+        from: &OpenSource,
+        keeper: &UploadKeeper,
+        before: impl Fn() + Send + 'static,
+    ) {
+        let cancel = CancellationToken::new();
+        let (asked, stop) = (AtomicUsize::new(0), cancel.clone());
+        self.to.hook(move |operation| {
+            if operation == "UploadPart" && asked.fetch_add(1, SeqCst) == 2 {
+                before();
+                stop.cancel();
+            }
+            None
+        });
+        let broken = self.write(from, keeper, &cancel).await;
+        assert!(broken.is_err_and(|error| error.is_cancelled()));
+        self.to.hook(|_| None);
     }
 
     async fn finished(&self, from: &OpenSource, keeper: &UploadKeeper) -> (Written, Vec<String>) {
@@ -203,4 +215,33 @@ async fn uploads_that_nobody_finishes_are_ended_by_their_age() {
     assert!(!stores.to.leftovers().is_empty());
     assert_eq!(end("b", Duration::ZERO).await, 1);
     stores.to.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_nobody_wants_is_ended_when_it_breaks_off() {
+    let (stores, from) = Stores::with(1, PARTS * 8 * MIB).await;
+    let keeper = UploadKeeper::default();
+    let unwanted = keeper.clone();
+    stores
+        .break_off(&from, &keeper, move || unwanted.discard())
+        .await;
+    stores.to.assert_clean().await;
+    assert_eq!(keeper.kept(), None);
+}
+
+/// Tags tell the states of one source apart, not one source from another.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_of_another_source_is_ended() {
+    let (stores, from) = Stores::with(1, PARTS * 8 * MIB).await;
+    let kept = stores.broken_off(&from).await;
+    stores.from.put("c", bytes(1, PARTS * 8 * MIB)).await;
+    let source = stores.from.store().source(url("c"));
+    let source: media_concat::source::SharedSource = Arc::new(source);
+    let state = source.state().await.expect("a state");
+    assert_eq!(state, from.state);
+    let other = OpenSource { source, state };
+    let (_, operations) = stores
+        .finished(&other, &UploadKeeper::new(Some(kept)))
+        .await;
+    assert_eq!(count(&operations, "CreateMultipartUpload"), 1);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use media_concat::{
     CancellationToken, Overwrite,
     sink::{ObjectTarget, SinkError, Written, write_object_stream},
@@ -31,6 +31,14 @@ fn target(server: &Server, overwrite: Overwrite) -> ObjectTarget {
     ObjectTarget::new(server.store(), url("out"), overwrite).with_checksums(SUMS)
 }
 
+/// As a stream that must not be asked behind its end.
+fn once(
+    pieces: Vec<Result<Bytes, SourceError>>,
+) -> impl Stream<Item = Result<Bytes, SourceError>> + Send + Unpin + 'static {
+    let pieces = pieces.into_iter();
+    stream::unfold(pieces, async |mut pieces| Some((pieces.next()?, pieces))).boxed()
+}
+
 async fn write(
     server: &Server,
     pieces: Vec<Result<Bytes, SourceError>>,
@@ -38,7 +46,7 @@ async fn write(
 ) -> Result<Written, SinkError> {
     let target = target(server, overwrite);
     let cancel = CancellationToken::new();
-    write_object_stream(stream::iter(pieces), "somewhere", &target, cancel).await
+    write_object_stream(once(pieces), "somewhere", &target, cancel).await
 }
 
 fn count(operations: &[String], name: &str) -> usize {

@@ -23,7 +23,7 @@ use crate::{
 pub struct KeptUpload {
     /// The store's name of it.
     pub id: String,
-    /// Of what its parts are: the source's range and entity tag, and how it is cut.
+    /// Of what its parts are: the source's name, range and entity tag, and how it is cut.
     pub source: String,
     /// The entity tags of the parts that the store has, by their numbers.
     pub parts: BTreeMap<usize, String>,
@@ -31,33 +31,52 @@ pub struct KeptUpload {
 
 /// Knows at every moment what is begun. Cheap to clone: clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct UploadKeeper(Arc<Mutex<Option<KeptUpload>>>);
+pub struct UploadKeeper(Arc<Mutex<Keeper>>);
+
+#[derive(Debug, Default)]
+struct Keeper {
+    kept: Option<KeptUpload>,
+    unwanted: bool,
+}
 
 impl UploadKeeper {
     /// What an attempt before left, if there was one.
     #[must_use]
     pub fn new(kept: Option<KeptUpload>) -> Self {
-        Self(Arc::new(Mutex::new(kept)))
+        Self(Arc::new(Mutex::new(Keeper {
+            kept,
+            unwanted: false,
+        })))
     }
 
     /// What is begun and neither finished nor ended.
     #[must_use]
     pub fn kept(&self) -> Option<KeptUpload> {
-        self.with(|kept| kept.clone())
+        self.with(|keeper| keeper.kept.clone())
+    }
+
+    /// Says that nobody will go on: an attempt that is still running ends its upload when it fails or is
+    /// cancelled.
+    pub fn discard(&self) {
+        self.with(|keeper| keeper.unwanted = true);
+    }
+
+    pub(super) fn is_unwanted(&self) -> bool {
+        self.with(|keeper| keeper.unwanted)
     }
 
     fn part(&self, part: &UploadedPart) {
-        self.with(|kept| {
-            let parts = kept.as_mut().map(|kept| &mut kept.parts);
+        self.with(|keeper| {
+            let parts = keeper.kept.as_mut().map(|kept| &mut kept.parts);
             parts.map(|parts| parts.insert(part.number, part.etag.clone()));
         });
     }
 
     fn set(&self, now: Option<KeptUpload>) {
-        self.with(|kept| *kept = now);
+        self.with(|keeper| keeper.kept = now);
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Option<KeptUpload>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Keeper) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -111,7 +130,8 @@ impl Job {
         let open = self.0.sources.get(*fragment as usize)?;
         let tag = tag(open).filter(|tag| through_us && tag.starts_with('"'))?;
         let each = parts.first().map_or(0, Part::len);
-        let source = format!("{len} bytes from {offset} of {tag}, {each} each");
+        let name = open.source.name();
+        let source = format!("{len} bytes from {offset} of {name}, {tag}, {each} each");
         Some(Keeping { keeper, source })
     }
 
@@ -132,11 +152,13 @@ impl Job {
 
     /// Ends a kept upload that is of no use any more.
     pub(super) async fn let_go(&self, upload: &Upload) {
-        if let Err(error) = self.store().abort(upload).await {
-            let url = &self.0.target.url;
-            tracing::warn!(%url, %error, "an upload that was kept cannot be ended");
+        match self.store().abort(upload).await {
+            Ok(()) => self.no_more(),
+            Err(error) => {
+                let url = &self.0.target.url;
+                tracing::warn!(%url, %error, "an upload that was kept cannot be ended");
+            }
         }
-        self.no_more();
     }
 
     /// Nothing is kept any more: the upload is an object, or ended.
@@ -154,9 +176,17 @@ impl Job {
     }
 }
 
+impl Job {
+    /// Whether another attempt can go on with an upload that failed so, and will.
+    pub(super) fn keeps(&self, failure: &Failure) -> bool {
+        let keeper = self.0.target.keeper.as_ref();
+        keeper.is_some_and(|keeper| !keeper.is_unwanted()) && failure.keeps()
+    }
+}
+
 impl Failure {
     /// Whether another attempt can go on with the upload.
-    pub(super) fn keeps(&self) -> bool {
+    fn keeps(&self) -> bool {
         match self {
             Self::Final(SinkError::Cancelled) => true,
             Self::Final(SinkError::Object { source, .. }) => source.is_transient(),

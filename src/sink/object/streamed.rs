@@ -18,7 +18,7 @@ use crate::{
     object::{Upload, UploadedPart},
     progress::ProgressSink,
     sink::{SinkError, Written},
-    source::SourceError,
+    source::{Gathered, SourceError},
 };
 
 /// Writes what comes to an object, which appears whole or not at all; `name` is for messages. An object of
@@ -36,7 +36,8 @@ where
     S: Stream<Item = Result<Bytes, SourceError>> + Send + Unpin + 'static,
 {
     let name = name.to_owned();
-    let bytes = bytes.map_err(move |source| SinkError::Source {
+    // Asked once more behind its end, it ends again.
+    let bytes = bytes.fuse().map_err(move |source| SinkError::Source {
         fragment: 0,
         name: name.clone(),
         source,
@@ -107,7 +108,7 @@ struct Parts<S> {
 impl<S: Stream<Item = Result<Bytes, SinkError>> + Unpin> Parts<S> {
     /// The next part, or none at the end.
     async fn next(&mut self) -> Result<Option<Numbered>, SinkError> {
-        let (mut part, mut room) = (Vec::new(), UPLOADED as usize);
+        let (mut part, mut room) = (Gathered::default(), UPLOADED as usize);
         while room > 0 {
             if self.rest.is_empty() {
                 let Some(bytes) = self.bytes.try_next().await? else {
@@ -119,7 +120,7 @@ impl<S: Stream<Item = Result<Bytes, SinkError>> + Unpin> Parts<S> {
             room -= some.len();
             part.push(some);
         }
-        part.retain(|bytes| !bytes.is_empty());
+        let part = part.finish();
         let number = self.number;
         self.number += 1;
         Ok((!part.is_empty()).then_some((number, part)))

@@ -25,7 +25,7 @@ use crate::{
     options::Transfer,
     progress::{Progress, ProgressSink, Stage},
     sink::{Overwrite, SinkError, Written, stream as stream_of},
-    source::OpenSource,
+    source::{Gathered, OpenSource},
 };
 
 /// What memory is counted in.
@@ -150,7 +150,7 @@ impl Job {
             let Err((failure, _)) = made else {
                 return Ok(self.counted(&parts, &there));
             };
-            if failure.keeps() {
+            if self.keeps(&failure) {
                 return Err(failure);
             }
             self.let_go(&upload).await;
@@ -167,7 +167,7 @@ impl Job {
         let (there, sum) = (BTreeMap::new(), self.sum(&parts).map(Arc::new));
         let made = self.make(&upload, &parts, &there, sum.as_ref(), looked);
         match made.await {
-            Err((failure, _)) if keeping.is_some() && failure.keeps() => return Err(failure),
+            Err((failure, _)) if keeping.is_some() && self.keeps(&failure) => return Err(failure),
             Err((failure, completing)) => self.end(&upload, failure, completing, looked).await?,
             Ok(()) => {}
         }
@@ -201,8 +201,11 @@ impl Job {
         completing: Option<usize>,
         looked: &Looked,
     ) -> Result<(), Failure> {
-        self.no_more();
-        match self.store().abort(upload).await {
+        let ended = self.store().abort(upload).await;
+        if ended.is_ok() {
+            self.no_more();
+        }
+        match ended {
             // The store may have been faster than the end of our patience.
             Ok(()) if completing.is_some() && self.is_there(looked, completing).await => {
                 self.finished();
@@ -374,9 +377,12 @@ impl Job {
             memory: 0,
             parallel: 1,
         };
-        stream_of(Arc::clone(layout), Arc::clone(sources), range, transfer)
-            .try_collect()
-            .await
+        let pieces = stream_of(Arc::clone(layout), Arc::clone(sources), range, transfer);
+        let gathered = pieces.try_fold(Gathered::default(), async |mut gathered, piece| {
+            gathered.push(piece);
+            Ok(gathered)
+        });
+        Ok(gathered.await?.finish())
     }
 
     pub(super) fn finished(&self) {
