@@ -189,11 +189,12 @@ pub(super) async fn delete(
         .fetch_optional(&mut *tx)
         .await?;
     let deleted = sqlx::query(
-        "UPDATE artifacts SET deleted_at = $1, updated_at = $2, version = version + 1 \
-         WHERE id = $3 AND company_id = $4 AND deleted_at IS NULL RETURNING s3_path",
+        "UPDATE artifacts SET deleted_at = $1, updated_at = $2, version = version + 1, kept = $3 \
+         WHERE id = $4 AND company_id = $5 AND deleted_at IS NULL RETURNING s3_path",
     )
     .bind(now)
     .bind(now)
+    .bind(kept.clone().flatten())
     .bind(&id)
     .bind(&key.company.id)
     .fetch_optional(&mut *tx)

@@ -18,6 +18,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Files that are looked at in one process at the same time.
 const AT_ONCE: usize = 8;
+/// What a look may write into a temporary file, in bytes: it needs next to nothing.
+const KEPT: u64 = 64 << 20;
 
 /// Looks into files for whoever asks.
 pub struct Prober {
@@ -73,6 +75,7 @@ pub(super) async fn probe(
         let source = app.prober.origins.source(&key.id, &origin).await?;
         let mut options = Options::default();
         options.limits.fragment_bytes = app.settings.max_bytes;
+        options.limits.spool_bytes = KEPT;
         let name = source.name();
         let one = Concat::new().shared_fragment(source, None).options(options);
         let inspected = one.cancel(cancel).inspect().await;

@@ -66,11 +66,14 @@ pub(super) async fn end_unfinished(store: &dyn Store) {
 
 async fn purge(db: &Db, store: &dyn Store, now: i64) -> Result<(), Failed> {
     let gone = sqlx::query(
-        "SELECT id, s3_path FROM artifacts WHERE purged_at IS NULL AND deleted_at < $1 LIMIT 500",
+        "SELECT id, s3_path, kept FROM artifacts \
+         WHERE purged_at IS NULL AND deleted_at < $1 LIMIT 500",
     );
     for row in gone.bind(now - SETTLING).fetch_all(&db.pool).await? {
         let (id, path): (String, String) = (row.try_get("id")?, row.try_get("s3_path")?);
-        store.remove(&path, &Keeper::default()).await?;
+        store
+            .remove(&path, &Keeper::new(row.try_get("kept")?))
+            .await?;
         sqlx::query("UPDATE artifacts SET purged_at = $1 WHERE id = $2")
             .bind(now)
             .bind(id)
@@ -108,7 +111,7 @@ async fn spent_uploads(db: &Db, store: &dyn Store, now: i64) -> Result<(), Faile
 /// Jobs whose last attempt died with its worker: such a file must not take down worker after worker.
 async fn hopeless(db: &Db, store: &dyn Store, settings: &Settings, now: i64) -> Result<(), Failed> {
     let dead = sqlx::query(
-        "SELECT j.artifact_id, a.s3_path FROM jobs j JOIN artifacts a ON a.id = j.artifact_id \
+        "SELECT j.artifact_id, j.kept, a.s3_path FROM jobs j JOIN artifacts a ON a.id = j.artifact_id \
          WHERE j.lease_until <= $1 AND j.run_at <= $2 AND j.attempts >= $3 LIMIT 100",
     );
     // More than what fails by itself: machines die, too.
@@ -116,15 +119,17 @@ async fn hopeless(db: &Db, store: &dyn Store, settings: &Settings, now: i64) -> 
     let dead = dead.bind(now).bind(now).bind(most);
     for row in dead.fetch_all(&db.pool).await? {
         let (id, path): (String, String) = (row.try_get("artifact_id")?, row.try_get("s3_path")?);
+        // As long as there is a job that knows what was begun. Should a worker take it up just now, it begins
+        // anew.
+        store
+            .remove(&path, &Keeper::new(row.try_get("kept")?))
+            .await?;
         let mut tx = db.begin().await?;
-        let ended = sqlx::query_scalar(
-            "DELETE FROM jobs WHERE artifact_id = $1 AND lease_until <= $2 RETURNING kept",
-        );
-        let ended: Option<Option<String>> =
-            ended.bind(&id).bind(now).fetch_optional(&mut *tx).await?;
-        let Some(kept) = ended else {
+        let ended = sqlx::query("DELETE FROM jobs WHERE artifact_id = $1 AND lease_until <= $2");
+        let ended = ended.bind(&id).bind(now).execute(&mut *tx).await?;
+        if ended.rows_affected() != 1 {
             continue;
-        };
+        }
         sqlx::query(
             "UPDATE artifacts SET status = $1, error_message = $2, updated_at = $3, \
              version = version + 1 WHERE id = $4",
@@ -136,7 +141,6 @@ async fn hopeless(db: &Db, store: &dyn Store, settings: &Settings, now: i64) -> 
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        store.remove(&path, &Keeper::new(kept)).await?;
     }
     Ok(())
 }

@@ -105,6 +105,9 @@ impl Worker {
                             Ok(true) => told = ppm,
                             // Deleted, or taken for dead: whatever comes out is not wanted.
                             Ok(false) => {
+                                if self.is_deleted(&job).await {
+                                    job.keeper.discard();
+                                }
                                 cancel.cancel();
                                 work.await.ok();
                                 break None;
@@ -154,7 +157,7 @@ impl Worker {
             Some(true) => {
                 metrics::finished(&result);
                 // A worker that was killed may have begun what nobody knows of.
-                if result.is_ok() && job.attempt > 1 {
+                if result.is_ok() && (job.attempt > 1 || job.keeper.has_left()) {
                     let begun = self.processor.store.end_begun(&job.s3_path, &job.keeper);
                     begun.await.ok();
                 }
@@ -174,11 +177,15 @@ impl Worker {
     /// The job is not ours any more. If its artifact is deleted, nothing of it may stay.
     async fn lost(&self, job: &Claimed) {
         tracing::info!("the job was cancelled or taken over");
-        let gone = cleaning::is_deleted(&self.db, &job.artifact_id);
-        if gone.await.unwrap_or(false) {
+        if self.is_deleted(job).await {
             let gone = self.processor.store.remove(&job.s3_path, &job.keeper);
             gone.await.ok();
         }
+    }
+
+    async fn is_deleted(&self, job: &Claimed) -> bool {
+        let deleted = cleaning::is_deleted(&self.db, &job.artifact_id);
+        deleted.await.unwrap_or(false)
     }
 
     /// Tries a statement for as long as our lease could last: a database that is away for a moment

@@ -179,6 +179,7 @@ fn source_passes(error: &SourceError) -> bool {
         SourceError::Io { .. }
         | SourceError::Truncated { .. }
         | SourceError::Stalled { .. }
+        | SourceError::TimedOut { .. }
         | SourceError::Changed { .. } => true,
         SourceError::Status { status, .. } => matches!(status.0, 408 | 425 | 429 | 500..=599),
         SourceError::Object { source, .. } => object_passes(source),

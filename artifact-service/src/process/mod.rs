@@ -82,8 +82,8 @@ impl Processor {
     /// Does a job.
     ///
     /// # Errors
-    /// [`Failure`]: nothing of the artifact is in the store then, but for what an attempt before
-    /// this one left there.
+    /// [`Failure`]: nothing of the artifact is in the store then, but for what this attempt and those before
+    /// it have left for the next one.
     pub fn run<'a>(
         &'a self,
         job: &'a Claimed,

@@ -5,7 +5,7 @@ use std::{
     io,
     path::{Component, Path, PathBuf},
     sync::Arc,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
@@ -120,17 +120,28 @@ impl FolderStore {
         Ok(())
     }
 
-    /// The file in which a download of `of` to `key` is kept until it is whole.
-    pub(super) fn staged(&self, key: &str, of: &str) -> PathBuf {
-        self.staging(key).join(of)
+    /// The file in which a download to `key` is kept until it is whole.
+    pub(super) fn staged(&self, key: &str, file: &str) -> PathBuf {
+        self.staging(key).join(file)
     }
 
     fn staging(&self, key: &str) -> PathBuf {
         self.root.join(INCOMING).join(ids::sha256(key.as_bytes()))
     }
 
-    /// Removes what downloads to `key` have left.
-    pub(super) async fn unstage(&self, key: &str) -> Result<(), StorageError> {
+    /// Removes a file that a download to `key` has left. There may be others, of workers that are taken for
+    /// dead.
+    pub(super) async fn unstage(&self, key: &str, file: &str) -> Result<(), StorageError> {
+        match tokio::fs::remove_file(self.staged(key, file)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        // One that is not empty stays.
+        tokio::fs::remove_dir(self.staging(key)).await.ok();
+        Ok(())
+    }
+
+    async fn unstage_all(&self, key: &str) -> Result<(), StorageError> {
         match tokio::fs::remove_dir_all(self.staging(key)).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
@@ -226,6 +237,7 @@ impl Store for FolderStore {
                 };
                 return download.run(read, &cancel).await;
             }
+            to.keeper.keep(None);
             let publication = Publication {
                 overwrite: Overwrite::Replace,
                 durability: Durability::default(),
@@ -285,7 +297,7 @@ impl Store for FolderStore {
         key: &'a str,
         _: &'a Keeper,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.unstage(key).boxed()
+        self.unstage_all(key).boxed()
     }
 
     fn remove<'a>(
@@ -295,7 +307,7 @@ impl Store for FolderStore {
     ) -> BoxFuture<'a, Result<(), StorageError>> {
         async move {
             let path = self.path(key)?;
-            self.unstage(key).await?;
+            self.unstage_all(key).await?;
             match tokio::fs::remove_file(&path).await {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
                 _ => {}
@@ -321,7 +333,7 @@ impl Store for FolderStore {
             let mut files = tokio::fs::read_dir(self.root.join(INCOMING)).await?;
             while let Some(file) = files.next_entry().await? {
                 // Gone by now: its upload has ended.
-                let Ok(modified) = file.metadata().await.and_then(|data| data.modified()) else {
+                let Ok(modified) = modified(&file.path()).await else {
                     continue;
                 };
                 let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -369,6 +381,19 @@ impl Store for FolderStore {
     fn folder(&self) -> Option<&FolderStore> {
         Some(self)
     }
+}
+
+/// When a file, or the newest one in a folder, was written last.
+async fn modified(path: &Path) -> io::Result<SystemTime> {
+    let own = tokio::fs::metadata(path).await?;
+    let mut newest = own.modified()?;
+    if own.is_dir() {
+        let mut files = tokio::fs::read_dir(path).await?;
+        while let Some(file) = files.next_entry().await? {
+            newest = newest.max(file.metadata().await?.modified()?);
+        }
+    }
+    Ok(newest)
 }
 
 /// A layout of one source, as it is.

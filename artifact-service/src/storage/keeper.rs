@@ -14,8 +14,12 @@ use crate::ids;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Kept {
-    /// The first bytes, in a file of the folder.
-    Staged { of: String, bytes: u64 },
+    /// The first bytes, in a file of the folder, which is named by the attempt that began it.
+    Staged {
+        of: String,
+        file: String,
+        bytes: u64,
+    },
     /// Parts in the object store.
     Upload(KeptUpload),
     /// All of it is the object.
@@ -32,6 +36,8 @@ struct Inner {
     upload: UploadKeeper,
     /// What is in the database.
     told: Mutex<Option<String>>,
+    /// Whether there was something from the beginning.
+    left: bool,
 }
 
 impl Keeper {
@@ -43,6 +49,7 @@ impl Keeper {
             kept => (kept, None),
         };
         Self(Arc::new(Inner {
+            left: kept.is_some() || upload.is_some(),
             kept: Mutex::new(kept),
             upload: UploadKeeper::new(upload),
             told: Mutex::new(told),
@@ -63,6 +70,16 @@ impl Keeper {
         *lock(&self.0.told) = Some(news);
     }
 
+    /// Whether an attempt before this one has stored something.
+    pub fn has_left(&self) -> bool {
+        self.0.left
+    }
+
+    /// Nobody will go on: an upload that is on its way is ended once it stops.
+    pub fn discard(&self) {
+        self.0.upload.discard();
+    }
+
     /// Whoever uploads parts keeps them here.
     pub(super) fn upload(&self) -> UploadKeeper {
         self.0.upload.clone()
@@ -74,12 +91,6 @@ impl Keeper {
 
     pub(super) fn keep(&self, kept: Option<Kept>) {
         *lock(&self.0.kept) = kept;
-    }
-
-    /// All of it is the object now.
-    pub(super) fn whole(&self, of: &str) {
-        let of = of.to_owned();
-        self.keep(Some(Kept::Whole { of }));
     }
 
     /// Whether an attempt before this one has made the object of these bytes.
@@ -115,6 +126,7 @@ mod tests {
         for kept in [
             Some(Kept::Staged {
                 of: "this".to_owned(),
+                file: "a name".to_owned(),
                 bytes: 9,
             }),
             Some(Kept::Whole {
@@ -126,7 +138,11 @@ mod tests {
             let news = keeper.news().expect("it is new");
             // Not told yet: a statement that failed is made again.
             assert_eq!(keeper.news().as_ref(), Some(&news));
-            assert_eq!(Keeper::new(Some(news.clone())).kept(), kept);
+            let again = Keeper::new(Some(news.clone()));
+            assert_eq!(
+                (again.kept(), again.has_left()),
+                (kept.clone(), kept.is_some())
+            );
             keeper.told(news);
             assert_eq!(keeper.news(), None);
         }
@@ -143,6 +159,7 @@ mod tests {
         let keeper = Keeper::new(Some(told));
         assert_eq!(keeper.upload().kept(), Some(upload));
         assert_eq!((keeper.kept(), keeper.news()), (None, None));
+        assert!(keeper.has_left());
     }
 
     #[test]

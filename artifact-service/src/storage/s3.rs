@@ -76,6 +76,7 @@ impl Store for S3Store {
             {
                 return Ok(Written::default());
             }
+            keeper.keep(None);
             let target = self.target(to)?.with_keeper(keeper.upload());
             let (layout, sources) = (whole(&from), [from].into());
             let written = write_object(layout, sources, &target, progress, cancel).await?;
@@ -93,6 +94,7 @@ impl Store for S3Store {
         cancel: CancellationToken,
     ) -> BoxFuture<'a, Result<Written, CopyError>> {
         async move {
+            to.keeper.keep(None);
             let Once { name, whole } = from;
             let (len, mut come) = (whole.len, 0);
             let bytes = whole.into_stream().inspect_ok(move |piece| {
@@ -158,8 +160,12 @@ impl Store for S3Store {
         keeper: &'a Keeper,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
         async move {
-            self.store.remove(&self.url(key)?).await?;
-            self.end_begun(key, keeper).await
+            let url = self.url(key)?;
+            // Either may fail alone.
+            let (removed, ended) =
+                tokio::join!(self.store.remove(&url), self.end_begun(key, keeper));
+            removed?;
+            ended
         }
         .boxed()
     }

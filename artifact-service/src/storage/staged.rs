@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream::BoxStream};
 use media_concat::{
     CancellationToken,
@@ -28,8 +28,13 @@ use tokio::task::{JoinError, spawn_blocking};
 
 use super::{CopyError, FolderStore, To, folder::sha256, keeper::Kept};
 
-/// How much is synced at a time: what is downloaded twice at most.
+use crate::ids;
+
+/// How much is synced at a time. What is lost with a worker is the part that is being stored, the one that
+/// comes in, and what the database has not been told.
 const PART: usize = 8 << 20;
+/// A part and a piece.
+const ROOM: usize = PART + (1 << 20);
 
 /// A download that becomes an object of the folder.
 pub(super) struct Download<'a> {
@@ -52,33 +57,55 @@ impl Download<'_> {
         read: impl FnOnce(u64) -> BoxStream<'b, Result<Bytes, SourceError>> + Send,
         cancel: &CancellationToken,
     ) -> Result<Written, CopyError> {
-        let done = cancel.run_until_cancelled(self.download(read)).await;
+        let file = match self.to.keeper.kept() {
+            Some(Kept::Staged { of, file, bytes }) if Some(&of) == self.of.as_ref() => {
+                Some((file, bytes))
+            }
+            // Of other bytes: never gone on with.
+            Some(Kept::Staged { file, .. }) => {
+                self.folder.unstage(self.to.key, &file).await?;
+                None
+            }
+            _ => None,
+        };
+        let (file, kept) = match file {
+            Some((file, bytes)) => (file, Some(bytes)),
+            None => {
+                self.to.keeper.keep(None);
+                (ids::new_token(), None)
+            }
+        };
+        let work = self.download(&file, kept, read);
+        let done = cancel.run_until_cancelled(work).await;
         let done = match done {
             Some(done) => done,
             None => Err(SinkError::Cancelled.into()),
         };
-        if done.is_err() && self.of.is_none() {
-            self.folder.unstage(self.to.key).await?;
+        if done.is_err() && self.to.keeper.kept().is_none() {
+            self.folder.unstage(self.to.key, &file).await?;
         }
         done
     }
 
     async fn download<'b>(
         &self,
+        file: &str,
+        kept: Option<u64>,
         read: impl FnOnce(u64) -> BoxStream<'b, Result<Bytes, SourceError>> + Send,
     ) -> Result<Written, CopyError> {
-        let of = self.of.as_deref().unwrap_or("all");
-        let path = self.folder.staged(self.to.key, of);
-        let mut staged = self.open(path.clone()).await?;
+        let path = self.folder.staged(self.to.key, file);
+        let mut staged = self.open(path.clone(), kept).await?;
         let start = staged.at;
         let mut pieces = read(start);
-        let mut come = start;
-        let mut part = self.part(&mut pieces, &mut come).await?;
+        let (mut come, mut spare) = (start, BytesMut::with_capacity(ROOM));
+        let room = BytesMut::with_capacity(ROOM);
+        let mut part = self.part(&mut pieces, &mut come, room).await?;
         while !part.is_empty() {
-            let storing = self.store(staged, part);
+            let storing = self.store(file, staged, part);
             // To the very end: only there it is seen that a source sends more than it said.
-            let (next, stored) = tokio::join!(self.part(&mut pieces, &mut come), storing);
-            staged = stored?;
+            let coming = self.part(&mut pieces, &mut come, spare);
+            let (next, stored) = tokio::join!(coming, storing);
+            (staged, spare) = stored?;
             part = next?;
         }
         let size = staged.at;
@@ -93,10 +120,10 @@ impl Download<'_> {
         });
         let checksums = self.done("syncing", summed.await)?;
         self.folder.publish(&path, self.to.key).await?;
-        if let Some(of) = &self.of {
-            self.to.keeper.whole(of);
-        }
-        self.folder.unstage(self.to.key).await?;
+        self.to
+            .keeper
+            .keep(self.of.clone().map(|of| Kept::Whole { of }));
+        self.folder.unstage(self.to.key, file).await?;
         self.progress.report(Progress::new(Stage::Done, size, size));
         Ok(Written {
             size,
@@ -108,11 +135,7 @@ impl Download<'_> {
     }
 
     /// The file that an attempt before this one has left, or a new one.
-    async fn open(&self, path: PathBuf) -> Result<Staged, SinkError> {
-        let kept = match self.to.keeper.kept() {
-            Some(Kept::Staged { of, bytes }) if Some(&of) == self.of.as_ref() => Some(bytes),
-            _ => None,
-        };
+    async fn open(&self, path: PathBuf, kept: Option<u64>) -> Result<Staged, SinkError> {
         let len = self.len.unwrap_or(0);
         let opened = spawn_blocking(move || Staged::open(&path, kept, len)).await;
         let opened = self.done("reserving room", opened);
@@ -121,29 +144,27 @@ impl Download<'_> {
                 tracing::info!(at = staged.at, of = len, "a download goes on");
             }
             // Whatever room it has would be missing elsewhere.
-            Err(_) => {
-                self.to.keeper.keep(None);
-                self.folder.unstage(self.to.key).await.ok();
-            }
+            Err(_) => self.to.keeper.keep(None),
             Ok(_) => {}
         }
         opened
     }
 
-    /// What comes next, at most a part and a piece; nothing at the end.
+    /// What comes next, at most a part and a piece; nothing at the end. `part` is room for it: a server may
+    /// send its bytes one by one.
     async fn part(
         &self,
         pieces: &mut BoxStream<'_, Result<Bytes, SourceError>>,
         come: &mut u64,
-    ) -> Result<Vec<Bytes>, SinkError> {
-        let (mut part, mut size) = (Vec::new(), 0);
-        while size < PART
+        mut part: BytesMut,
+    ) -> Result<BytesMut, SinkError> {
+        part.clear();
+        while part.len() < PART
             && let Some(piece) = pieces.next().await
         {
             let piece = piece.map_err(|error| self.unread(error))?;
-            size += piece.len();
+            part.extend_from_slice(&piece);
             *come += piece.len() as u64;
-            part.push(piece);
             // Nobody knows how far it is where nobody knows how much there is.
             if let Some(len) = self.len {
                 let come = Progress::new(Stage::Writing, *come, len);
@@ -154,14 +175,19 @@ impl Download<'_> {
     }
 
     /// Stores a part, and keeps it.
-    async fn store(&self, staged: Staged, part: Vec<Bytes>) -> Result<Staged, SinkError> {
-        let stored = spawn_blocking(move || staged.append(&part)).await;
-        let staged = self.done("writing", stored)?;
+    async fn store(
+        &self,
+        file: &str,
+        staged: Staged,
+        part: BytesMut,
+    ) -> Result<(Staged, BytesMut), SinkError> {
+        let stored = spawn_blocking(move || Ok((staged.append(&part)?, part))).await;
+        let (staged, part) = self.done("writing", stored)?;
         if let Some(of) = self.of.clone() {
-            let bytes = staged.at;
-            self.to.keeper.keep(Some(Kept::Staged { of, bytes }));
+            let (file, bytes) = (file.to_owned(), staged.at);
+            self.to.keeper.keep(Some(Kept::Staged { of, file, bytes }));
         }
-        Ok(staged)
+        Ok((staged, part))
     }
 
     fn unread(&self, source: SourceError) -> SinkError {
@@ -204,8 +230,8 @@ struct Staged {
 }
 
 impl Staged {
-    /// The file at `path` if it has the bytes that are kept, or a new one alone in its folder; with room
-    /// for all of it: a download that has none must not fill the disk first.
+    /// The file at `path` if it has the bytes that are kept, or a new one; with room for all of it: a
+    /// download that has none must not fill the disk first.
     fn open(path: &Path, kept: Option<u64>, len: u64) -> io::Result<Self> {
         let left = kept.and_then(|at| {
             let file = File::options().write(true).open(path).ok()?;
@@ -214,12 +240,8 @@ impl Staged {
         let (file, at, hasher) = match left {
             Some(left) => left,
             None => {
-                let folder = path.parent().unwrap_or(path);
-                match fs::remove_dir_all(folder) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => fs::create_dir_all(folder)?,
-                }
-                (File::create_new(path)?, 0, Some(Hasher::new(sha256())))
+                fs::create_dir_all(path.parent().unwrap_or(path))?;
+                (File::create(path)?, 0, Some(Hasher::new(sha256())))
             }
         };
         // The length stays what was written. Not every file system can reserve.
@@ -234,13 +256,11 @@ impl Staged {
     }
 
     /// Writes what comes next; it is on the disk then.
-    fn append(mut self, part: &[Bytes]) -> io::Result<Self> {
-        for piece in part {
-            self.file.write_all_at(piece, self.at)?;
-            self.at += piece.len() as u64;
-            if let Some(hasher) = &mut self.hasher {
-                hasher.update(piece);
-            }
+    fn append(mut self, part: &[u8]) -> io::Result<Self> {
+        self.file.write_all_at(part, self.at)?;
+        self.at += part.len() as u64;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(part);
         }
         self.file.sync_data()?;
         Ok(self)

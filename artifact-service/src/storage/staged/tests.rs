@@ -9,6 +9,8 @@ use std::{
 use futures::{future::BoxFuture, stream};
 use media_concat::source::{OpenSource, Source, SourceState, Validator};
 
+use tokio::sync::Notify;
+
 use super::*;
 use crate::{
     ids,
@@ -106,7 +108,7 @@ fn wrong(offset: u64) -> SourceError {
 
 struct Place {
     root: tempfile::TempDir,
-    store: FolderStore,
+    store: Arc<FolderStore>,
 }
 
 impl Place {
@@ -115,7 +117,7 @@ impl Place {
         let master = MasterKey::new([7; 32]);
         let (path, bucket) = (root.path().to_owned(), "b".to_owned());
         let store = FolderStore::new(path, bucket, master, String::new());
-        let store = store.expect("a store");
+        let store = Arc::new(store.expect("a store"));
         Self { root, store }
     }
 
@@ -253,4 +255,41 @@ async fn a_cancelled_download_keeps_what_is_stored() {
     };
     assert!((8 << 20..LEN).contains(&stored), "{stored}");
     assert_eq!((place.object(), place.litter()), (None, 1));
+}
+
+/// A worker that is taken for dead and comes back: neither takes from the other what it needs.
+#[tokio::test]
+async fn two_workers_do_not_disturb_each_other() {
+    let place = Place::new();
+    for tag in ["\"a\"", "W/\"a\""] {
+        let (elsewhere, from) = Elsewhere::open(tag);
+        // The first is in the middle when the second does all of it.
+        let (first, second) = (Keeper::default(), Keeper::default());
+        let (reached, go_on) = (Arc::new(Notify::new()), CancellationToken::new());
+        let (tell, wait) = (Arc::clone(&reached), go_on.clone());
+        let progress = ProgressSink::new(move |progress| {
+            if progress.bytes_done == 12 << 20 {
+                tell.notify_one();
+                while !wait.is_cancelled() {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+            }
+        });
+        let store = Arc::clone(&place.store);
+        let own = from.clone();
+        let slow = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            let cancel = CancellationToken::new();
+            let copied = store.copy(own, to(&first), progress, cancel);
+            runtime.block_on(copied).is_ok()
+        });
+        reached.notified().await;
+        place.copy(&from, &second).await.expect("an object");
+        assert!(place.object() == Some(elsewhere.whole()));
+        go_on.cancel();
+        let slow = spawn_blocking(move || slow.join().expect("no panic"));
+        assert!(slow.await.expect("it ends"), "an object, too");
+        assert!(place.object() == Some(elsewhere.whole()));
+        assert_eq!(place.litter(), 0);
+    }
 }
