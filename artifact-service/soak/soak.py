@@ -210,7 +210,22 @@ def main():
     stop.set()
     killing.join()
     took = time.monotonic() - began
+    complete = {f"uploads/{id_}/" for id_, status in wanted.items() if status == "upload_completed"}
+    objects = pathlib.Path(folder, "objects")
+
+    def places():
+        files = [str(path.relative_to(objects)) for path in objects.rglob("*") if path.is_file()]
+        return collections.Counter(re.sub(r"[^/]*$", "", name) for name in files)
+
+    def left():
+        return [name for name in places() if name not in complete] + unfinished(folder)
+
     time.sleep(2)
+    # What a killed worker had begun for a deleted artifact goes two minutes later.
+    purged = time.monotonic() + 200
+    while left() and time.monotonic() < purged:
+        time.sleep(5)
+    tidied = time.monotonic() - began - took - 2
     for process in [*workers, server]:
         process.terminate()
     for process in [*workers, server]:
@@ -225,16 +240,12 @@ def main():
             wrong.append(f"{id_}: {now['status']}, expected {status}: {now.get('errorMessage')}")
         elif status == "upload_completed" and now["size"] == LARGE and now["checksum"] != sum_:
             wrong.append(f"{id_}: the checksum is {now['checksum']}")
-    complete = {f"uploads/{id_}/" for id_, status in wanted.items() if status == "upload_completed"}
-    objects = pathlib.Path(folder, "objects")
-    files = [str(path.relative_to(objects)) for path in objects.rglob("*") if path.is_file()]
-    places = collections.Counter(re.sub(r"[^/]*$", "", name) for name in files)
-    litter = [name for name in places if name not in complete] + unfinished(folder)
     for path in objects.rglob("large.wav"):
         if path.read_bytes() != large():
             wrong.append(f"{path}: other bytes")
-    missing = [name for name in complete if places[name] != 1]
-    print(f"{JOBS} jobs, {WORKERS} workers, {kills} kills, {took:.1f} s: "
+    litter, count = left(), places()
+    missing = [name for name in complete if count[name] != 1]
+    print(f"{JOBS} jobs, {WORKERS} workers, {kills} kills, {took:.1f} s, tidied {tidied:.0f} s later: "
           f"{len(wrong)} wrong, {len(litter)} left behind, {len(missing)} without their file")
     for line in [*wrong, *litter, *missing][:20]:
         print(" ", line)

@@ -3,7 +3,7 @@
 
 use std::{
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::SystemTime,
 };
@@ -46,6 +46,7 @@ impl Server {
     /// Serves the folders in `folder` as buckets, which may be hosts under `localhost` and nothing else.
     pub(crate) async fn start(folder: &Path, hosts: bool) -> Self {
         let mut service = S3ServiceBuilder::new(Store {
+            folder: folder.to_owned(),
             files: FileSystem::new(folder).expect("a store"),
             uploads: Mutex::default(),
         });
@@ -111,6 +112,7 @@ impl S3Host for BucketsOnly {
 
 /// The files, and the uploads: their names, keys and beginnings.
 struct Store {
+    folder: PathBuf,
     files: FileSystem,
     uploads: Mutex<Vec<(String, String, SystemTime)>>,
 }
@@ -119,6 +121,18 @@ impl Store {
     fn forget(&self, id: &str) {
         let mut uploads = self.uploads.lock().expect("a lock");
         uploads.retain(|(upload, ..)| upload != id);
+    }
+
+    /// Parts that were on their way when their upload was ended stay until it is ended once more, as in S3
+    /// (API reference, `AbortMultipartUpload`).
+    fn free(&self, id: &str) {
+        let files = std::fs::read_dir(&self.folder).expect("the folder");
+        let parts = format!(".upload_id-{id}.");
+        for file in files.flatten() {
+            if file.file_name().to_string_lossy().starts_with(&parts) {
+                std::fs::remove_file(file.path()).ok();
+            }
+        }
     }
 }
 
@@ -159,9 +173,10 @@ macro_rules! store {
                 req: S3Request<AbortMultipartUploadInput>,
             ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
                 let id = req.input.upload_id.clone();
-                let aborted = self.files.abort_multipart_upload(req).await?;
+                let aborted = self.files.abort_multipart_upload(req).await;
                 self.forget(&id);
-                Ok(aborted)
+                self.free(&id);
+                aborted
             }
 
             async fn list_multipart_uploads(
