@@ -7,7 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 FUZZ_SECONDS ?= 60
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
-export MEDIA_CONCAT := $(abspath $(TARGET_DIR))/release/media-concat
+RELEASE := $(abspath $(TARGET_DIR))/release
+export MEDIA_CONCAT := $(RELEASE)/media-concat
 
 ifdef CI
 export CARGO_TERM_COLOR := never
@@ -54,15 +55,16 @@ fuzz: fixtures ## fuzz every target for FUZZ_SECONDS (60)
 serve: ## run the artifact service on http://127.0.0.1:8080 (folder: artifacts)
 	@scripts/deps.sh build
 	@cargo build --quiet --locked --release -p artifact-service
-	@$(TARGET_DIR)/release/artifact-service serve $(SERVE_OPTIONS)
+	@$(RELEASE)/artifact-service serve $(SERVE_OPTIONS)
 
-soak: fixtures ## 2,000 mixed jobs over four worker processes that are killed at random
-	@cargo build --quiet --locked --release -p artifact-service
-	@ARTIFACT_SERVICE=$(abspath $(TARGET_DIR))/release/artifact-service artifact-service/soak/soak.py
+soak: fixtures ## 2,000 mixed jobs over four worker processes that are killed at random, twice
+	@cargo build --quiet --locked --release -p artifact-service --bins --example store
+	@ARTIFACT_SERVICE=$(RELEASE)/artifact-service artifact-service/soak/soak.py
+	@ARTIFACT_SERVICE=$(RELEASE)/artifact-service SOAK_BUCKET=$(RELEASE)/examples/store artifact-service/soak/soak.py
 
-load: fixtures ## creates and reads a second while joins run, with 100 event streams
-	@cargo build --quiet --locked --release -p artifact-service
-	@ARTIFACT_SERVICE=$(abspath $(TARGET_DIR))/release/artifact-service artifact-service/soak/load.py
+load: fixtures ## creates and reads a second while joins run, with 100 event streams; 5 GB by URL
+	@cargo build --quiet --locked --release -p artifact-service --bins --example store
+	@ARTIFACT_SERVICE=$(RELEASE)/artifact-service SOAK_BUCKET=$(RELEASE)/examples/store artifact-service/soak/load.py
 
 clean: ## remove what was built and made
 	@cargo clean --quiet

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Creates and reads a second, with their 99th percentile, while joins run; and event streams at the
-same time; then the memory that a large file by URL takes. LOAD_SECONDS (10), LOAD_CLIENTS (8),
-LOAD_STREAMS (100), LOAD_BYTES (5 GB)."""
+same time; then the memory that a large file by URL takes, into a folder and, with SOAK_BUCKET, into a
+bucket. LOAD_SECONDS (10), LOAD_CLIENTS (8), LOAD_STREAMS (100), LOAD_BYTES (5 GB)."""
 
 import http.client
 import json
@@ -60,9 +60,9 @@ def peak(process):
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
 
 
-def download(folder, web):
+def download(folder, web, where, storage):
     """A large file by URL, in a process of its own."""
-    server, key, address = serve(f"{folder}/large")
+    server, key, address = serve(f"{folder}/service", storage)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     began = time.monotonic()
     body = {"name": "large", "type": "video", "url": f"{web}/large.mp4"}
@@ -73,15 +73,14 @@ def download(folder, web):
     took = time.monotonic() - began
     if made["status"] != "upload_completed" or made["size"] != BYTES:
         raise RuntimeError(f"the large file: {made}")
-    print(f"{BYTES / 1e9:.1f} GB by URL: {took:.1f} s, peak memory {peak(server):.0f} MiB")
+    print(f"{BYTES / 1e9:.1f} GB by URL into a {where}: {took:.1f} s, peak memory {peak(server):.0f} MiB")
     server.kill()
     server.wait()
 
 
-def serve(folder):
+def serve(folder, storage):
     server = subprocess.Popen(
-        [soak.BINARY, "serve", "--listen", "127.0.0.1:0", "--data", folder,
-         "--storage", f"folder:{folder}/objects",
+        [soak.BINARY, "serve", "--listen", "127.0.0.1:0", "--data", folder, *storage,
          "--allow-private-addresses", "--requests-per-minute", "100000000"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     key = server.stdout.readline().split()[-1]
@@ -108,7 +107,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="load") as folder:
         web_server.large = f"{folder}/large.mp4"
         large(web_server.large)
-        server, key, address = serve(folder)
+        server, key, address = serve(folder, ["--storage", f"folder:{folder}/objects"])
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
         first = ask(connected(address), headers, "POST", "/api/v1/artifacts/create",
@@ -153,7 +152,12 @@ def main():
               f"peak memory {peak(server):.0f} MiB")
         server.kill()
         server.wait()
-        download(folder, web)
+        for where in ("folder", "bucket") if soak.BUCKET else ("folder",):
+            with tempfile.TemporaryDirectory(prefix=where, dir=folder) as own:
+                store, storage = soak.stored(own, soak.BUCKET if where == "bucket" else "")
+                download(own, web, where, storage)
+                if store:
+                    store.kill()
 
 
 if __name__ == "__main__":

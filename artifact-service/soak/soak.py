@@ -124,12 +124,12 @@ def join(web, *names):
     return {"type": "video", "fragments": fragments}
 
 
-def stored(folder):
+def stored(folder, bucket):
     """The objects are in `folder`/objects either way; what serves them, and the settings that say so."""
-    if not BUCKET:
+    if not bucket:
         return None, ["--storage", f"folder:{folder}/objects"]
     pathlib.Path(folder, "objects").mkdir(parents=True)
-    store = subprocess.Popen([BUCKET, folder], stdout=subprocess.PIPE, text=True)
+    store = subprocess.Popen([bucket, folder], stdout=subprocess.PIPE, text=True)
     endpoint, access, secret = store.stdout.readline().split()
     return store, ["--storage", "s3://objects", "--s3-endpoint", endpoint,
                    "--s3-access-key", access, "--s3-secret-key", secret]
@@ -150,7 +150,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="soak")
     options = ["--data", folder, "--allow-private-addresses", "--lease-seconds", "5"]
     options += ["--key-jobs", "100", "--master-key", "cd" * 32]
-    store, storage = stored(folder)
+    store, storage = stored(folder, BUCKET)
     options += storage
     if DATABASE:
         options += ["--database", DATABASE]

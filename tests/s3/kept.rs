@@ -220,13 +220,23 @@ async fn uploads_that_nobody_finishes_are_ended_by_their_age() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_nobody_wants_is_ended_when_it_breaks_off() {
     let (stores, from) = Stores::with(1, PARTS * 8 * MIB).await;
+    for spared in [None, Some("another".to_owned())] {
+        let keeper = UploadKeeper::default();
+        let unwanted = keeper.clone();
+        let discard = move || unwanted.discard(spared.clone());
+        stores.break_off(&from, &keeper, discard).await;
+        stores.to.assert_clean().await;
+        assert_eq!(keeper.kept(), None);
+    }
+    // Somebody else goes on with it.
     let keeper = UploadKeeper::default();
-    let unwanted = keeper.clone();
+    let wanted = keeper.clone();
+    let spare = move || wanted.discard(wanted.kept().map(|kept| kept.id));
+    stores.break_off(&from, &keeper, spare).await;
+    assert!(!stores.to.leftovers().is_empty());
     stores
-        .break_off(&from, &keeper, move || unwanted.discard())
+        .finished(&from, &UploadKeeper::new(keeper.kept()))
         .await;
-    stores.to.assert_clean().await;
-    assert_eq!(keeper.kept(), None);
 }
 
 /// Tags tell the states of one source apart, not one source from another.

@@ -105,9 +105,7 @@ impl Worker {
                             Ok(true) => told = ppm,
                             // Deleted, or taken for dead: whatever comes out is not wanted.
                             Ok(false) => {
-                                if self.is_deleted(&job).await {
-                                    job.keeper.discard();
-                                }
+                                job.keeper.discard(!self.is_deleted(&job).await);
                                 cancel.cancel();
                                 work.await.ok();
                                 break None;
@@ -144,23 +142,13 @@ impl Worker {
             }
             result => result,
         };
-        if result.is_err() {
-            // An attempt before this one may have written it and died before it said so. What another
-            // worker wrote, should this one have been taken for dead, is not ours to remove.
-            let ours = || hold(&self.db, &self.settings, job, None);
-            if self.insist(ours).await == Some(true) {
-                let gone = self.processor.store.remove(&job.s3_path, &job.keeper);
-                gone.await.ok();
-            }
+        // Before the job ends: should this worker die here, another does it again.
+        if result.is_err() || job.attempt > 1 || job.keeper.has_left() {
+            self.tidy(job, result.is_err()).await;
         }
         match self.insist(|| finish(&self.db, job, &result)).await {
             Some(true) => {
                 metrics::finished(&result);
-                // A worker that was killed may have begun what nobody knows of.
-                if result.is_ok() && (job.attempt > 1 || job.keeper.has_left()) {
-                    let begun = self.processor.store.end_begun(&job.s3_path, &job.keeper);
-                    begun.await.ok();
-                }
                 match &result {
                     Ok(outcome) => tracing::info!(size = outcome.size, "the artifact is complete"),
                     Err(failure) => {
@@ -171,6 +159,31 @@ impl Worker {
             Some(false) => self.lost(job).await,
             // Whoever takes it up does it again.
             None => {}
+        }
+    }
+
+    /// Attempts before this one may have written the object and died before they said so, or begun what nobody
+    /// knows of. What another worker does, should this one have been taken for dead, is not ours to remove.
+    async fn tidy(&self, job: &Claimed, failed: bool) {
+        let ours = || hold(&self.db, &self.settings, job, None);
+        if self.insist(ours).await != Some(true) {
+            return;
+        }
+        let (store, to) = (&self.processor.store, job.to());
+        let tidied = match failed {
+            true => store.remove(to.key, to.keeper).await,
+            // What is complete does not wait for a slow list: the lease must not run out.
+            false => {
+                let ended = store.end_begun(to.key, to.keeper);
+                let ended = tokio::time::timeout(self.settings.lease / 2, ended).await;
+                ended.unwrap_or(Ok(()))
+            }
+        };
+        if let Err(error) = tidied {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "what attempts have left is not removed"
+            );
         }
     }
 

@@ -38,6 +38,8 @@ struct Inner {
     told: Mutex<Option<String>>,
     /// Whether there was something from the beginning.
     left: bool,
+    /// If the attempt is over: the staged file that another goes on with.
+    spared: Mutex<Option<Option<String>>>,
 }
 
 impl Keeper {
@@ -53,6 +55,7 @@ impl Keeper {
             kept: Mutex::new(kept),
             upload: UploadKeeper::new(upload),
             told: Mutex::new(told),
+            spared: Mutex::default(),
         }))
     }
 
@@ -75,9 +78,26 @@ impl Keeper {
         self.0.left
     }
 
-    /// Nobody will go on: an upload that is on its way is ended once it stops.
-    pub fn discard(&self) {
-        self.0.upload.discard();
+    /// This attempt is over, whatever it does: what it has begun goes once it stops. Where another goes on
+    /// (`taken_over`), what the database knows of stays.
+    pub fn discard(&self, taken_over: bool) {
+        let told = lock(&self.0.told).clone().filter(|_| taken_over);
+        let (mut file, mut upload) = (None, None);
+        match told.as_deref().and_then(|it| serde_json::from_str(it).ok()) {
+            Some(Kept::Staged { file: staged, .. }) => file = Some(staged),
+            Some(Kept::Upload(kept)) => upload = Some(kept.id),
+            _ => {}
+        }
+        self.0.upload.discard(upload);
+        *lock(&self.0.spared) = Some(file);
+    }
+
+    /// Whether nobody will go on with a staged file.
+    pub(super) fn is_unwanted(&self, file: &str) -> bool {
+        let spared = lock(&self.0.spared);
+        spared
+            .as_ref()
+            .is_some_and(|it| it.as_deref() != Some(file))
     }
 
     /// Whoever uploads parts keeps them here.
@@ -160,6 +180,27 @@ mod tests {
         assert_eq!(keeper.upload().kept(), Some(upload));
         assert_eq!((keeper.kept(), keeper.news()), (None, None));
         assert!(keeper.has_left());
+    }
+
+    #[test]
+    fn what_another_goes_on_with_is_wanted() {
+        let kept = |file: &str| Kept::Staged {
+            of: "this".to_owned(),
+            file: file.to_owned(),
+            bytes: 9,
+        };
+        for (taken_over, told, unwanted) in [
+            (true, "own", false),
+            (true, "old", true),
+            (false, "own", true),
+        ] {
+            let told = serde_json::to_string(&kept(told)).expect("JSON");
+            let keeper = Keeper::new(Some(told));
+            keeper.keep(Some(kept("own")));
+            assert!(!keeper.is_unwanted("own"));
+            keeper.discard(taken_over);
+            assert_eq!(keeper.is_unwanted("own"), unwanted);
+        }
     }
 
     #[test]

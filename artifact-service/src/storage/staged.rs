@@ -81,7 +81,8 @@ impl Download<'_> {
             Some(done) => done,
             None => Err(SinkError::Cancelled.into()),
         };
-        if done.is_err() && self.to.keeper.kept().is_none() {
+        let keeper = self.to.keeper;
+        if done.is_err() && (keeper.kept().is_none() || keeper.is_unwanted(&file)) {
             self.folder.unstage(self.to.key, &file).await?;
         }
         done

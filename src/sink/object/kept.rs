@@ -37,6 +37,8 @@ pub struct UploadKeeper(Arc<Mutex<Keeper>>);
 struct Keeper {
     kept: Option<KeptUpload>,
     unwanted: bool,
+    /// The upload that is wanted by somebody else.
+    spared: Option<String>,
 }
 
 impl UploadKeeper {
@@ -45,7 +47,7 @@ impl UploadKeeper {
     pub fn new(kept: Option<KeptUpload>) -> Self {
         Self(Arc::new(Mutex::new(Keeper {
             kept,
-            unwanted: false,
+            ..Keeper::default()
         })))
     }
 
@@ -55,14 +57,17 @@ impl UploadKeeper {
         self.with(|keeper| keeper.kept.clone())
     }
 
-    /// Says that nobody will go on: an attempt that is still running ends its upload when it fails or is
-    /// cancelled.
-    pub fn discard(&self) {
-        self.with(|keeper| keeper.unwanted = true);
+    /// Says that nobody will go on, unless with the upload of the name `spared`: an attempt that is still
+    /// running ends its upload when it fails or is cancelled.
+    pub fn discard(&self, spared: Option<String>) {
+        self.with(|keeper| (keeper.unwanted, keeper.spared) = (true, spared));
     }
 
-    pub(super) fn is_unwanted(&self) -> bool {
-        self.with(|keeper| keeper.unwanted)
+    fn is_unwanted(&self) -> bool {
+        self.with(|keeper| {
+            let id = keeper.kept.as_ref().map(|kept| &kept.id);
+            keeper.unwanted && (id.is_none() || id != keeper.spared.as_ref())
+        })
     }
 
     fn part(&self, part: &UploadedPart) {
