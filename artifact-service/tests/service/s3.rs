@@ -45,11 +45,11 @@ pub(crate) struct Server {
 impl Server {
     /// Serves the folders in `folder` as buckets, which may be hosts under `localhost` and nothing else.
     pub(crate) async fn start(folder: &Path, hosts: bool) -> Self {
-        let mut service = S3ServiceBuilder::new(Store {
+        let mut service = S3ServiceBuilder::new(Store(Arc::new(Inner {
             folder: folder.to_owned(),
             files: FileSystem::new(folder).expect("a store"),
             uploads: Mutex::default(),
-        });
+        })));
         service.set_auth(SimpleAuth::from_single(ACCESS, SECRET));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -110,8 +110,13 @@ impl S3Host for BucketsOnly {
     }
 }
 
+/// s3s-fs as a store of many machines: what was begun there is finished, whether or not the client is
+/// still alive.
+#[derive(Clone)]
+struct Store(Arc<Inner>);
+
 /// The files, and the uploads: their names, keys and beginnings.
-struct Store {
+struct Inner {
     folder: PathBuf,
     files: FileSystem,
     uploads: Mutex<Vec<(String, String, SystemTime)>>,
@@ -119,14 +124,14 @@ struct Store {
 
 impl Store {
     fn forget(&self, id: &str) {
-        let mut uploads = self.uploads.lock().expect("a lock");
+        let mut uploads = self.0.uploads.lock().expect("a lock");
         uploads.retain(|(upload, ..)| upload != id);
     }
 
     /// Parts that were on their way when their upload was ended stay until it is ended once more, as in S3
     /// (API reference, `AbortMultipartUpload`).
     fn free(&self, id: &str) {
-        let files = std::fs::read_dir(&self.folder).expect("the folder");
+        let files = std::fs::read_dir(&self.0.folder).expect("the folder");
         let parts = format!(".upload_id-{id}.");
         for file in files.flatten() {
             if file.file_name().to_string_lossy().starts_with(&parts) {
@@ -136,47 +141,65 @@ impl Store {
     }
 }
 
+async fn finished<T: Send + 'static>(
+    work: impl Future<Output = S3Result<T>> + Send + 'static,
+) -> S3Result<T> {
+    tokio::spawn(work).await.expect("finished")
+}
+
 /// What is the files' own.
 macro_rules! store {
     ($($name:ident, $input:ident, $output:ident;)*) => {
         #[async_trait::async_trait]
         impl S3 for Store {
             $(async fn $name(&self, req: S3Request<$input>) -> S3Result<S3Response<$output>> {
-                self.files.$name(req).await
+                self.0.files.$name(req).await
             })*
 
             async fn create_multipart_upload(
                 &self,
                 req: S3Request<CreateMultipartUploadInput>,
             ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-                let key = req.input.key.clone();
-                let created = self.files.create_multipart_upload(req).await?;
-                let id = created.output.upload_id.clone().expect("a name");
-                let mut uploads = self.uploads.lock().expect("a lock");
-                uploads.push((id, key, SystemTime::now()));
-                drop(uploads);
-                Ok(created)
+                let store = self.clone();
+                finished(async move {
+                    let key = req.input.key.clone();
+                    let created = store.0.files.create_multipart_upload(req).await?;
+                    let id = created.output.upload_id.clone().expect("a name");
+                    let mut uploads = store.0.uploads.lock().expect("a lock");
+                    uploads.push((id, key, SystemTime::now()));
+                    drop(uploads);
+                    Ok(created)
+                })
+                .await
             }
 
             async fn complete_multipart_upload(
                 &self,
                 req: S3Request<CompleteMultipartUploadInput>,
             ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-                let id = req.input.upload_id.clone();
-                let completed = self.files.complete_multipart_upload(req).await?;
-                self.forget(&id);
-                Ok(completed)
+                let store = self.clone();
+                finished(async move {
+                    let id = req.input.upload_id.clone();
+                    let completed = store.0.files.complete_multipart_upload(req).await?;
+                    store.forget(&id);
+                    Ok(completed)
+                })
+                .await
             }
 
             async fn abort_multipart_upload(
                 &self,
                 req: S3Request<AbortMultipartUploadInput>,
             ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
-                let id = req.input.upload_id.clone();
-                let aborted = self.files.abort_multipart_upload(req).await;
-                self.forget(&id);
-                self.free(&id);
-                aborted
+                let store = self.clone();
+                finished(async move {
+                    let id = req.input.upload_id.clone();
+                    let aborted = store.0.files.abort_multipart_upload(req).await;
+                    store.forget(&id);
+                    store.free(&id);
+                    aborted
+                })
+                .await
             }
 
             async fn list_multipart_uploads(
@@ -184,7 +207,7 @@ macro_rules! store {
                 req: S3Request<ListMultipartUploadsInput>,
             ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
                 let prefix = req.input.prefix.unwrap_or_default();
-                let uploads = self.uploads.lock().expect("a lock").clone();
+                let uploads = self.0.uploads.lock().expect("a lock").clone();
                 let listed = uploads.into_iter().filter(|(_, key, _)| key.starts_with(&prefix));
                 let listed = listed.map(|(id, key, begun)| MultipartUpload {
                     upload_id: Some(id),
