@@ -5,11 +5,12 @@ use std::{
     collections::VecDeque,
     io,
     ops::Range,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::{Bytes, BytesMut};
-use futures::TryStreamExt;
+use futures::{TryStreamExt, future};
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -112,13 +113,11 @@ impl Remote {
         let (source, state) = (Arc::clone(&self.source), self.state.clone());
         let stop = self.stop.clone();
         self.runtime.spawn(async move {
-            let send = send(&source, at..end, &state, &sender);
-            tokio::select! {
-                () = stop.cancelled() => {}
-                // Whoever asked reads elsewhere by now.
-                () = sender.closed() => {}
-                () = send => {}
-            }
+            let send = pin!(send(&source, at..end, &state, &sender));
+            // Whoever asked may read elsewhere by now.
+            let elsewhere = pin!(sender.closed());
+            let either = future::select(elsewhere, send);
+            stop.run_until_cancelled(either).await;
         });
         Coming {
             pieces,
