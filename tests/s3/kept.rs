@@ -29,9 +29,11 @@ const MIB: usize = 1 << 20;
 const PARTS: usize = 5;
 
 fn bytes(seed: u8, size: usize) -> Bytes {
-    let block = |index: usize| [seed.wrapping_add(index as u8); 4096];
-    let blocks = (0..size / 4096).flat_map(block);
-    blocks.collect::<Vec<_>>().into()
+    let mut bytes = vec![0; size];
+    for (index, block) in bytes.chunks_mut(4096).enumerate() {
+        block.fill(seed.wrapping_add(index as u8));
+    }
+    bytes.into()
 }
 
 /// A store to copy from, and another to copy to: between them nothing is copied but through us.

@@ -18,7 +18,11 @@ use crate::{
 const MIB: usize = 1 << 20;
 
 fn content(size: usize) -> Vec<u8> {
-    (0..size).map(|at| (at / 4096 + at % 251) as u8).collect()
+    let mut bytes = vec![0; size];
+    for (index, block) in bytes.chunks_mut(4099).enumerate() {
+        block.fill(index as u8);
+    }
+    bytes
 }
 
 /// In pieces that fit nothing.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -111,7 +112,7 @@ fn worker(place: &Place) -> Process {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_download_goes_on_where_it_was() {
-    for at in EVERYWHERE {
+    join_all(EVERYWHERE.map(async |at| {
         let mut begun = Begun::at(at, "kept").await;
         begun.worker.kill();
         let kept = usize::try_from(begun.kept().await).expect("a size");
@@ -123,12 +124,13 @@ async fn a_killed_download_goes_on_where_it_was() {
             "{at:?}: {kept} bytes were kept, {again} more downloaded"
         );
         begun.end().await;
-    }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_worker_hands_its_download_on() {
-    for at in [Where::Embedded, Where::Bucket] {
+    join_all([Where::Embedded, Where::Bucket].map(async |at| {
         let mut begun = Begun::at(at, "kept").await;
         begun.worker.stop();
         let again = begun.go_on(&sound(40 * MIB, 0)).await;
@@ -137,12 +139,13 @@ async fn a_stopped_worker_hands_its_download_on() {
             "{at:?}: {again} bytes were downloaded again"
         );
         begun.end().await;
-    }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_changed_meanwhile_is_downloaded_anew() {
-    for at in [Where::Embedded, Where::Bucket] {
+    join_all([Where::Embedded, Where::Bucket].map(async |at| {
         let mut begun = Begun::at(at, "kept-changes").await;
         begun.worker.kill();
         let again = begun.go_on(&sound(8 * MIB, 1)).await;
@@ -152,13 +155,14 @@ async fn what_changed_meanwhile_is_downloaded_anew() {
             "{at:?}: only {again} bytes were downloaded again"
         );
         begun.end().await;
-    }
+    }))
+    .await;
 }
 
 /// A worker that is killed before it could say what it has begun.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_nobody_knows_of_is_ended() {
-    for at in [Where::Embedded, Where::Bucket] {
+    join_all([Where::Embedded, Where::Bucket].map(async |at| {
         let mut begun = Begun::at(at, "kept").await;
         begun.worker.kill();
         let forgotten = sqlx::query("UPDATE jobs SET kept = NULL");
@@ -169,12 +173,13 @@ async fn what_nobody_knows_of_is_ended() {
         let again = begun.go_on(&sound(40 * MIB, 0)).await;
         assert!(again >= 40 * MIB - (64 << 10), "{at:?}: {again} bytes");
         begun.end().await;
-    }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_kept_goes_with_its_artifact() {
-    for at in [Where::Embedded, Where::Bucket] {
+    join_all([Where::Embedded, Where::Bucket].map(async |at| {
         let mut begun = Begun::at(at, "kept").await;
         begun.worker.kill();
         let id = begun.created["id"].as_str().expect("an id");
@@ -183,12 +188,13 @@ async fn what_was_kept_goes_with_its_artifact() {
         let gone = place.request(Method::DELETE, &path, &place.key, None, &[]);
         assert_eq!(gone.await.status, 204, "{at:?}");
         begun.end().await;
-    }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_kept_goes_with_its_source() {
-    for at in [Where::Embedded, Where::Bucket] {
+    join_all([Where::Embedded, Where::Bucket].map(async |at| {
         let mut begun = Begun::at(at, "kept-goes").await;
         begun.worker.kill();
         begun.trouble.heal();
@@ -202,5 +208,6 @@ async fn what_was_kept_goes_with_its_source() {
         );
         assert_eq!(begun.place.objects(), [""; 0]);
         begun.end().await;
-    }
+    }))
+    .await;
 }
