@@ -59,6 +59,18 @@ pub enum Validator {
     Immutable,
 }
 
+impl Validator {
+    /// The entity tag that no other bytes of the source have: a weak one, or a date, may be the same for them
+    /// (RFC 9110 § 8.8.1).
+    #[must_use]
+    pub fn strong_tag(&self) -> Option<&str> {
+        match self {
+            Self::Tag(tag) if tag.starts_with('"') => Some(tag),
+            _ => None,
+        }
+    }
+}
+
 /// What a source is right now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceState {

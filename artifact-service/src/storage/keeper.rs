@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use media_concat::{
     sink::{KeptUpload, UploadKeeper},
-    source::{OpenSource, Validator},
+    source::OpenSource,
 };
 use serde::{Deserialize, Serialize};
 
@@ -120,15 +120,12 @@ impl Keeper {
 }
 
 /// Tells the bytes of a source that somebody else may change meanwhile from all others. `None` where
-/// nothing surely does: a weak entity tag or a date may be the same for other bytes (RFC 9110 § 8.8.1).
+/// nothing surely does.
 pub(super) fn identity(from: &OpenSource) -> Option<String> {
-    match &from.state.validator {
-        Validator::Tag(tag) if from.source.is_remote() && tag.starts_with('"') => {
-            let all = format!("{} {tag}", from.state.len);
-            Some(ids::sha256(all.as_bytes()))
-        }
-        _ => None,
-    }
+    let tag = from.state.validator.strong_tag();
+    let tag = tag.filter(|_| from.source.is_remote())?;
+    let all = format!("{} {tag}", from.state.len);
+    Some(ids::sha256(all.as_bytes()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

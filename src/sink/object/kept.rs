@@ -6,7 +6,6 @@ use std::{
 };
 
 use super::{
-    inputs::tag,
     parts::Part,
     upload::{Failure, Job},
 };
@@ -133,7 +132,7 @@ impl Job {
         };
         let through_us = parts.iter().all(|part| matches!(part, Part::Upload(_)));
         let open = self.0.sources.get(*fragment as usize)?;
-        let tag = tag(open).filter(|tag| through_us && tag.starts_with('"'))?;
+        let tag = open.state.validator.strong_tag().filter(|_| through_us)?;
         let each = parts.first().map_or(0, Part::len);
         let name = open.source.name();
         let source = format!("{len} bytes from {offset} of {name}, {tag}, {each} each");

@@ -10,7 +10,7 @@ use super::{
     ObjectTarget, on_a_task,
     parts::{MOST, Part, SMALLEST, UPLOADED},
     sum::Sum,
-    upload::{Inner, Job},
+    upload::{Inner, Job, with_sum},
     write_object,
 };
 use crate::{
@@ -151,10 +151,7 @@ impl Job {
             ended.await.map_err(|error| self.last(error))?;
         }
         let written = downloaded(Written::default(), size);
-        Ok(match sum.as_deref() {
-            Some(sum) => sum.add_to(written),
-            None => written,
-        })
+        Ok(with_sum(written, sum.as_deref()))
     }
 
     /// Uploads all parts, a bounded number at a time: how large they are together. When it is over, no request

@@ -222,11 +222,7 @@ impl Job {
 
     /// What was written, with its checksums.
     pub(super) fn summed(&self, parts: &[Part], sum: Option<&Sum>) -> Written {
-        let written = self.counted(parts, &BTreeMap::new());
-        match sum {
-            Some(sum) => sum.add_to(written),
-            None => written,
-        }
+        with_sum(self.counted(parts, &BTreeMap::new()), sum)
     }
 
     /// Has all parts uploaded and copied but those that are there. When it is over, no request is on its
@@ -418,5 +414,13 @@ impl Job {
             return SinkError::Cancelled;
         }
         self.failed(error)
+    }
+}
+
+/// What was written, with the checksums of all that passed.
+pub(super) fn with_sum(written: Written, sum: Option<&Sum>) -> Written {
+    match sum {
+        Some(sum) => sum.add_to(written),
+        None => written,
     }
 }
