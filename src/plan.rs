@@ -124,6 +124,11 @@ pub fn plan(
         });
     }
     let mut warnings = matching.warnings.clone();
+    for fragment in fragments {
+        let of_fragment = fragment.warnings.iter();
+        warnings
+            .extend(of_fragment.map(|warning| warning.of_fragment(fragment.index, &fragment.name)));
+    }
     warnings.extend(hidden(fragments, &placement));
     let mut tracks = Vec::with_capacity(matching.tracks.len());
     for (matched, silence) in matching.tracks.iter().zip(silences) {

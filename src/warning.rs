@@ -44,6 +44,14 @@ impl Warning {
             message: message.into(),
         }
     }
+
+    /// The same with the name of the fragment that it is about.
+    pub(crate) fn of_fragment(&self, index: usize, name: &str) -> Self {
+        Self::new(
+            self.kind,
+            format!("fragment {index} ({name}): {}", self.message),
+        )
+    }
 }
 
 impl fmt::Display for Warning {

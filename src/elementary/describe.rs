@@ -29,6 +29,7 @@ pub(super) fn movie(brand: [u8; 4], timescale: Timescale, track: Track) -> Movie
         user_data: Vec::new(),
         meta: None,
         chapters: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 

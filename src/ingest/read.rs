@@ -31,6 +31,7 @@ use crate::{
         spool::{Region, Spool},
     },
     timeline::Span,
+    warning::Warning,
 };
 
 /// Fragments that are read through libav at the same time.
@@ -44,6 +45,8 @@ pub(crate) struct Ingested {
     /// `meta` with tags and a cover picture, for the movie's user data.
     pub(crate) metadata: Option<Bytes>,
     pub(crate) extras: Extras,
+    /// What is odd about it and was read all the same.
+    pub(crate) warnings: Vec<Warning>,
     /// What the samples' offsets refer to, and its state.
     pub(crate) source: SharedSource,
     pub(crate) state: SourceState,
@@ -177,6 +180,7 @@ pub(crate) async fn ingest(
         chapters: read.chapters,
         metadata: read.metadata,
         extras: read.extras,
+        warnings: read.warnings,
         source,
         state: whole,
     })

@@ -22,6 +22,7 @@ use crate::{
     options::Limits,
     probe::{Extras, Failure},
     source::spool::{Region, Spool},
+    warning::Warning,
 };
 
 /// Bytes behind the place that libav names in which a payload is looked for: the headers of a block.
@@ -37,6 +38,7 @@ pub(super) struct Read {
     pub(super) chapters: Vec<Chapter>,
     pub(super) metadata: Option<Bytes>,
     pub(super) extras: Extras,
+    pub(super) warnings: Vec<Warning>,
     pub(super) rewritten: Region,
 }
 
@@ -194,6 +196,7 @@ impl Work {
             chapters: chapters.into_iter().map(chapter).collect(),
             metadata,
             extras,
+            warnings: Vec::new(),
             rewritten,
         }))
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{media::Chapter, time::Timescale};
+use crate::{media::Chapter, time::Timescale, warning::Warning};
 
 pub mod boxes;
 pub mod entry;
@@ -60,6 +60,8 @@ pub struct Movie {
     pub meta: Option<Bytes>,
     /// Nero chapters (`moov/udta/chpl`). Chapters of a text track are found by its `chap` reference.
     pub chapters: Vec<Chapter>,
+    /// What is odd about the index and was read all the same.
+    pub warnings: Vec<Warning>,
 }
 
 /// One track: what it is, when it is presented, and where its samples lie.

@@ -13,6 +13,7 @@ use crate::{
     source::SourceState,
     time::{OutOfRange, Rounding, Time, Timescale},
     timeline::{Presentation, usual_duration},
+    warning::Warning,
 };
 
 /// Frames of start-up that encoders put before the first picture without saying so: three cover
@@ -40,6 +41,8 @@ pub struct Fragment {
     pub streams: Vec<Stream>,
     /// Its chapters.
     pub chapters: Vec<Chapter>,
+    /// What is odd about it and was read all the same, without its name.
+    pub warnings: Vec<Warning>,
     /// The earliest instant of its video and audio, on its own timeline.
     pub zero: Time,
     /// From there to the latest end of its video and audio.
@@ -238,6 +241,7 @@ impl Fragment {
             extras: Arc::default(),
             streams,
             chapters,
+            warnings: Vec::new(),
             zero,
             length: end.minus(zero)?,
         })

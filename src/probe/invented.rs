@@ -254,6 +254,7 @@ pub(crate) fn fragment(index: usize, streams: Vec<Stream>) -> Fragment {
         extras: Arc::default(),
         streams,
         chapters: Vec::new(),
+        warnings: Vec::new(),
         zero,
         length: end.minus(zero).expect("in range"),
     }

@@ -229,6 +229,7 @@ async fn probe_source(
         user_data,
         meta,
         mut chapters,
+        warnings,
     } = movie;
     let (chapter_tracks, mut tracks): (Vec<Track>, Vec<Track>) = tracks
         .into_iter()
@@ -290,6 +291,7 @@ async fn probe_source(
     let fragment = Fragment {
         container,
         carried,
+        warnings,
         ..fragment
     };
     Ok((fragment, kept))

@@ -103,6 +103,7 @@ pub(super) async fn probe_packets(
     let fragment = Fragment::new(index, name, ingested.state, head, streams, chapters)?;
     let fragment = Fragment {
         container: found.container,
+        warnings: ingested.warnings,
         extras: intern(&session.extras, Arc::new(ingested.extras)),
         ..fragment
     };

@@ -142,6 +142,7 @@ impl Builder {
                 user_data,
                 meta,
                 chapters,
+                warnings: Vec::new(),
             },
             fragments,
         })
