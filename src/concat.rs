@@ -1,6 +1,7 @@
 //! A join from beginning to end: the stages on one screen.
 
 mod content;
+mod continued;
 mod inspect;
 mod media_type;
 #[cfg(feature = "s3")]
@@ -22,10 +23,10 @@ use crate::{
     assemble::Sharing,
     compat::{self, Matching, Mismatch},
     elementary::Looks,
-    error::Error,
+    error::{Error, MediaError},
     layout::Layout,
     media::Container,
-    options::{Options, ParameterSets},
+    options::{Leading, OnDiscontinuity, Options, ParameterSets},
     packets,
     placement::Placement,
     plan::{self, Plan, Silence},
@@ -36,6 +37,7 @@ use crate::{
     source::{OpenSource, SharedSource, Source},
     time::Time,
     verify,
+    warning::WarningKind,
 };
 
 /// A list of fragments to be joined, and how.
@@ -162,11 +164,26 @@ impl Probed {
             // Tracks have one configuration there.
             concat.options.parameter_sets = ParameterSets::InBand;
         }
-        let order = placement_order(&fragments, &concat)?;
+        if concat.options.on_discontinuity == OnDiscontinuity::Error {
+            refuse_jumps(&fragments)?;
+        }
+        let order = plan::order(&fragments, &concat.starts, &concat.options)?;
         let checked = compat::check(&fragments, &order, &concat.options);
         let matching = checked.map_err(|mismatches| Error::Incompatible { mismatches })?;
         let mut matching = matching;
         packets::refine(container, &mut matching);
+        let sources = fragments.iter().zip(sources);
+        let sources = sources.map(|(fragment, source)| OpenSource {
+            source,
+            state: fragment.state.clone(),
+        });
+        let sources: Arc<[OpenSource]> = sources.collect();
+        let mut fragments = fragments;
+        continued::mark(&mut fragments, &sources, &order, &matching, concat.options.leading).await?;
+        if concat.options.leading == Leading::Auto {
+            plan::settle_leading(&mut fragments, &concat.starts, &matching, &concat.options)?;
+        }
+        let fragments = fragments;
         let mut silences = vec![Silence::Unknown; matching.tracks.len()];
         let make = |silences: &[Silence]| {
             plan::plan(
@@ -183,12 +200,6 @@ impl Probed {
             plan = make(&silences)?;
         }
         packets::fit(container, &fragments, &mut plan)?;
-        let sources = fragments.iter().zip(sources);
-        let sources = sources.map(|(fragment, source)| OpenSource {
-            source,
-            state: fragment.state.clone(),
-        });
-        let sources: Arc<[OpenSource]> = sources.collect();
         let (fragments, plan): (Arc<[Fragment]>, _) = (fragments.into(), Arc::new(plan));
         let content = output(container, &fragments, &plan, &sources).await?;
         let (layout, filter) = (content.layout, content.filter);
@@ -218,14 +229,25 @@ impl Probed {
     }
 }
 
-/// The fragments by start, as the output has them, whatever their order in the list.
-fn placement_order(fragments: &[Fragment], concat: &Concat) -> Result<Vec<usize>, Error> {
-    let placement = plan::place_fragments(fragments, &concat.starts, &concat.options)?;
-    Ok(placement
-        .places
-        .iter()
-        .map(|place| place.fragment)
-        .collect())
+/// Refuses fragments whose clocks jump.
+fn refuse_jumps(fragments: &[Fragment]) -> Result<(), Error> {
+    let jump = |fragment: &Fragment| {
+        let mut warnings = fragment.warnings.iter();
+        let jump = warnings.find(|warning| warning.kind == WarningKind::ClockJump)?;
+        Some(Error::Media {
+            fragment: fragment.index,
+            name: fragment.name.clone(),
+            source: MediaError::Discontinuity {
+                jump: jump.message.clone(),
+            },
+        })
+    };
+    let mut all: Vec<Error> = fragments.iter().filter_map(jump).collect();
+    match all.len() {
+        0 => Ok(()),
+        1 => Err(all.swap_remove(0)),
+        _ => Err(Error::Fragments(all)),
+    }
 }
 
 /// A planned join, ready to be written any number of times.

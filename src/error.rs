@@ -196,6 +196,12 @@ pub enum MediaError {
     /// Its index is damaged, missing, or not of an ISO base media file.
     #[error(transparent)]
     Index(#[from] ReadError),
+    /// Its clock starts again or jumps, and the options refuse that.
+    #[error("{jump}: the option on_discontinuity refuses that")]
+    Discontinuity {
+        /// Where, and by how much.
+        jump: String,
+    },
     /// It is one run of sound, and damaged or of no kind that is known.
     #[error(transparent)]
     Elementary(#[from] ElementaryError),

@@ -95,6 +95,36 @@ impl Layout {
         self.pieces.push(piece);
     }
 
+    /// Appends `len` bytes of a fragment's source from `offset` on, some of which are others in the output: offset
+    /// among these bytes, rising, and value.
+    pub(crate) fn push_changed(
+        &mut self,
+        fragment: u32,
+        offset: u64,
+        len: u64,
+        changes: &[(u32, u8)],
+    ) {
+        let mut from = 0;
+        for &(at, value) in changes {
+            let at = u64::from(at);
+            if at < from || at >= len {
+                continue;
+            }
+            self.push(Piece::Source {
+                fragment,
+                offset: offset + from,
+                len: at - from,
+            });
+            self.push(Piece::Literal(Bytes::copy_from_slice(&[value])));
+            from = at + 1;
+        }
+        self.push(Piece::Source {
+            fragment,
+            offset: offset + from,
+            len: len - from,
+        });
+    }
+
     /// Size of the output in bytes.
     #[must_use]
     pub const fn size(&self) -> u64 {

@@ -10,6 +10,7 @@ mod concat;
 mod error;
 pub mod options;
 
+mod codecs;
 pub mod media;
 pub mod time;
 

@@ -41,6 +41,31 @@ pub enum OnMissing {
     Fill,
 }
 
+/// What to do with pictures at the beginning of a fragment that refer to what came before it (the leading pictures of an
+/// open group of pictures).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Leading {
+    /// They are shown where the bit stream's numbering and the clocks say that the fragment continues the one before
+    /// it, and left out elsewhere. The default. An encoder that repeats its structure exactly makes pieces of two
+    /// recordings look like one: then `Drop` is right.
+    #[default]
+    Auto,
+    /// They are shown, whatever comes before.
+    Show,
+    /// They are left out.
+    Drop,
+}
+
+/// What to do where the clock of a fragment starts again or jumps inside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDiscontinuity {
+    /// What comes behind follows what came before, with a warning. The default.
+    #[default]
+    Follow,
+    /// The join is refused.
+    Error,
+}
+
 /// How differing H.264, HEVC and VVC parameter sets are kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ParameterSets {
@@ -130,6 +155,10 @@ pub struct Options {
     pub on_overlap: OnOverlap,
     /// Streams that some fragments lack.
     pub on_missing: OnMissing,
+    /// Pictures that refer to what came before their fragment.
+    pub leading: Leading,
+    /// Clocks that start again or jump inside a fragment.
+    pub on_discontinuity: OnDiscontinuity,
     /// Which clock of the sound is exact.
     pub audio_seams: AudioSeams,
     /// Where differing parameter sets go.
@@ -153,6 +182,8 @@ impl Default for Options {
             on_gap: OnGap::default(),
             on_overlap: OnOverlap::default(),
             on_missing: OnMissing::default(),
+            leading: Leading::default(),
+            on_discontinuity: OnDiscontinuity::default(),
             audio_seams: AudioSeams::default(),
             parameter_sets: ParameterSets::default(),
             durability: Durability::default(),

@@ -5,13 +5,50 @@ use crate::{
     time::{OutOfRange, Time},
 };
 
-/// A fragment's start as its caller gave it, and its own length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A fragment's start as its caller gave it, and when its streams are shown and heard.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Requested {
-    /// Where it is to start; `None`: where the fragment before it in the list ends.
+    /// Where it is to start; `None`: as early as no stream overlaps the fragment before it in the list.
     pub start: Option<Time>,
-    /// From its zero to the end of its video and audio.
-    pub length: Time,
+    /// Its first picture that can be shown without the fragment before, or its first sound where it has no
+    /// pictures, on its own timeline.
+    pub anchor: Time,
+    /// Per track of video and audio, when the fragment's stream begins and ends on its own timeline; `None` where
+    /// it has none.
+    pub streams: Vec<Option<(Time, Time)>>,
+    /// When its sound begins, where that is before the anchor; else the anchor.
+    pub sound: Time,
+}
+
+impl Requested {
+    /// A fragment of one stream that is `length` long.
+    #[must_use]
+    pub fn of_length(start: Option<Time>, length: Time) -> Self {
+        Self {
+            start,
+            streams: vec![Some((Time::ZERO, length))],
+            ..Self::default()
+        }
+    }
+
+    /// By how much sound leads the pictures.
+    fn lead(&self) -> Result<Time, OutOfRange> {
+        self.anchor.minus(self.sound)
+    }
+
+    /// The instant that is placed at `start`: the anchor, or the first sound where that leads by more than the
+    /// tolerance or has no time before it.
+    fn zero(&self, start: Time, tolerance: Time) -> Result<Time, OutOfRange> {
+        let lead = self.lead()?;
+        let sounds_first = lead > tolerance || lead > start;
+        Ok(if sounds_first { self.sound } else { self.anchor })
+    }
+
+    /// The latest end of its streams.
+    fn end(&self) -> Time {
+        let ends = self.streams.iter().flatten().map(|&(_, end)| end);
+        ends.max().unwrap_or(self.anchor)
+    }
 }
 
 /// Where a fragment came to be.
@@ -21,13 +58,23 @@ pub struct Place {
     pub fragment: usize,
     /// Where its zero is.
     pub start: Time,
-    /// Where it ends of itself.
+    /// Its zero on its own timeline: its first picture, or its first sound.
+    pub zero: Time,
+    /// Where it ends of itself: the latest end of its streams.
     pub end: Time,
     /// Where the next fragment starts; `None` for the last.
     pub cut: Option<Time>,
 }
 
 impl Place {
+    /// An instant of the fragment's own timeline on that of the output.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] if it cannot be expressed.
+    pub fn to_output(&self, own: Time) -> Result<Time, OutOfRange> {
+        self.start.plus(own.minus(self.zero)?)
+    }
+
     /// Until when it is shown: to its own end, or to where the next one starts before that.
     #[must_use]
     pub fn shown_until(&self) -> Time {
@@ -87,7 +134,8 @@ pub struct Seam {
     pub kind: SeamKind,
     /// Where the later one starts in the output.
     pub at: Time,
-    /// Its requested start minus the earlier one's end: above 0 a gap, below 0 an overlap.
+    /// From the end of the earlier one's streams to the beginning of the same streams of the later one: above 0, the
+    /// smallest of all, a gap; below 0, the largest, an overlap.
     pub difference: Time,
     /// What was done.
     pub action: SeamAction,
@@ -148,10 +196,23 @@ pub struct Placement {
 /// [`OutOfRange`] if a time cannot be expressed.
 pub fn place(requested: &[Requested], options: &Options) -> Result<Placement, OutOfRange> {
     let mut starts: Vec<(usize, Time)> = Vec::with_capacity(requested.len());
-    let mut previous_end = Time::ZERO;
+    let mut before: Option<(&Requested, Time, Time)> = None;
     for (index, fragment) in requested.iter().enumerate() {
-        let start = fragment.start.unwrap_or(previous_end);
-        previous_end = start.plus(fragment.length)?;
+        let (start, zero) = match (fragment.start, before) {
+            (Some(start), _) => (start, fragment.zero(start, options.tolerance)?),
+            (None, None) => (Time::ZERO, fragment.zero(Time::ZERO, options.tolerance)?),
+            (None, Some((earlier, start, zero))) => {
+                // Where its anchor is when the first two streams that would overlap meet.
+                let anchor = start.plus(earliest(earlier, zero, fragment)?)?;
+                let lead = fragment.lead()?;
+                if lead > options.tolerance || lead > anchor {
+                    (anchor.minus(lead)?.max(Time::ZERO), fragment.sound)
+                } else {
+                    (anchor, fragment.anchor)
+                }
+            }
+        };
+        before = Some((fragment, start, zero));
         starts.push((index, start));
     }
     starts.sort_by_key(|&(_, start)| start);
@@ -159,12 +220,15 @@ pub fn place(requested: &[Requested], options: &Options) -> Result<Placement, Ou
     let mut placement = Placement::default();
     let mut moved = Time::ZERO;
     for (fragment, wanted) in starts {
+        let own = &requested[fragment];
         let mut start = wanted.plus(moved)?;
+        let zero = own.zero(start, options.tolerance)?;
         if let Some(before) = placement.places.last_mut() {
-            let mut seam = meet(before, fragment, start, options)?;
+            let difference = difference(before, &requested[before.fragment], start, zero, own)?;
+            let mut seam = meet(before, fragment, start, difference, options);
             if seam.action == SeamAction::Closed || seam.action == SeamAction::Shifted {
                 moved = moved.minus(seam.difference)?;
-                start = before.end;
+                start = start.minus(seam.difference)?;
                 seam.at = start;
             }
             let refuses = match seam.kind {
@@ -177,7 +241,7 @@ pub fn place(requested: &[Requested], options: &Options) -> Result<Placement, Ou
                     fragments: seam.fragments,
                     sources: Default::default(),
                     kind: seam.kind,
-                    end: before.end,
+                    end: start.minus(seam.difference)?,
                     start,
                 });
             }
@@ -187,20 +251,56 @@ pub fn place(requested: &[Requested], options: &Options) -> Result<Placement, Ou
         placement.places.push(Place {
             fragment,
             start,
-            end: start.plus(requested[fragment].length)?,
+            zero,
+            end: start.plus(own.end().minus(zero)?)?,
             cut: None,
         });
     }
     Ok(placement)
 }
 
+/// From the start of `earlier`, whose zero is `zero`, to the anchor of `later` where no stream of both overlaps and
+/// two meet.
+fn earliest(earlier: &Requested, zero: Time, later: &Requested) -> Result<Time, OutOfRange> {
+    let mut latest: Option<Time> = None;
+    for (before, behind) in earlier.streams.iter().zip(&later.streams) {
+        if let Some((_, end)) = before {
+            let begins = behind.map_or(later.anchor, |(begin, _)| begin);
+            let anchor = end.minus(zero)?.plus(later.anchor.minus(begins)?)?;
+            latest = Some(latest.map_or(anchor, |latest| latest.max(anchor)));
+        }
+    }
+    latest.map_or_else(|| earlier.end().minus(zero), Ok)
+}
+
+/// The smallest distance from the end of a stream to the beginning of the same stream of the later fragment. A
+/// stream that the later one lacks begins with it.
+fn difference(
+    before: &Place,
+    earlier: &Requested,
+    start: Time,
+    zero: Time,
+    later: &Requested,
+) -> Result<Time, OutOfRange> {
+    let mut least: Option<Time> = None;
+    for (of_earlier, of_later) in earlier.streams.iter().zip(&later.streams) {
+        if let Some((_, end)) = *of_earlier {
+            let begins = of_later.map_or(zero, |(begin, _)| begin);
+            let begins = start.plus(begins.minus(zero)?)?;
+            let distance = begins.minus(before.to_output(end)?)?;
+            least = Some(least.map_or(distance, |least| least.min(distance)));
+        }
+    }
+    least.map_or_else(|| start.minus(before.end), Ok)
+}
+
 fn meet(
     before: &Place,
     fragment: usize,
     start: Time,
+    difference: Time,
     options: &Options,
-) -> Result<Seam, OutOfRange> {
-    let difference = start.minus(before.end)?;
+) -> Seam {
     // Equal starts are an overlap, however short the first of them is.
     let within = difference.abs() <= options.tolerance && start > before.start;
     let (kind, action) = if within {
@@ -223,13 +323,13 @@ fn meet(
         };
         (SeamKind::Gap, action)
     };
-    Ok(Seam {
+    Seam {
         fragments: (before.fragment, fragment),
         kind,
         at: start,
         difference,
         action,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -242,9 +342,8 @@ mod tests {
     }
 
     fn requested(all: &[(Option<&str>, &str)]) -> Vec<Requested> {
-        let one = |&(start, length): &(Option<&str>, &str)| Requested {
-            start: start.map(time),
-            length: time(length),
+        let one = |&(start, length): &(Option<&str>, &str)| {
+            Requested::of_length(start.map(time), time(length))
         };
         all.iter().map(one).collect()
     }
@@ -338,10 +437,10 @@ mod tests {
         #[test]
         fn the_sum_of_lengths_is_kept_when_nothing_may_be_lost(
             list in proptest::collection::vec((0_i64..100_000, 300_i64..9_000), 1..20)
-                .prop_map(|all| all.into_iter().map(|(start, length)| Requested {
-                    start: Some(Time::from_nanos(start * 1_000_000)),
-                    length: Time::from_nanos(length * 1_000_000),
-                }).collect::<Vec<_>>())
+                .prop_map(|all| all.into_iter().map(|(start, length)| Requested::of_length(
+                    Some(Time::from_nanos(start * 1_000_000)),
+                    Time::from_nanos(length * 1_000_000),
+                )).collect::<Vec<_>>())
         ) {
             let options = Options {
                 on_gap: OnGap::Close,
@@ -353,7 +452,7 @@ mod tests {
             prop_assert!(placed.refused.is_empty());
             prop_assert!(placed.places.windows(2).all(|pair| pair[0].end == pair[1].start));
             let (first, last) = (placed.places[0], placed.places[placed.places.len() - 1]);
-            let sum: i64 = list.iter().map(|f| f.length.as_nanos()).sum();
+            let sum: i64 = list.iter().map(|f| f.end().as_nanos()).sum();
             prop_assert_eq!(last.end.minus(first.start).expect("in range").as_nanos(), sum);
         }
     }

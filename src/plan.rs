@@ -11,8 +11,8 @@ use crate::{
     media::{Chapter, Container, StreamKind},
     options::{AudioSeams, Options},
     placement::{Place, Placement, Requested, place},
-    probe::{Fragment, Stream},
-    time::{Time, Timescale},
+    probe::{Fragment, Splice, Stream},
+    time::{OutOfRange, Time, Timescale},
     timeline::{
         Pace, Payload, Placed, Run, TrackTimeline, audio, audio::AudioRules, sparse, ticks, video,
     },
@@ -65,6 +65,8 @@ pub struct PlannedTrack {
     pub timeline: TrackTimeline,
     /// Its silence, for audio.
     pub silence: Silence,
+    /// Per placed fragment, what tells a decoder to begin anew there.
+    pub splices: Vec<Option<Splice>>,
     /// Its empty sample, for subtitles that have one.
     pub blank: Option<Bytes>,
     /// Ticks of a PCM sample, where silent frames may be of any length.
@@ -110,11 +112,12 @@ pub fn plan(
     silences: &[Silence],
     options: &Options,
 ) -> Result<Plan, Error> {
-    let placement = place_fragments(fragments, starts, options)?;
+    let placement = place_fragments(fragments, starts, matching, options)?;
     if !placement.refused.is_empty() {
         return Err(Error::Seams(placement.refused));
     }
-    let duration = placement.places.last().map_or(Time::ZERO, |last| last.end);
+    let ends = placement.places.iter().map(|place| place.end);
+    let duration = ends.max().unwrap_or(Time::ZERO);
     if duration > options.limits.duration {
         let seconds = |time: Time| u64::try_from(time.as_nanos() / 1_000_000_000).unwrap_or(0);
         return Err(Error::Limit {
@@ -176,23 +179,82 @@ pub fn plan(
     })
 }
 
-/// Places the fragments by their starts and lengths.
+/// The fragments in the order of their starts, before it is known which of their streams belong together.
+///
+/// # Errors
+/// [`Error::Timeline`] if a time cannot be expressed.
+pub(crate) fn order(
+    fragments: &[Fragment],
+    starts: &[Option<Time>],
+    options: &Options,
+) -> Result<Vec<usize>, Error> {
+    let mut requested = Vec::with_capacity(fragments.len());
+    for (fragment, &start) in fragments.iter().zip(starts) {
+        requested.push(Requested::of_length(start, fragment.length));
+    }
+    let placement = place(&requested, options)?;
+    Ok(placement.places.iter().map(|place| place.fragment).collect())
+}
+
+/// Has leading pictures of `fragments` left out where those of the fragment before do not end where they begin, to
+/// half a picture.
+///
+/// # Errors
+/// [`Error::Timeline`] if a time cannot be expressed.
+pub(crate) fn settle_leading(
+    fragments: &mut [Fragment],
+    starts: &[Option<Time>],
+    matching: &Matching,
+    options: &Options,
+) -> Result<(), Error> {
+    let continues = |fragment: &Fragment| fragment.streams.iter().any(Stream::continues);
+    // What is left out of one fragment moves those behind it that have no start of their own.
+    while fragments.iter().any(continues) {
+        let placement = place_fragments(fragments, starts, matching, options)?;
+        let mut unfit = Vec::new();
+        for track in &matching.tracks {
+            let mut before: Option<Time> = None;
+            for place in &placement.places {
+                let Some(index) = track.members[place.fragment] else {
+                    continue;
+                };
+                let stream = &fragments[place.fragment].streams[index];
+                let Some((begin, end)) = stream.extent()? else {
+                    continue;
+                };
+                let earlier = before.replace(place.to_output(end)?);
+                let begin = place.to_output(begin)?;
+                let distance = earlier.map(|end| begin.minus(end)).transpose()?;
+                let fits = distance.is_some_and(|apart| apart.abs() <= stream.half_a_picture());
+                if stream.continues() && !fits {
+                    unfit.push((place.fragment, index));
+                }
+            }
+        }
+        if unfit.is_empty() {
+            break;
+        }
+        for (fragment, stream) in unfit {
+            fragments[fragment].streams[stream].set_continues(false);
+        }
+    }
+    Ok(())
+}
+
+/// Places the fragments by their starts, and by when their streams begin and end.
 ///
 /// # Errors
 /// [`Error::Timeline`] if a time cannot be expressed.
 pub fn place_fragments(
     fragments: &[Fragment],
     starts: &[Option<Time>],
+    matching: &Matching,
     options: &Options,
 ) -> Result<Placement, Error> {
-    let requested: Vec<Requested> = fragments
-        .iter()
-        .zip(starts)
-        .map(|(fragment, &start)| Requested {
-            start,
-            length: fragment.length,
-        })
-        .collect();
+    let mut requested = Vec::with_capacity(fragments.len());
+    for (fragment, &start) in fragments.iter().zip(starts) {
+        requested.push(requested_of(fragment, start, matching)?);
+    }
     let mut placement = place(&requested, options)?;
     for refused in &mut placement.refused {
         let (earlier, later) = refused.fragments;
@@ -204,6 +266,67 @@ pub fn place_fragments(
     Ok(placement)
 }
 
+/// What placing needs of a fragment.
+fn requested_of(
+    fragment: &Fragment,
+    start: Option<Time>,
+    matching: &Matching,
+) -> Result<Requested, OutOfRange> {
+    let (mut pictures, mut sound): (Option<Time>, Option<Time>) = (None, None);
+    for stream in &fragment.streams {
+        let first = match stream.kind {
+            StreamKind::Video => &mut pictures,
+            StreamKind::Audio => &mut sound,
+            StreamKind::Subtitle | StreamKind::Data => continue,
+        };
+        if let Some((begin, _)) = stream.extent_alone()? {
+            *first = Some(first.map_or(begin, |earliest| earliest.min(begin)));
+        }
+    }
+    let anchor = pictures.or(sound).unwrap_or(fragment.zero);
+    let mut streams = Vec::with_capacity(matching.tracks.len());
+    for track in &matching.tracks {
+        if matches!(track.kind, StreamKind::Video | StreamKind::Audio) {
+            let stream = track.members[fragment.index].map(|index| &fragment.streams[index]);
+            streams.push(stream.map(Stream::extent).transpose()?.flatten());
+        }
+    }
+    Ok(Requested {
+        start,
+        anchor,
+        streams,
+        sound: sound.map_or(anchor, |sound| sound.min(anchor)),
+    })
+}
+
+/// Where the stream of a track must end in each fragment: where the same stream of the next one that has it begins, or
+/// the next one itself where that lacks it. Sound that leads the pictures cuts nothing before its fragment begins.
+fn cuts(
+    fragments: &[Fragment],
+    placement: &Placement,
+    matched: &MatchedTrack,
+) -> Result<Vec<Option<Time>>, OutOfRange> {
+    let mut all = Vec::with_capacity(placement.places.len());
+    let mut next: Option<Time> = None;
+    for place in placement.places.iter().rev() {
+        all.push(next);
+        let fragment = &fragments[place.fragment];
+        let stream = matched.members[place.fragment].map(|index| &fragment.streams[index]);
+        let begin = match stream.map(Stream::extent).transpose()?.flatten() {
+            Some((begin, _)) => place.to_output(begin)?,
+            // Nothing of the stream is shown there.
+            None if stream.is_some() => continue,
+            None => place.start,
+        };
+        next = Some(match matched.kind {
+            StreamKind::Audio => begin.max(place.start),
+            _ => begin,
+        });
+    }
+    all.reverse();
+    Ok(all)
+}
+
 fn plan_track(
     fragments: &[Fragment],
     placement: &Placement,
@@ -212,18 +335,27 @@ fn plan_track(
     duration: Time,
     options: &Options,
 ) -> Result<PlannedTrack, Error> {
+    let own_cuts = match matched.kind {
+        StreamKind::Video | StreamKind::Audio => cuts(fragments, placement, matched)?,
+        StreamKind::Subtitle | StreamKind::Data => {
+            placement.places.iter().map(|place| place.cut).collect()
+        }
+    };
     let placed: Vec<Placed<'_>> = placement
         .places
         .iter()
-        .map(|place| {
+        .zip(own_cuts)
+        .map(|(place, cut)| {
             let fragment = &fragments[place.fragment];
-            let member = matched.members[place.fragment];
+            let stream = matched.members[place.fragment].map(|index| &fragment.streams[index]);
             Placed {
                 start: place.start,
-                cut: place.cut,
+                cut,
                 end: place.end,
-                zero: fragment.zero,
-                stream: member.map(|stream| &fragment.streams[stream].presentation),
+                zero: place.zero,
+                stream: stream.map(|stream| &stream.presentation),
+                part: stream.and_then(Stream::part),
+                interlocked: stream.and_then(|stream| stream.interlocked.as_deref()),
             }
         })
         .collect();
@@ -279,11 +411,30 @@ fn plan_track(
     }
     Ok(PlannedTrack {
         matched: matched.clone(),
+        splices: splices(fragments, placement, matched),
         timeline,
         silence,
         blank,
         grain,
     })
+}
+
+/// What tells decoders to begin anew, for every placed fragment that does not go on where the one before it ends.
+fn splices(
+    fragments: &[Fragment],
+    placement: &Placement,
+    matched: &MatchedTrack,
+) -> Vec<Option<Splice>> {
+    let mut begun = false;
+    let places = placement.places.iter();
+    let splice = |place: &Place| {
+        let stream = &fragments[place.fragment].streams[matched.members[place.fragment]?];
+        // Nothing comes before the first one.
+        let behind = std::mem::replace(&mut begun, true);
+        let splice = stream.leading.as_ref()?.splice.as_ref()?;
+        (behind && !stream.continues()).then(|| splice.clone())
+    };
+    places.map(splice).collect()
 }
 
 /// Ticks of a PCM sample where silent frames can hold any number of them.
@@ -359,8 +510,7 @@ fn chapters(fragments: &[Fragment], placement: &Placement) -> Result<Vec<Chapter
         let fragment = &fragments[place.fragment];
         let end = place.shown_until();
         for chapter in &fragment.chapters {
-            let own = chapter.start.minus(fragment.zero)?.max(Time::ZERO);
-            let start = place.start.plus(own)?;
+            let start = place.to_output(chapter.start)?.max(place.start);
             if start < end {
                 chapters.push(Chapter {
                     start,

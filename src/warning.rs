@@ -23,6 +23,8 @@ pub struct Warning {
 pub enum WarningKind {
     /// A file that comes with the fragments, such as a font, is not in the output.
     AttachmentLeftOut,
+    /// The clock of a fragment starts again or jumps inside it.
+    ClockJump,
     /// A fragment is shown for no time at all: the next begins where it does.
     FragmentHidden,
     /// An edit list hides pictures inside the output.
@@ -33,6 +35,8 @@ pub enum WarningKind {
     MixedFrames,
     /// A hole in the sound could not be filled with silence.
     NoSilence,
+    /// Pictures that no decoder can show are left out.
+    PicturesLeftOut,
     /// A track of the fragments is not in the output.
     TrackLeftOut,
 }

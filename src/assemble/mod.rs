@@ -238,32 +238,35 @@ impl<'a> Builder<'a> {
             len,
         };
         let range = emission.first..emission.first + emission.count;
-        match used.and_then(|used| used.prefix.as_ref()) {
-            None => {
-                match &samples.sizes {
-                    crate::isobmff::SampleSizes::Fixed { size, .. } => {
-                        tables.push_sizes(*size, emission.count);
-                    }
-                    crate::isobmff::SampleSizes::Each(_) => {
-                        range.for_each(|index| tables.push_sizes(samples.size(index), 1));
-                    }
+        let prefix = used.and_then(|used| used.prefix.as_ref());
+        let splice = planned.splices.get(placed).and_then(Option::as_ref);
+        let splice = splice.filter(|splice| range.contains(&splice.sample));
+        if prefix.is_none() && splice.is_none() {
+            match &samples.sizes {
+                crate::isobmff::SampleSizes::Fixed { size, .. } => {
+                    tables.push_sizes(*size, emission.count);
                 }
-                self.media.push(source(offset, len));
-            }
-            Some(prefix) => {
-                let mut at = offset;
-                for index in range {
-                    let size = samples.size(index);
-                    let sync = samples.is_sync(index);
-                    if sync {
-                        self.media.push(Piece::Literal(prefix.clone()));
-                    }
-                    let added = if sync { prefix.len() as u32 } else { 0 };
-                    tables.push_sizes(size.saturating_add(added), 1);
-                    self.media.push(source(at, u64::from(size)));
-                    at += u64::from(size);
+                crate::isobmff::SampleSizes::Each(_) => {
+                    range.for_each(|index| tables.push_sizes(samples.size(index), 1));
                 }
             }
+            self.media.push(source(offset, len));
+            return;
+        }
+        let mut at = offset;
+        for index in range {
+            let size = samples.size(index);
+            let splice = splice.filter(|splice| splice.sample == index);
+            let sets = prefix.filter(|_| samples.is_sync(index));
+            let mut added = 0;
+            for before in splice.map(|splice| &splice.before).into_iter().chain(sets) {
+                added += before.len() as u32;
+                self.media.push(Piece::Literal(before.clone()));
+            }
+            tables.push_sizes(size.saturating_add(added), 1);
+            let changes = splice.map_or(&[][..], |splice| &splice.bytes);
+            self.media.push_changed(fragment, at, u64::from(size), changes);
+            at += u64::from(size);
         }
     }
 

@@ -7,8 +7,8 @@ use clap_complete::Shell;
 use media_concat::{
     media::Container,
     options::{
-        AudioSeams, Checksums, Durability, Limits, OnGap, OnMissing, OnOverlap, Options,
-        ParameterSets, Transfer,
+        AudioSeams, Checksums, Durability, Leading, Limits, OnDiscontinuity, OnGap, OnMissing,
+        OnOverlap, Options, ParameterSets, Transfer,
     },
     time::Time,
 };
@@ -127,6 +127,13 @@ pub(crate) struct JoinOptions {
     /// Where a fragment starts before the one before it ends.
     #[arg(long, value_enum, default_value_t, value_name = "POLICY")]
     on_overlap: Overlap,
+    /// Pictures at the beginning of a fragment that refer to the fragment before (open group of pictures): shown where
+    /// the fragment continues that one, always, or never.
+    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    leading: LeadingMode,
+    /// Where the clock of a fragment starts again or jumps inside it.
+    #[arg(long, value_enum, default_value_t, value_name = "POLICY")]
+    on_discontinuity: Discontinuity,
     /// Gaps and overlaps up to this are plain seams.
     #[arg(long, value_name = "SECONDS", default_value = "0.2", value_parser = tolerance)]
     tolerance: Time,
@@ -156,6 +163,21 @@ enum Gap {
     /// Move the rest up.
     Close,
     /// Refuse.
+    Error,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum LeadingMode {
+    #[default]
+    Auto,
+    Show,
+    Drop,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Discontinuity {
+    #[default]
+    Follow,
     Error,
 }
 
@@ -236,6 +258,15 @@ impl JoinOptions {
                 Overlap::Error => OnOverlap::Error,
                 Overlap::Trim => OnOverlap::Trim,
                 Overlap::Shift => OnOverlap::Shift,
+            },
+            leading: match self.leading {
+                LeadingMode::Auto => Leading::Auto,
+                LeadingMode::Show => Leading::Show,
+                LeadingMode::Drop => Leading::Drop,
+            },
+            on_discontinuity: match self.on_discontinuity {
+                Discontinuity::Follow => OnDiscontinuity::Follow,
+                Discontinuity::Error => OnDiscontinuity::Error,
             },
             on_missing: match self.missing {
                 Missing::Error => OnMissing::Error,

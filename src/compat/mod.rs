@@ -1,6 +1,7 @@
 //! Do all fragments share one format? Every difference of every fragment, or which stream of each
 //! fragment goes into which track. Pure.
 
+pub(crate) mod continuation;
 mod entries;
 mod matching;
 mod rules;

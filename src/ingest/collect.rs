@@ -14,11 +14,13 @@ use super::{
 };
 use crate::{
     av::{PacketView, StreamInfo},
+    codecs::nal::NalCodec,
     elementary::{AacConfig, ElementaryError, Latm},
     isobmff::{TrackDescription, parameter_sets::ParameterSets},
     media::{Container, StreamKind},
     probe::Failure,
     time::{OutOfRange, Time, Timescale},
+    warning::{Warning, WarningKind},
 };
 
 /// A look needs one packet, or some of PCM: no more than this of these.
@@ -234,6 +236,7 @@ impl Collected {
     pub(super) fn finish(
         self,
         extent: Option<(Time, Time)>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Option<IngestedStream>, Failure> {
         if self.items.is_empty() {
             return Ok(None);
@@ -242,7 +245,11 @@ impl Collected {
         let audio = self.info.parameters.audio.as_ref();
         let rate = audio.map_or(0, |audio| audio.sample_rate);
         let timed = match self.kind {
-            StreamKind::Video => times::pictures(self.items, tick, self.info.rate)?,
+            StreamKind::Video => {
+                let codec = self.info.parameters.codec.as_str();
+                let looked_at = NalCodec::of(codec).is_some() || codec == "mpeg2video";
+                times::pictures(self.items, tick, self.info.rate, looked_at)?
+            }
             StreamKind::Audio if self.info.block > 0 => {
                 times::pcm(&self.items, tick, rate, self.info.block)?
             }
@@ -264,7 +271,16 @@ impl Collected {
             samples,
             timescale,
             span,
+            undecodable,
         } = timed;
+        if undecodable > 0 {
+            let message = format!(
+                "stream {} begins inside a group of pictures: {undecodable} pictures that refer to \
+                 what came before are left out",
+                self.info.index
+            );
+            warnings.push(Warning::new(WarningKind::PicturesLeftOut, message));
+        }
         let Some(span) = span else {
             return Ok(None);
         };
@@ -289,6 +305,7 @@ impl Collected {
 pub(super) fn finish(
     streams: impl Iterator<Item = Collected>,
     container: Container,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Vec<IngestedStream>, Failure> {
     let (sparse, others): (Vec<_>, Vec<_>) = streams.partition(Collected::is_sparse);
     let mut all = Vec::with_capacity(sparse.len() + others.len());
@@ -299,7 +316,7 @@ pub(super) fn finish(
             return Err(damaged.into());
         }
         let video = stream.is_video();
-        if let Some(stream) = stream.finish(None)? {
+        if let Some(stream) = stream.finish(None, warnings)? {
             let (from, until) = stream.presented()?;
             // Pictures tell where a fragment begins: sound may have priming before them.
             start = start.min(Some((!video, from))).or(Some((!video, from)));
@@ -309,7 +326,7 @@ pub(super) fn finish(
     }
     let extent = start.map(|(_, start)| start).zip(end);
     for stream in sparse {
-        all.extend(stream.finish(extent)?);
+        all.extend(stream.finish(extent, warnings)?);
     }
     all.sort_by_key(|stream| stream.id);
     Ok(all)

@@ -34,6 +34,8 @@ pub(super) struct Timed {
     pub(super) timescale: Timescale,
     /// What is presented when; `None` where nothing is.
     pub(super) span: Option<Span>,
+    /// Pictures at the beginning that no decoder can show.
+    pub(super) undecodable: usize,
 }
 
 /// Ticks of a container: numerator and denominator of a second.
@@ -59,8 +61,9 @@ pub(super) fn pictures(
     mut items: Vec<Item>,
     tick: Tick,
     rate: (u32, u32),
+    keeps_leading: bool,
 ) -> Result<Timed, MediaError> {
-    undecodable_head(&mut items);
+    let undecodable = undecodable_head(&mut items, keeps_leading);
     let (shown, timescale, start, last) = shown_times(&items, tick, rate)?;
     let mut rising = shown.clone();
     rising.sort_unstable();
@@ -105,16 +108,20 @@ pub(super) fn pictures(
         },
         timescale,
         span: (!items.is_empty() && end > 0).then_some(span),
+        undecodable,
     })
 }
 
-/// Takes off what no decoder can show: pictures before the first that decoding can begin with, and those
-/// that come after it and are shown before it.
-fn undecodable_head(items: &mut Vec<Item>) {
+/// Takes off what no decoder can show: pictures before the first that decoding can begin with, whose number is
+/// returned, and unless they are looked at later (`keeps_leading`) those that come after it and are shown before it.
+fn undecodable_head(items: &mut Vec<Item>, keeps_leading: bool) -> usize {
     let Some(first) = items.iter().position(|item| item.key) else {
-        return;
+        return 0;
     };
     items.drain(..first);
+    if keeps_leading {
+        return first;
+    }
     let shown = items.first().and_then(|item| item.pts);
     let next = items
         .iter()
@@ -129,6 +136,7 @@ fn undecodable_head(items: &mut Vec<Item>) {
             && item.pts.zip(shown).is_some_and(|(pts, first)| pts < first);
         !leading
     });
+    first
 }
 
 /// When each picture is shown, from the first one on; in which timescale; when the first one is; how
@@ -282,6 +290,7 @@ pub(super) fn sound(
         },
         timescale,
         span: (span.duration > 0).then_some(span),
+        undecodable: 0,
     })
 }
 
@@ -320,6 +329,7 @@ pub(super) fn pcm(items: &[Item], tick: Tick, rate: u32, block: u32) -> Result<T
         },
         timescale,
         span: (count > 0).then_some(span),
+        undecodable: 0,
     })
 }
 
@@ -399,6 +409,7 @@ pub(super) fn cues(
         },
         timescale,
         span: (total > 0).then_some(span),
+        undecodable: 0,
     })
 }
 

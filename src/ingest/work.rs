@@ -189,14 +189,15 @@ impl Work {
             unread,
         };
         drop(demuxer);
-        let all = finish(streams.into_values(), container)?;
+        let mut warnings = Vec::new();
+        let all = finish(streams.into_values(), container, &mut warnings)?;
         let chapter = |(start, title)| Chapter { start, title };
         Ok(Some(Read {
             streams: all,
             chapters: chapters.into_iter().map(chapter).collect(),
             metadata,
             extras,
-            warnings: Vec::new(),
+            warnings,
             rewritten,
         }))
     }

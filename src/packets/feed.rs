@@ -64,16 +64,13 @@ pub(crate) fn lay(layout: &mut Layout, body: Body) {
             offset,
             len,
             prefix,
+            changes,
             ..
         } => {
             if let Some(prefix) = prefix {
                 layout.push(Piece::Literal(prefix));
             }
-            layout.push(Piece::Source {
-                fragment,
-                offset,
-                len,
-            });
+            layout.push_changed(fragment, offset, len, &changes);
         }
         Body::Made(pattern, 1) => layout.push(Piece::Literal(pattern)),
         Body::Made(pattern, count) => layout.push(Piece::Repeat { pattern, count }),

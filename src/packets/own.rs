@@ -178,10 +178,10 @@ impl OwnStreams {
 fn moved_by(script: Script<'_>, fragment: usize) -> Result<i64, OutOfRange> {
     let places = &script.plan.placement.places;
     let place = places.iter().find(|place| place.fragment == fragment);
-    let (Some(place), Some(fragment)) = (place, script.fragments.get(fragment)) else {
+    let Some(place) = place else {
         return Ok(0);
     };
-    let moved = place.start.minus(fragment.zero)?;
+    let moved = place.start.minus(place.zero)?;
     let timescale = Timescale::new(RATE).ok_or(OutOfRange)?;
     Ok(moved.to_ticks(timescale, Rounding::Nearest)?.0)
 }

@@ -52,6 +52,8 @@ pub(crate) enum Body {
         len: u64,
         /// Parameter sets that come first.
         prefix: Option<Bytes>,
+        /// Bytes that are others in the output: offset among these and value. Mostly none.
+        changes: Vec<(u32, u8)>,
     },
     /// Bytes made by us, so many times over.
     Made(Bytes, u64),
@@ -232,9 +234,10 @@ impl Cursor {
             };
             let source = script.stream(track, run);
             let (body, count, sync) = match (run.payload, source) {
-                (Payload::Samples { first, end, .. }, Some((fragment, stream))) => {
+                (Payload::Samples { placed, first, end }, Some((fragment, stream))) => {
                     let index = first + stamp.nth;
-                    let (body, count) = self.source(planned, fragment, stream, index..end);
+                    let of = (placed, fragment);
+                    let (body, count) = self.source(planned, of, stream, index..end);
                     let sync = stream.presentation.samples.is_sync(index);
                     (body, count, sync)
                 }
@@ -277,7 +280,7 @@ impl Cursor {
     fn source(
         &mut self,
         planned: &PlannedTrack,
-        fragment: usize,
+        (placed, fragment): (usize, usize),
         stream: &Stream,
         range: std::ops::Range<u32>,
     ) -> (Body, u32) {
@@ -306,6 +309,13 @@ impl Cursor {
             .and_then(|used| used.prefix.as_ref())
             .filter(|_| samples.is_sync(index));
         let member = planned.matched.members.get(fragment).copied().flatten();
+        let splice = planned.splices.get(placed).and_then(Option::as_ref);
+        let splice = splice.filter(|splice| splice.sample == index);
+        let mut prefix = prefix.cloned();
+        if let Some(splice) = splice.filter(|splice| !splice.before.is_empty()) {
+            let own = prefix.take().unwrap_or_default();
+            prefix = Some([&splice.before[..], &own].concat().into());
+        }
         let body = Body::Source {
             fragment: fragment as u32,
             stream: member.map_or(0, |stream| stream as u32),
@@ -313,7 +323,8 @@ impl Cursor {
             sample: index,
             offset,
             len,
-            prefix: prefix.cloned(),
+            prefix,
+            changes: splice.map_or_else(Vec::new, |splice| splice.bytes.clone()),
         };
         (body, count)
     }

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 
-use super::rate::FrameRate;
+use super::{leading::Leading, rate::FrameRate};
 use crate::{
     elementary::Carried,
     error::MediaError,
@@ -12,7 +12,7 @@ use crate::{
     media::{Attachment, Chapter, CodecParameters, Container, StreamKind},
     source::SourceState,
     time::{OutOfRange, Rounding, Time, Timescale},
-    timeline::{Presentation, usual_duration},
+    timeline::{Part, Presentation, Span, presented, usual_duration},
     warning::Warning,
 };
 
@@ -94,6 +94,10 @@ pub struct Stream {
     pub frame_rate: Option<FrameRate>,
     /// Other tracks of its file it refers to.
     pub references: Vec<(FourCc, Vec<u32>)>,
+    /// Pictures at its beginning that may refer to what came before.
+    pub(crate) leading: Option<Box<Leading>>,
+    /// What it presents with the frames that look like priming.
+    pub(crate) interlocked: Option<Vec<Span>>,
     edited: bool,
 }
 
@@ -131,7 +135,55 @@ impl Stream {
             presentation,
             frame_rate,
             references,
+            leading: None,
+            interlocked: None,
             edited,
+        }
+    }
+
+    /// What is written and shown of it in a join; `None`: all that it presents.
+    pub(crate) fn part(&self) -> Option<&Part> {
+        let leading = self.leading.as_deref()?;
+        let continued = leading.continued.as_ref().filter(|_| leading.continues);
+        Some(continued.unwrap_or(&leading.alone))
+    }
+
+    /// Whether it goes on where that of the fragment before ends, so that its leading pictures are shown.
+    pub(crate) fn continues(&self) -> bool {
+        let leading = self.leading.as_deref();
+        leading.is_some_and(|leading| leading.continues && leading.continued.is_some())
+    }
+
+    pub(crate) fn set_continues(&mut self, continues: bool) {
+        if let Some(leading) = &mut self.leading {
+            leading.continues = continues;
+        }
+    }
+
+    /// Half the usual distance of its pictures.
+    pub(crate) fn half_a_picture(&self) -> Time {
+        let usual = usual_duration(&self.presentation.samples.durations).unwrap_or(0);
+        let twice = NonZeroU32::MIN.saturating_add(1);
+        let twice = self.presentation.timescale.checked_mul(twice);
+        twice.map_or(Time::ZERO, |twice| Time::from_ticks(i64::from(usual), twice))
+    }
+
+    /// When what can be shown of it begins and ends, on the fragment's own timeline; `None` if nothing can.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] if the end cannot be expressed.
+    pub(crate) fn extent(&self) -> Result<Option<(Time, Time)>, OutOfRange> {
+        match self.part() {
+            Some(part) => presented(&part.spans, self.presentation.timescale),
+            None => self.presentation.presented(),
+        }
+    }
+
+    /// The same where nothing of the fragment before is there.
+    pub(crate) fn extent_alone(&self) -> Result<Option<(Time, Time)>, OutOfRange> {
+        match self.leading.as_deref() {
+            Some(leading) => presented(&leading.alone.spans, self.presentation.timescale),
+            None => self.presentation.presented(),
         }
     }
 
@@ -226,7 +278,7 @@ impl Fragment {
             if !matches!(stream.kind, StreamKind::Video | StreamKind::Audio) {
                 continue;
             }
-            if let Some((start, end)) = stream.presentation.presented()? {
+            if let Some((start, end)) = stream.extent_alone()? {
                 extent = Some(extent.map_or((start, end), |(a, b)| (a.min(start), b.max(end))));
             }
         }
@@ -269,7 +321,7 @@ fn hide_unsaid_priming(streams: &mut [Stream]) -> Result<(), OutOfRange> {
         .iter()
         .filter(|stream| stream.kind == StreamKind::Video)
     {
-        if let Some((start, _)) = stream.presentation.presented()? {
+        if let Some((start, _)) = stream.extent_alone()? {
             first_picture = Some(first_picture.map_or(start, |earliest| earliest.min(start)));
         }
     }
@@ -306,6 +358,7 @@ fn hide_unsaid_priming(streams: &mut [Stream]) -> Result<(), OutOfRange> {
         let short = lead > slack && lead <= i64::from(timescale.get() / 10);
         let exact = !edited || (lead - frame).abs() <= slack;
         if short && exact && frames <= most_frames as usize && frame > 1 {
+            stream.interlocked = Some(stream.presentation.spans.clone());
             stream.presentation.hide_before(first_picture)?;
             stream.presentation.begin_with_sample(slack);
         }

@@ -9,6 +9,7 @@ mod elementary;
 mod fragment;
 #[cfg(test)]
 pub(crate) mod invented;
+pub(crate) mod leading;
 mod look;
 mod packets;
 mod rate;
@@ -27,6 +28,7 @@ use std::{
 use bytes::Bytes;
 
 pub use fragment::{CodedFrame, Extras, Fragment, Head, Stream};
+pub use leading::Splice;
 pub use rate::FrameRate;
 
 use chapters::read_chapters;
@@ -274,6 +276,7 @@ async fn probe_source(
             track.references,
         ));
     }
+    leading::look(&mut reads, &mut streams).await?;
     let head = intern(
         &session.heads,
         Arc::new(Head {

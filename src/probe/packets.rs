@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Failure, Fragment, Head, Looked, Session, Stream, intern, kind_of, looks, reads::Reads,
+    Failure, Fragment, Head, Looked, Session, Stream, intern, kind_of, leading, looks,
+    reads::Reads,
 };
 use crate::{
     ingest::{self, Found, IngestedStream, LOOKED_AT},
@@ -88,6 +89,7 @@ pub(super) async fn probe_packets(
             track.references,
         ));
     }
+    leading::look(&mut reads, &mut streams).await?;
     let head = intern(
         &session.heads,
         Arc::new(Head {

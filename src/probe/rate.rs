@@ -52,6 +52,12 @@ impl FrameRate {
         })
     }
 
+    /// Pictures in a second, rounded up.
+    pub(crate) fn rounded_up(self) -> u64 {
+        let each = self.frames.saturating_mul(u64::from(self.timescale.get()));
+        each.div_ceil(self.ticks.max(1))
+    }
+
     /// This rate over the common denominator with `other`'s: comparable with
     /// `other.product(self)`.
     #[must_use]

@@ -21,6 +21,7 @@ pub mod video;
 
 use std::ops::Range;
 
+pub(crate) use presentation::presented;
 pub use presentation::{Presentation, Span};
 pub use stamps::{Stamp, Stamps};
 
@@ -186,6 +187,15 @@ pub struct Outcome {
     pub count_error: i64,
 }
 
+/// What is written and shown of a stream, where that is not all that its presentation says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Part {
+    /// Samples that are not written, rising.
+    pub left_out: Vec<u32>,
+    /// What is presented when, in presentation order.
+    pub spans: Vec<Span>,
+}
+
 /// One fragment's place in the output and what one of its streams holds.
 #[derive(Debug, Clone, Copy)]
 pub struct Placed<'a> {
@@ -199,9 +209,23 @@ pub struct Placed<'a> {
     pub zero: Time,
     /// The stream, where the fragment has it.
     pub stream: Option<&'a Presentation>,
+    /// What is written and shown of it; `None`: all that it presents.
+    pub part: Option<&'a Part>,
+    /// What of its sound is presented where the sound before it ends where this begins: frames that look like an
+    /// encoder's priming otherwise.
+    pub interlocked: Option<&'a [Span]>,
 }
 
-impl Placed<'_> {
+impl<'a> Placed<'a> {
+    /// What is presented when.
+    fn spans(&self) -> &'a [Span] {
+        match (self.part, self.stream) {
+            (Some(part), _) => &part.spans,
+            (None, Some(stream)) => &stream.spans,
+            (None, None) => &[],
+        }
+    }
+
     /// An instant of the fragment's own timeline in ticks of the output track.
     fn to_output(self, own: Time, timescale: Timescale) -> Result<i64, OutOfRange> {
         ticks(self.start.plus(own.minus(self.zero)?)?, timescale)

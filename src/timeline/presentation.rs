@@ -127,12 +127,7 @@ impl Presentation {
     /// # Errors
     /// [`OutOfRange`] if the end cannot be expressed.
     pub fn presented(&self) -> Result<Option<(Time, Time)>, OutOfRange> {
-        let mut extent: Option<(Time, Time)> = None;
-        for span in &self.spans {
-            let (start, end) = (span.start, span.end(self.timescale)?);
-            extent = Some(extent.map_or((start, end), |(a, b)| (a.min(start), b.max(end))));
-        }
-        Ok(extent)
+        presented(&self.spans, self.timescale)
     }
 
     /// Hides what is presented before `instant`.
@@ -211,6 +206,22 @@ impl Presentation {
             .windows(2)
             .all(|pair| pair[0].media + pair[0].duration <= pair[1].media)
     }
+}
+
+/// The beginning and the end of what `spans` present, or `None` if they present nothing.
+///
+/// # Errors
+/// [`OutOfRange`] if the end cannot be expressed.
+pub(crate) fn presented(
+    spans: &[Span],
+    timescale: Timescale,
+) -> Result<Option<(Time, Time)>, OutOfRange> {
+    let mut extent: Option<(Time, Time)> = None;
+    for span in spans.iter().filter(|span| span.duration > 0) {
+        let (start, end) = (span.start, span.end(timescale)?);
+        extent = Some(extent.map_or((start, end), |(a, b)| (a.min(start), b.max(end))));
+    }
+    Ok(extent)
 }
 
 /// The earliest composition time and the latest composition end.

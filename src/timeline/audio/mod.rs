@@ -72,14 +72,23 @@ pub fn plan(
     let mut outcomes = vec![Outcome::default(); fragments.len()];
     let mut pieces = Vec::new();
     for (placed, fragment) in fragments.iter().enumerate() {
-        pieces.extend(pieces::audible(placed, fragment, rules)?);
+        let before = pieces.last().map(|piece: &pieces::Piece| piece.heard.end);
+        pieces.extend(pieces::audible(placed, fragment, before, rules)?);
     }
-    // A frame heard in two pieces' joint belongs to the later one.
     for index in 1..pieces.len() {
-        let next = pieces[index].heard.start;
+        let start = ticks(fragments[pieces[index].placed].start, rules.timescale)?;
+        let before = pieces[index - 1].heard.end;
+        // What is heard before its fragment begins is heard where the sound before it leaves room.
+        let next = &mut pieces[index].heard;
+        if next.start < start {
+            next.start = next.start.max(before.min(start)).min(next.end);
+        }
+        // A frame heard in two pieces' joint belongs to the later one.
+        let next = next.start;
         let heard = &mut pieces[index - 1].heard;
         heard.end = heard.end.min(next).max(heard.start);
     }
+    pieces.retain(|piece| piece.heard.end > piece.heard.start);
     let mut grid = Grid::new(rules);
     for (index, piece) in pieces.iter().enumerate() {
         let last_of_output = index + 1 == pieces.len() && piece.placed + 1 == fragments.len();

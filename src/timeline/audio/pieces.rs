@@ -5,7 +5,7 @@ use std::{ops::Range, rc::Rc};
 use super::AudioRules;
 use crate::{
     time::OutOfRange,
-    timeline::{Late, Pace, Placed, Presentation, Pulled, Squeezed, bounded, scale, ticks},
+    timeline::{Late, Pace, Placed, Presentation, Pulled, Span, Squeezed, bounded, scale, ticks},
 };
 
 /// Consecutive frames of a fragment. Times are ticks of the output.
@@ -131,10 +131,11 @@ struct Mark {
     step: i64,
 }
 
-/// The audible frames of one fragment.
+/// The audible frames of one fragment; the sound before it ends at `before`.
 pub(super) fn audible(
     placed: usize,
     fragment: &Placed<'_>,
+    before: Option<i64>,
     rules: AudioRules,
 ) -> Result<Vec<Piece>, OutOfRange> {
     let Some(stream) = fragment.stream else {
@@ -147,7 +148,7 @@ pub(super) fn audible(
     };
     let stretches = stretches(stream, scale, rules);
     let mut pieces = Vec::new();
-    for span in &stream.spans {
+    for span in spans(fragment, before, rules)? {
         let start = fragment.to_output(span.start, rules.timescale)?;
         let stop = bounded(start + span.duration * scale)?.min(cut);
         // Of the stretches that begin before the span, only the last is heard in it.
@@ -173,6 +174,25 @@ pub(super) fn audible(
         }
     }
     Ok(pieces)
+}
+
+/// What is presented when: with the frames that look like an encoder's priming where the sound before ends where
+/// these begin, to a frame, since then they go on with it.
+fn spans<'a>(
+    fragment: &Placed<'a>,
+    before: Option<i64>,
+    rules: AudioRules,
+) -> Result<&'a [Span], OutOfRange> {
+    if let (Some(spans), Some(before)) = (fragment.interlocked, before)
+        && let Some(first) = spans.first()
+    {
+        let begin = fragment.to_output(first.start, rules.timescale)?;
+        let start = ticks(fragment.start, rules.timescale)?;
+        if before < start && (before - begin).abs() <= i64::from(rules.frame) {
+            return Ok(spans);
+        }
+    }
+    Ok(fragment.spans())
 }
 
 /// All frames of a stream, at source times in output ticks: in even stretches, or where they do not

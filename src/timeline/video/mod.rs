@@ -19,6 +19,10 @@ struct Kept {
     scale: i64,
     first: u32,
     end: u32,
+    /// Samples between these that are left out.
+    left_out: Vec<u32>,
+    /// Source decode time of the first sample of each stretch that these leave.
+    begins: Vec<i64>,
     /// Source decode time of the first kept sample, and the decode time after the last.
     decodes: Range<i64>,
     /// Source decode time of the first sample, in decode order, that is shown.
@@ -77,8 +81,21 @@ impl Kept {
         self.before() + delay - (self.head().1 - self.media_start)
     }
 
+    /// How many samples are kept.
+    fn samples(&self) -> u32 {
+        let left_out = u32::try_from(self.left_out.len()).unwrap_or(u32::MAX);
+        (self.end - self.first).saturating_sub(left_out)
+    }
+
     fn count(&self) -> i64 {
-        i64::from(self.end - self.first)
+        i64::from(self.samples())
+    }
+
+    /// The stretches of samples that are kept.
+    fn stretches(&self) -> impl Iterator<Item = Range<u32>> + '_ {
+        let begins = std::iter::once(self.first).chain(self.left_out.iter().map(|&index| index + 1));
+        let ends = self.left_out.iter().copied().chain([self.end]);
+        begins.zip(ends).filter(|(begin, end)| begin < end).map(|(begin, end)| begin..end)
     }
 
     /// When it ends to be shown, were its last picture not held.
@@ -115,8 +132,8 @@ pub fn plan(fragments: &[Placed<'_>], timescale: Timescale) -> Result<TrackTimel
         match keep(placed, fragment, stream, timescale)? {
             Some(some) => {
                 outcomes[placed] = Outcome {
-                    kept: u64::from(some.end - some.first),
-                    dropped_head: u64::from(some.first),
+                    kept: u64::from(some.samples()),
+                    dropped_head: u64::from(some.first) + some.left_out.len() as u64,
                     dropped_tail: all - u64::from(some.end),
                     hidden: some.hidden,
                     ..Outcome::default()
@@ -151,7 +168,7 @@ fn keep(
     let mut shown = Vec::new();
     // Where the fragment's own edit list ends what is shown, in media time.
     let mut own_end = i64::MAX;
-    for span in &stream.spans {
+    for span in fragment.spans() {
         let start = fragment.to_output(span.start, timescale)?;
         let end = super::bounded(start + span.duration * scale)?;
         if start < cut {
@@ -177,9 +194,18 @@ fn keep(
         pulled = pull(stream, scale, first..end, own_end, cut_media);
         end += pulled.samples;
     }
+    let left_out = fragment.part.map_or(&[][..], |part| &part.left_out);
+    let within = |index: &u32| (first..end).contains(index);
+    let left_out: Vec<u32> = left_out.iter().copied().filter(within).collect();
+    // Only what comes last is pulled.
+    if left_out.last().is_some_and(|&last| last >= end - pulled.samples) {
+        end -= pulled.samples;
+        pulled = Pulled::default();
+    }
     if first >= end {
         return Ok(None);
     }
+    let (mut begins, mut expected) = (Vec::with_capacity(1 + left_out.len()), None);
     let times: Vec<(i64, i64)> = (first..end)
         .zip(
             stream
@@ -187,7 +213,11 @@ fn keep(
                 .zip(stream.composition_times())
                 .skip(position(first)),
         )
+        .filter(|(index, _)| left_out.binary_search(index).is_err())
         .map(|(index, (dts, pts))| {
+            if expected.replace(index + 1) != Some(index) {
+                begins.push(dts * scale);
+            }
             let earlier = if index >= end - pulled.samples {
                 pulled.ticks
             } else {
@@ -219,6 +249,8 @@ fn keep(
         scale,
         first,
         end,
+        left_out,
+        begins,
         decodes: begin.0..last_dts.0 + i64::from(last_duration.unwrap_or(1)) * scale,
         first_shown: times[first_shown_at].0,
         media_start,
@@ -265,22 +297,22 @@ fn lay(mut kept: Vec<Kept>) -> Result<Laid, OutOfRange> {
     let mut spans: Vec<(Range<i64>, i64)> = Vec::new();
     // Media time minus output time where the previous fragment ends.
     let mut offset = 0;
-    let mut previous: Option<&Kept> = None;
+    let mut previous: Option<(&Kept, i64)> = None;
     for this in &kept {
         let (start, head) = this.head();
         let dts = match (runs.last_mut(), previous) {
-            (Some(run), Some(before)) => {
+            (Some(run), Some((before, begun))) => {
                 let level = start + offset - delay - this.before();
-                let room = level - run.dts >= before.count();
+                let room = level - begun >= before.count();
                 let dts = if !this.hides_head && before.latest_hidden.is_none() && room {
                     level
                 } else {
-                    let behind = run.dts + before.decoding();
+                    let behind = begun + before.decoding();
                     // What is hidden must not lie where the previous picture is still held, nor
                     // among this fragment's pictures.
                     let held = hide_behind(run, start - before.tail(), before);
                     let past = before.latest_hidden.map_or(behind, |latest| {
-                        let latest = run.dts + before.before() + delay + (latest - before.head().1);
+                        let latest = begun + before.before() + delay + (latest - before.head().1);
                         latest + held + 1 - delay - this.before()
                     });
                     behind
@@ -294,22 +326,7 @@ fn lay(mut kept: Vec<Kept>) -> Result<Laid, OutOfRange> {
         };
         // Decode times of hidden pictures add up over fragments.
         super::bounded(dts)?;
-        runs.push(Run {
-            payload: Payload::Samples {
-                placed: this.placed,
-                first: this.first,
-                end: this.end,
-            },
-            dts,
-            end: dts + this.decoding(),
-            pace: Pace::Source {
-                scale: u32::try_from(this.scale).unwrap_or(1),
-                shift: delay - this.lead(),
-                pulled: this.pulled,
-                squeezed: this.squeezed,
-                late: Late::default(),
-            },
-        });
+        lay_runs(this, dts, delay, &mut runs);
         // The picture before a fragment is held until the fragment begins.
         if let Some((held, _)) = spans.last_mut() {
             held.end = start.max(held.start);
@@ -321,7 +338,54 @@ fn lay(mut kept: Vec<Kept>) -> Result<Laid, OutOfRange> {
                 .map(|(range, source)| (range.clone(), media(*source))),
         );
         offset = spans.last().map_or(0, |(range, media)| media - range.start);
-        previous = Some(this);
+        previous = Some((this, dts));
     }
     Ok((runs, spans))
+}
+
+/// The runs of one fragment, the first of which begins at `dts`.
+fn lay_runs(kept: &Kept, dts: i64, delay: i64, runs: &mut Vec<Run>) {
+    let mut squeezed_left = kept.squeezed.samples;
+    let first = runs.len();
+    for (stretch, decoded) in kept.stretches().zip(&kept.begins) {
+        let begin = if runs.len() == first {
+            dts
+        } else if squeezed_left > 0 {
+            // Hidden samples are a tick apart, whatever the source says.
+            dts + i64::from(kept.squeezed.samples - squeezed_left)
+        } else {
+            dts + kept.before() + (decoded - kept.first_shown)
+        };
+        let squeezed = squeezed_left.min(stretch.end - stretch.start);
+        squeezed_left -= squeezed;
+        runs.push(Run {
+            payload: Payload::Samples {
+                placed: kept.placed,
+                first: stretch.start,
+                end: stretch.end,
+            },
+            dts: begin,
+            end: dts + kept.decoding(),
+            pace: Pace::Source {
+                scale: u32::try_from(kept.scale).unwrap_or(1),
+                shift: delay - kept.lead(),
+                pulled: Pulled::default(),
+                squeezed: Squeezed {
+                    samples: squeezed,
+                    ..kept.squeezed
+                },
+                late: Late::default(),
+            },
+        });
+    }
+    for at in first + 1..runs.len() {
+        runs[at - 1].end = runs[at].dts;
+    }
+    if let Some(Run {
+        pace: Pace::Source { pulled, .. },
+        ..
+    }) = runs.last_mut()
+    {
+        *pulled = kept.pulled;
+    }
 }

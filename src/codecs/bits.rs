@@ -1,0 +1,109 @@
+//! Fields of bits, most significant first. Pure.
+
+/// Reads fields of bits; reading past the end gives `None`.
+#[derive(Debug, Clone)]
+pub(crate) struct Bits<'a> {
+    bytes: &'a [u8],
+    /// Position in bits.
+    at: usize,
+}
+
+impl<'a> Bits<'a> {
+    /// Before the first bit of `bytes`.
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// One bit.
+    pub(crate) fn flag(&mut self) -> Option<bool> {
+        Some(self.take(1)? == 1)
+    }
+
+    /// An unsigned number of up to 32 bits: `u(count)`.
+    pub(crate) fn take(&mut self, count: u32) -> Option<u32> {
+        let mut value = 0_u32;
+        for _ in 0..count {
+            let byte = *self.bytes.get(self.at / 8)?;
+            let bit = byte >> (7 - self.at % 8) & 1;
+            value = value << 1 | u32::from(bit);
+            self.at += 1;
+        }
+        Some(value)
+    }
+
+    /// Passes `count` bits.
+    pub(crate) fn skip(&mut self, count: u32) -> Option<()> {
+        self.at = self.at.checked_add(usize::try_from(count).ok()?)?;
+        (self.at <= self.bytes.len() * 8).then_some(())
+    }
+
+    /// Passes what is left of a byte.
+    pub(crate) fn align(&mut self) -> Option<()> {
+        self.at = self.at.next_multiple_of(8);
+        self.skip(0)
+    }
+
+    /// An unsigned Exp-Golomb code: `ue(v)`, ITU-T H.264 § 9.1.
+    pub(crate) fn unsigned(&mut self) -> Option<u32> {
+        let mut zeros = 0;
+        while !self.flag()? {
+            zeros += 1;
+            if zeros > 31 {
+                return None;
+            }
+        }
+        let rest = self.take(zeros)?;
+        ((1_u32 << zeros) - 1).checked_add(rest)
+    }
+
+    /// A signed Exp-Golomb code: `se(v)`, ITU-T H.264 § 9.1.1.
+    pub(crate) fn signed(&mut self) -> Option<i32> {
+        let code = self.unsigned()?;
+        let half = i32::try_from(code.div_ceil(2)).ok()?;
+        Some(if code % 2 == 1 { half } else { -half })
+    }
+}
+
+/// The first bytes of a NAL unit without its emulation prevention bytes (ITU-T H.264 § 7.4.1.1): at most
+/// `most` of them.
+pub(crate) fn without_emulation(unit: &[u8], most: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(unit.len().min(most));
+    let mut zeros = 0;
+    for &byte in unit {
+        if out.len() >= most {
+            break;
+        }
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        out.push(byte);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_bits_and_codes() {
+        // 101, then ue: 1 -> 0, 010 -> 1, 011 -> 2, 00100 -> 3; se of 00101 (4) -> -2.
+        let mut bits = Bits::new(&[0b1011_0100, 0b1100_1000, 0b0101_0000]);
+        assert_eq!(bits.take(3), Some(0b101));
+        let codes: Vec<_> = (0..4).filter_map(|_| bits.unsigned()).collect();
+        assert_eq!(codes, [0, 1, 2, 3]);
+        assert_eq!(bits.signed(), Some(-2));
+        assert_eq!(bits.skip(3), Some(()));
+        assert_eq!(bits.flag(), None);
+        assert_eq!(Bits::new(&[0; 5]).unsigned(), None);
+    }
+
+    #[test]
+    fn emulation_prevention_goes() {
+        let unit = [0x67, 0, 0, 3, 1, 0, 0, 3, 0, 0, 3];
+        assert_eq!(without_emulation(&unit, 99), [0x67, 0, 0, 1, 0, 0, 0, 0]);
+        assert_eq!(without_emulation(&unit, 3), [0x67, 0, 0]);
+    }
+}

@@ -1,0 +1,171 @@
+//! Which fragments go on where the one before them in the output ends: the ends of those before are read.
+
+use bytes::Bytes;
+
+use crate::{
+    codecs::{
+        mpeg2,
+        nal::{NalCodec, Sets},
+    },
+    compat::{Matching, continuation::{Tail, clocks_agree, goes_on}},
+    error::Error,
+    media::{Container, StreamKind},
+    options,
+    probe::{Fragment, FrameRate, Stream, leading::{Numbers, sets_of}},
+    source::{OpenSource, read_exact},
+    time::{Time, Timescale},
+};
+
+/// Pictures at the end of a stream that are looked at: more than any decoder keeps.
+const LOOKED_AT: u32 = 24;
+/// Pictures in a group of MPEG-2 that are looked at.
+const LONGEST_GROUP: u32 = 120;
+/// Bytes of a picture in which its head is looked for.
+const HEAD_BYTES: u64 = 4 << 10;
+/// The most that is read of a remote fragment with one request.
+const MAX_READ: u64 = 8 << 20;
+
+/// Marks the streams of pictures that go on where those before them in `order` end.
+pub(super) async fn mark(
+    fragments: &mut [Fragment],
+    sources: &[OpenSource],
+    order: &[usize],
+    matching: &Matching,
+    leading: options::Leading,
+) -> Result<(), Error> {
+    let pictures = matching.tracks.iter().filter(|track| track.kind == StreamKind::Video);
+    for track in pictures {
+        let mut before: Option<usize> = None;
+        for &fragment in order {
+            let Some(stream) = track.members[fragment] else {
+                continue;
+            };
+            let earlier = before.replace(fragment);
+            let goes_on = match (earlier, leading) {
+                (_, options::Leading::Drop) | (None, _) => false,
+                (Some(_), options::Leading::Show) => true,
+                (Some(earlier), options::Leading::Auto) => {
+                    let Some(end) = track.members[earlier] else {
+                        continue;
+                    };
+                    let pair = ((earlier, end), (fragment, stream));
+                    continues(fragments, sources, pair).await?
+                }
+            };
+            fragments[fragment].streams[stream].set_continues(goes_on);
+        }
+    }
+    Ok(())
+}
+
+async fn continues(
+    fragments: &[Fragment],
+    sources: &[OpenSource],
+    ((earlier, end), (later, begin)): ((usize, usize), (usize, usize)),
+) -> Result<bool, Error> {
+    let (before, after) = (&fragments[earlier].streams[end], &fragments[later].streams[begin]);
+    let Some(leading) = after.leading.as_deref() else {
+        return Ok(false);
+    };
+    let (Some(continued), Some(numbers)) = (&leading.continued, &leading.numbers) else {
+        return Ok(false);
+    };
+    // The same piece twice.
+    if before.presentation.samples.sizes == after.presentation.samples.sizes {
+        return Ok(false);
+    }
+    let scale = after.presentation.timescale;
+    let own = crate::timeline::presented(&continued.spans, scale)?;
+    let (Some(own), Some(theirs)) = (own, before.extent()?) else {
+        return Ok(false);
+    };
+    let turn = (fragments[earlier].container == Container::MpegTs)
+        .then(|| Timescale::new(90_000).map(|scale| Time::from_ticks(1 << 33, scale)))
+        .flatten();
+    if !clocks_agree(theirs, own, after.half_a_picture(), turn)? {
+        return Ok(false);
+    }
+    let tail = tail(before, earlier, &fragments[earlier].name, &sources[earlier], numbers).await?;
+    Ok(tail.is_some_and(|tail| goes_on(&tail, numbers)))
+}
+
+/// Reads how the last pictures of `stream` are numbered; `None` where that cannot be told.
+async fn tail(
+    stream: &Stream,
+    fragment: usize,
+    name: &str,
+    source: &OpenSource,
+    like: &Numbers,
+) -> Result<Option<Tail>, Error> {
+    let samples = &stream.presentation.samples;
+    let len = samples.len();
+    let nal = NalCodec::of(&stream.parameters.codec);
+    let first = match like {
+        Numbers::Nal { .. } => len.saturating_sub(LOOKED_AT),
+        Numbers::Mpeg2 { .. } => {
+            let syncs = samples.sync.as_ref().and_then(|all| all.last()).copied();
+            let group = syncs.unwrap_or(len.saturating_sub(1));
+            if len - group > LONGEST_GROUP {
+                return Ok(None);
+            }
+            group
+        }
+    };
+    let indexes: Vec<u32> = (first..len).collect();
+    let range = |&index: &u32| {
+        let whole = samples.range_of(index, index + 1);
+        whole.start..whole.end.min(whole.start.saturating_add(HEAD_BYTES))
+    };
+    let ranges: Vec<_> = indexes.iter().map(range).collect();
+    let whole = ranges.iter().fold(u64::MAX..0, |all, one| {
+        all.start.min(one.start)..all.end.max(one.end)
+    });
+    let failed = |source| Error::Source {
+        fragment,
+        name: name.to_owned(),
+        source,
+    };
+    let read = |range| read_exact(source.source.as_ref(), range, &source.state);
+    let mut heads: Vec<Bytes> = Vec::with_capacity(ranges.len());
+    if source.source.is_remote() && whole.end.saturating_sub(whole.start) <= MAX_READ {
+        let bytes = read(whole.clone()).await.map_err(failed)?;
+        for range in ranges {
+            let from = usize::try_from(range.start - whole.start).unwrap_or(usize::MAX);
+            let to = usize::try_from(range.end - whole.start).unwrap_or(usize::MAX);
+            heads.push(bytes.slice(from.min(bytes.len())..to.min(bytes.len())));
+        }
+    } else {
+        for range in ranges {
+            heads.push(read(range).await.map_err(failed)?);
+        }
+    }
+    let skipped = usize::try_from(first).unwrap_or(usize::MAX);
+    let times = stream.presentation.composition_times().skip(skipped);
+    Ok(match (like, nal) {
+        (Numbers::Nal { .. }, Some(codec)) => {
+            let Some(own) = sets_of(stream, first) else {
+                return Ok(None);
+            };
+            let mut sets = Sets::new(codec, own.sets.iter().map(|set| &set[..]));
+            let length_size = usize::from(own.length_size);
+            let pictures = times.zip(&heads).map(|(pts, bytes)| {
+                let head = sets.picture(bytes, length_size)?;
+                Some((pts, head))
+            });
+            pictures.collect::<Option<_>>().map(|pictures| Tail::Nal {
+                pictures,
+                sets: own.sets.clone(),
+            })
+        }
+        (Numbers::Mpeg2 { .. }, _) => {
+            let pictures = times
+                .zip(&heads)
+                .map(|(pts, bytes)| Some((pts, mpeg2::picture_head(bytes)?)));
+            pictures.collect::<Option<_>>().map(|pictures| Tail::Mpeg2 {
+                pictures,
+                rate: stream.frame_rate.map_or(0, FrameRate::rounded_up),
+            })
+        }
+        _ => None,
+    })
+}
