@@ -179,7 +179,14 @@ impl Probed {
         });
         let sources: Arc<[OpenSource]> = sources.collect();
         let mut fragments = fragments;
-        continued::mark(&mut fragments, &sources, &order, &matching, concat.options.leading).await?;
+        continued::mark(
+            &mut fragments,
+            &sources,
+            &order,
+            &matching,
+            concat.options.leading,
+        )
+        .await?;
         if concat.options.leading == Leading::Auto {
             plan::settle_leading(&mut fragments, &concat.starts, &matching, &concat.options)?;
         }

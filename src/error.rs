@@ -196,6 +196,22 @@ pub enum MediaError {
     /// Its index is damaged, missing, or not of an ISO base media file.
     #[error(transparent)]
     Index(#[from] ReadError),
+    /// What must be the same in all of a stream changes inside it.
+    #[error(
+        "stream {stream}: the {what} changes inside the fragment from {before} to {after} at {at} s"
+    )]
+    Changes {
+        /// Index of the stream.
+        stream: usize,
+        /// Which property.
+        what: &'static str,
+        /// Its first value.
+        before: String,
+        /// The other one.
+        after: String,
+        /// When, on the fragment's own clock.
+        at: Time,
+    },
     /// Its clock starts again or jumps, and the options refuse that.
     #[error("{jump}: the option on_discontinuity refuses that")]
     Discontinuity {

@@ -41,7 +41,11 @@ impl Requested {
     fn zero(&self, start: Time, tolerance: Time) -> Result<Time, OutOfRange> {
         let lead = self.lead()?;
         let sounds_first = lead > tolerance || lead > start;
-        Ok(if sounds_first { self.sound } else { self.anchor })
+        Ok(if sounds_first {
+            self.sound
+        } else {
+            self.anchor
+        })
     }
 
     /// The latest end of its streams.
@@ -294,13 +298,7 @@ fn difference(
     least.map_or_else(|| start.minus(before.end), Ok)
 }
 
-fn meet(
-    before: &Place,
-    fragment: usize,
-    start: Time,
-    difference: Time,
-    options: &Options,
-) -> Seam {
+fn meet(before: &Place, fragment: usize, start: Time, difference: Time, options: &Options) -> Seam {
     // Equal starts are an overlap, however short the first of them is.
     let within = difference.abs() <= options.tolerance && start > before.start;
     let (kind, action) = if within {

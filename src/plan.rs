@@ -193,7 +193,11 @@ pub(crate) fn order(
         requested.push(Requested::of_length(start, fragment.length));
     }
     let placement = place(&requested, options)?;
-    Ok(placement.places.iter().map(|place| place.fragment).collect())
+    Ok(placement
+        .places
+        .iter()
+        .map(|place| place.fragment)
+        .collect())
 }
 
 /// Has leading pictures of `fragments` left out where those of the fragment before do not end where they begin, to

@@ -265,7 +265,8 @@ impl<'a> Builder<'a> {
             }
             tables.push_sizes(size.saturating_add(added), 1);
             let changes = splice.map_or(&[][..], |splice| &splice.bytes);
-            self.media.push_changed(fragment, at, u64::from(size), changes);
+            self.media
+                .push_changed(fragment, at, u64::from(size), changes);
             at += u64::from(size);
         }
     }

@@ -74,6 +74,8 @@ pub(crate) struct PacketView<'a> {
     pub(crate) skip: (u32, u32),
     /// `stream_id` of the packet of a transport stream that it was in.
     pub(crate) stream_id: Option<u8>,
+    /// The decoder configuration from here on, where the container brings another one.
+    pub(crate) new_extradata: Option<&'a [u8]>,
     /// Its payload.
     pub(crate) data: &'a [u8],
 }
@@ -371,6 +373,10 @@ unsafe fn view<'a>(packet: *const ffi::AVPacket) -> PacketView<'a> {
         skip: unsafe { skipped(packet) },
         // SAFETY: the caller's promise.
         stream_id: unsafe { stream_id(packet) },
+        // SAFETY: the caller's promise.
+        new_extradata: unsafe {
+            side_data(packet, ffi::AVPacketSideDataType::AV_PKT_DATA_NEW_EXTRADATA)
+        },
         data,
     }
 }

@@ -76,7 +76,11 @@ pub(crate) fn goes_on(tail: &Tail, head: &Numbers) -> bool {
 fn difference(a: u32, b: u32, bits: u32) -> i64 {
     let turn = 1_i64 << bits.min(32);
     let plain = (i64::from(a) - i64::from(b)).rem_euclid(turn);
-    if plain >= turn / 2 { plain - turn } else { plain }
+    if plain >= turn / 2 {
+        plain - turn
+    } else {
+        plain
+    }
 }
 
 fn nal_goes_on(
@@ -116,7 +120,10 @@ fn references_are_there(
         return false;
     };
     let behind_key = |head: &PictureHead| head.poc.map(|poc| difference(poc, key_poc, bits));
-    let of_tail: Vec<i64> = tail.iter().filter_map(|(_, head)| behind_key(head)).collect();
+    let of_tail: Vec<i64> = tail
+        .iter()
+        .filter_map(|(_, head)| behind_key(head))
+        .collect();
     let own: Vec<i64> = leading.iter().filter_map(behind_key).collect();
     let Some(&earliest) = of_tail.iter().min() else {
         return false;

@@ -57,7 +57,12 @@ pub(super) fn reconcile(
                     .zip(theirs)
                     .all(|(a, b)| same_configuration(reference, a, stream, b)))
     };
-    if track.streams(fragments).all(|(_, _, stream)| same(stream)) {
+    // Sets that change inside a fragment are written where they change, and not only before the track.
+    let changes = options.parameter_sets == options::ParameterSets::InBand
+        && track
+            .streams(fragments)
+            .any(|(_, _, stream)| changes_inside(stream));
+    if !changes && track.streams(fragments).all(|(_, _, stream)| same(stream)) {
         track.entries = Entries {
             boxes: ours
                 .iter()
@@ -93,6 +98,15 @@ pub(super) fn reconcile(
             !differs(stream) || same(stream)
         });
     }
+}
+
+/// Whether a stream's sample entries have differing parameter sets.
+fn changes_inside(stream: &Stream) -> bool {
+    let mut entries = stream.description.entries.iter();
+    let first = entries.next().and_then(|one| ParameterSets::of(&one.bytes));
+    first.is_some_and(|first| {
+        entries.any(|one| ParameterSets::of(&one.bytes).as_ref() != Some(&first))
+    })
 }
 
 /// Whether two entries can share one `stsd` row: a decoder set up for one decodes the other.

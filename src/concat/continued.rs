@@ -7,11 +7,17 @@ use crate::{
         mpeg2,
         nal::{NalCodec, Sets},
     },
-    compat::{Matching, continuation::{Tail, clocks_agree, goes_on}},
+    compat::{
+        Matching,
+        continuation::{Tail, clocks_agree, goes_on},
+    },
     error::Error,
     media::{Container, StreamKind},
     options,
-    probe::{Fragment, FrameRate, Stream, leading::{Numbers, sets_of}},
+    probe::{
+        Fragment, FrameRate, Stream,
+        leading::{Numbers, sets_of},
+    },
     source::{OpenSource, read_exact},
     time::{Time, Timescale},
 };
@@ -33,7 +39,10 @@ pub(super) async fn mark(
     matching: &Matching,
     leading: options::Leading,
 ) -> Result<(), Error> {
-    let pictures = matching.tracks.iter().filter(|track| track.kind == StreamKind::Video);
+    let pictures = matching
+        .tracks
+        .iter()
+        .filter(|track| track.kind == StreamKind::Video);
     for track in pictures {
         let mut before: Option<usize> = None;
         for &fragment in order {
@@ -63,7 +72,10 @@ async fn continues(
     sources: &[OpenSource],
     ((earlier, end), (later, begin)): ((usize, usize), (usize, usize)),
 ) -> Result<bool, Error> {
-    let (before, after) = (&fragments[earlier].streams[end], &fragments[later].streams[begin]);
+    let (before, after) = (
+        &fragments[earlier].streams[end],
+        &fragments[later].streams[begin],
+    );
     let Some(leading) = after.leading.as_deref() else {
         return Ok(false);
     };
@@ -85,7 +97,14 @@ async fn continues(
     if !clocks_agree(theirs, own, after.half_a_picture(), turn)? {
         return Ok(false);
     }
-    let tail = tail(before, earlier, &fragments[earlier].name, &sources[earlier], numbers).await?;
+    let tail = tail(
+        before,
+        earlier,
+        &fragments[earlier].name,
+        &sources[earlier],
+        numbers,
+    )
+    .await?;
     Ok(tail.is_some_and(|tail| goes_on(&tail, numbers)))
 }
 

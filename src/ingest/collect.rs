@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
+    configurations::Configurations,
     description::{describe, only_track},
     graphics::{self, Graphics},
     payload::{self, Framing},
@@ -16,7 +17,7 @@ use crate::{
     av::{PacketView, StreamInfo},
     codecs::nal::NalCodec,
     elementary::{AacConfig, ElementaryError, Latm},
-    isobmff::{TrackDescription, parameter_sets::ParameterSets},
+    isobmff::TrackDescription,
     media::{Container, StreamKind},
     probe::Failure,
     time::{OutOfRange, Time, Timescale},
@@ -35,7 +36,7 @@ pub(super) struct Collected {
     found: Option<TrackDescription>,
     pub(super) latm: LatmStream,
     pub(super) graphics: Graphics,
-    pub(super) sets: Vec<Bytes>,
+    pub(super) configurations: Option<Configurations>,
     hidden: u32,
     cut: u32,
     items: Vec<Item>,
@@ -65,6 +66,7 @@ pub(super) struct First {
     position: Option<u64>,
     skip: (u32, u32),
     stream_id: Option<u8>,
+    new_extradata: Option<Vec<u8>>,
 }
 
 impl First {
@@ -78,6 +80,7 @@ impl First {
             position: packet.position,
             skip: packet.skip,
             stream_id: packet.stream_id,
+            new_extradata: packet.new_extradata.map(<[u8]>::to_vec),
         }
     }
 
@@ -96,6 +99,7 @@ impl First {
             position: self.position,
             skip: self.skip,
             stream_id: self.stream_id,
+            new_extradata: self.new_extradata.as_deref(),
             data: &self.data,
         }
     }
@@ -125,7 +129,7 @@ impl Collected {
             found: file.as_ref().and_then(only_track),
             latm: LatmStream::default(),
             graphics: Graphics::default(),
-            sets: Vec::new(),
+            configurations: None,
             hidden: 0,
             cut: 0,
             items: Vec::new(),
@@ -135,9 +139,8 @@ impl Collected {
             shown: 0,
         };
         let description = stream.describe();
-        let entry = description.entries.first();
-        let sets = entry.and_then(|entry| ParameterSets::of(&entry.bytes));
-        stream.sets = sets.map_or_else(Vec::new, |sets| sets.sets);
+        let codec = stream.info.parameters.codec.as_str();
+        stream.configurations = Configurations::new(codec, description.entries.first());
         stream
     }
 
@@ -207,6 +210,10 @@ impl Collected {
         if packet.key || self.shown > 0 {
             self.shown += u64::from(size);
         }
+        let entry = self
+            .configurations
+            .as_mut()
+            .map_or(0, |all| all.entry(packet));
         self.items.push(Item {
             pts: packet.pts.or(packet.dts),
             duration: packet.duration,
@@ -214,6 +221,7 @@ impl Collected {
             offset,
             size,
             key: packet.key,
+            entry,
         });
     }
 
@@ -284,13 +292,17 @@ impl Collected {
         let Some(span) = span else {
             return Ok(None);
         };
-        let description = describe(
+        let mut description = describe(
             self.found.as_ref(),
             self.kind,
             &self.info.parameters,
             timescale,
             self.info.language.as_deref(),
         );
+        if let Some(configurations) = &self.configurations {
+            let description = Arc::make_mut(&mut description);
+            configurations.describe(self.info.index, description, tick)?;
+        }
         Ok(Some(IngestedStream {
             id: u32::try_from(self.info.index + 1).unwrap_or(u32::MAX),
             description,

@@ -10,6 +10,7 @@
 mod broadcast;
 mod collect;
 mod complete;
+mod configurations;
 mod description;
 mod graphics;
 mod latm;

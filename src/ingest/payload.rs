@@ -1,6 +1,7 @@
 //! Payloads in the form that ISO base media files have them.
 
-use bytes::Bytes;
+use super::configurations::Configurations;
+use crate::av::PacketView;
 
 /// What has to be done to packets of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,20 +58,26 @@ pub(super) fn behind_adts(packet: &[u8]) -> &[u8] {
     packet.get(header..).unwrap_or_default()
 }
 
-/// Writes the units of `packet` to `out`, each behind a length of four bytes; those that the sample entry
-/// has already (`sets`) are left out.
+/// Writes the units of `packet` to `out`, each behind a length of four bytes; parameter sets that are in force already, as
+/// those before a key frame are (its sample entry has them), are left out.
 pub(super) fn lengths_for_codes(
-    packet: &[u8],
+    packet: &PacketView<'_>,
     framing: Framing,
-    sets: &[Bytes],
+    configurations: &mut Option<Configurations>,
     out: &mut Vec<u8>,
 ) {
-    for unit in units(packet) {
+    if let Some(configurations) = configurations.as_mut().filter(|_| packet.key) {
+        configurations.take(packet, units(packet.data));
+    }
+    for unit in units(packet.data) {
         let is_set = match (framing, unit.first()) {
             (Framing::AvcStartCodes, Some(first)) => matches!(first & 31, 7 | 8 | 13),
             (Framing::HevcStartCodes, Some(first)) => matches!(first >> 1 & 63, 32..=34),
             _ => false,
         };
+        let sets = configurations
+            .as_ref()
+            .map_or(&[][..], Configurations::sets);
         if is_set && sets.iter().any(|set| set == unit) {
             continue;
         }
@@ -79,6 +86,9 @@ pub(super) fn lengths_for_codes(
         };
         out.extend_from_slice(&length.to_be_bytes());
         out.extend_from_slice(unit);
+    }
+    if let Some(configurations) = configurations.as_mut().filter(|_| !packet.key) {
+        configurations.take(packet, units(packet.data));
     }
 }
 
@@ -154,17 +164,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn start_codes_become_lengths_and_known_sets_go() {
-        let packet = [
+    fn start_codes_become_lengths() {
+        let data = [
             &[0, 0, 0, 1, 9, 16][..],
-            &[0, 0, 0, 1, 0x67, 1, 2],
             &[0, 0, 1, 0x68, 3, 0, 0],
             &[0, 0, 1, 0x65, 4, 0, 5, 0],
         ]
         .concat();
-        let sets = [Bytes::from_static(&[0x67, 1, 2])];
+        let packet = PacketView {
+            stream: 0,
+            pts: None,
+            dts: None,
+            duration: 0,
+            key: true,
+            position: None,
+            skip: (0, 0),
+            stream_id: None,
+            new_extradata: None,
+            data: &data,
+        };
         let mut out = Vec::new();
-        lengths_for_codes(&packet, Framing::AvcStartCodes, &sets, &mut out);
+        lengths_for_codes(&packet, Framing::AvcStartCodes, &mut None, &mut out);
         let expected = [
             &[0, 0, 0, 2, 9, 16][..],
             &[0, 0, 0, 2, 0x68, 3],

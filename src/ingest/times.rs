@@ -25,6 +25,8 @@ pub(super) struct Item {
     pub(super) offset: u64,
     pub(super) size: u32,
     pub(super) key: bool,
+    /// Index of its sample entry.
+    pub(super) entry: u16,
 }
 
 /// A stream's packets as samples.
@@ -41,7 +43,7 @@ pub(super) struct Timed {
 /// Ticks of a container: numerator and denominator of a second.
 pub(super) type Tick = (u32, u32);
 
-fn time_of(ticks: i64, tick: Tick) -> Result<Time, OutOfRange> {
+pub(super) fn time_of(ticks: i64, tick: Tick) -> Result<Time, OutOfRange> {
     let ticks = ticks.checked_mul(i64::from(tick.0)).ok_or(OutOfRange)?;
     Ok(Time::from_ticks(
         ticks,
@@ -418,14 +420,14 @@ fn lying(items: &[Item]) -> SampleTable {
     let mut chunks: Vec<Chunk> = Vec::new();
     let mut end = None;
     for (item, first) in items.iter().zip(0..) {
-        if end != Some(item.offset) {
+        if end != Some((item.offset, item.entry)) {
             chunks.push(Chunk {
                 offset: item.offset,
                 first,
-                entry: 0,
+                entry: item.entry,
             });
         }
-        end = Some(item.offset + u64::from(item.size));
+        end = Some((item.offset + u64::from(item.size), item.entry));
     }
     chunks.shrink_to_fit();
     SampleTable {
@@ -448,6 +450,7 @@ mod tests {
             offset: 0,
             size: 1,
             key: true,
+            entry: 0,
         });
         let (zero, end) = (Time::from_secs(8), Time::from_secs(20));
         let timed = cues(items.to_vec(), (1, 100), Some(zero), Some(end)).unwrap();

@@ -229,6 +229,11 @@ impl Work {
             return Ok(0);
         }
         let framing = stream.framing;
+        if let Some(configurations) = &mut stream.configurations
+            && framing == Framing::AsIs
+        {
+            configurations.take_lengths(packet);
+        }
         if framing == Framing::Graphics && !graphics::is_whole(packet.data) {
             return graphics::place(stream, packet, rewritten);
         }
@@ -242,7 +247,7 @@ impl Work {
             Framing::Latm => return latm::place(stream, packet, rewritten),
             Framing::AvcStartCodes | Framing::HevcStartCodes => {
                 converted.clear();
-                payload::lengths_for_codes(packet.data, framing, &stream.sets, converted);
+                payload::lengths_for_codes(packet, framing, &mut stream.configurations, converted);
                 converted.as_slice()
             }
         };

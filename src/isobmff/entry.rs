@@ -32,6 +32,23 @@ pub fn child<'a>(entry: &'a [u8], video: bool, kind: &[u8; 4]) -> Option<&'a [u8
     children(entry, video).find_map(|(found, payload)| (found.0 == *kind).then_some(payload))
 }
 
+/// The same entry with `payload` in its first child of type `kind`; `None` where it has no such child.
+pub(crate) fn with_child(
+    entry: &[u8],
+    video: bool,
+    kind: &[u8; 4],
+    payload: &[u8],
+) -> Option<Bytes> {
+    let old = child(entry, video, kind)?;
+    let at = old.as_ptr() as usize - entry.as_ptr() as usize;
+    let (before, behind) = (entry.get(..at - 8)?, entry.get(at + old.len()..)?);
+    let size = u32::try_from(8 + payload.len()).ok()?.to_be_bytes();
+    let mut bytes = [before, &size, kind, payload, behind].concat();
+    let whole = u32::try_from(bytes.len()).ok()?.to_be_bytes();
+    bytes.get_mut(..4)?.copy_from_slice(&whole);
+    Some(Bytes::from(bytes))
+}
+
 /// The same entry under another type, as `avc1` becomes `avc3`.
 #[must_use]
 pub fn renamed(entry: &[u8], format: FourCc) -> Bytes {

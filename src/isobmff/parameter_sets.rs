@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 
-use super::entry::child;
+use super::entry::{child, with_child};
+use crate::codecs::{
+    bits::without_emulation,
+    nal::{InForce, NalCodec},
+};
 
 /// What a decoder must have before the first sample: ISO/IEC 14496-15 § 5.3.3.1 (`avcC`),
 /// § 8.3.3.1 (`hvcC`) and § 11.2.4.2 (`vvcC`).
@@ -25,6 +29,15 @@ impl ParameterSets {
             return Self::from_hevc(record);
         }
         Self::from_vvc(child(entry, true, b"vvcC")?)
+    }
+
+    /// Those of a record of H.264 or HEVC by itself, as containers have it.
+    pub(crate) fn of_record(codec: NalCodec, record: &[u8]) -> Option<Self> {
+        match codec {
+            NalCodec::Avc => Self::from_avc(record),
+            NalCodec::Hevc => Self::from_hevc(record),
+            NalCodec::Vvc => None,
+        }
     }
 
     fn from_avc(record: &[u8]) -> Option<Self> {
@@ -101,6 +114,82 @@ impl ParameterSets {
         }
         Some(Bytes::from(bytes))
     }
+}
+
+/// A sample entry like `entry`, of H.264 or HEVC, whose record has `sets`; `None` where it can't be made.
+pub(crate) fn entry_with_sets(entry: &[u8], sets: &[Bytes]) -> Option<Bytes> {
+    if let Some(old) = child(entry, true, b"avcC") {
+        return with_child(entry, true, b"avcC", &avc_record(old, sets)?);
+    }
+    let old = child(entry, true, b"hvcC")?;
+    with_child(entry, true, b"hvcC", &hevc_record(old, sets)?)
+}
+
+/// ISO/IEC 14496-15 § 5.3.3.1.2.
+fn avc_record(old: &[u8], sets: &[Bytes]) -> Option<Vec<u8>> {
+    let of_type = |wanted: u8| {
+        let all = sets
+            .iter()
+            .filter(move |set| set.first().map(|&head| head & 31) == Some(wanted));
+        all.collect::<Vec<_>>()
+    };
+    let (sequences, pictures, extensions) = (of_type(7), of_type(8), of_type(13));
+    let mut record = vec![1];
+    record.extend_from_slice(sequences.first()?.get(1..4)?);
+    record.push(*old.get(4)?);
+    record.push(
+        0xE0 | u8::try_from(sequences.len())
+            .ok()
+            .filter(|&count| count < 32)?,
+    );
+    put_sets(&sequences, &mut record)?;
+    record.push(u8::try_from(pictures.len()).ok()?);
+    put_sets(&pictures, &mut record)?;
+    let force = InForce::new(NalCodec::Avc, sets).sequence()?;
+    if matches!(force.profile, 100 | 110 | 122 | 144 | 244) {
+        let depth = u8::try_from(force.bit_depth.checked_sub(8)?).ok()?;
+        let chroma = u8::try_from(force.chroma_format).ok()?;
+        record.extend([0xFC | chroma, 0xF8 | depth, 0xF8 | depth]);
+        record.push(u8::try_from(extensions.len()).ok()?);
+        put_sets(&extensions, &mut record)?;
+    }
+    Some(record)
+}
+
+/// ISO/IEC 14496-15 § 8.3.3.1.2; what the record says besides profile and level is that of `old`.
+fn hevc_record(old: &[u8], sets: &[Bytes]) -> Option<Vec<u8>> {
+    let mut record = old.get(..22)?.to_vec();
+    let sequence = sets
+        .iter()
+        .find(|set| set.first().map(|&head| head >> 1 & 63) == Some(33))?;
+    let plain = without_emulation(sequence, 15);
+    // Profile, tier and level stand behind the unit's head and a byte.
+    record.get_mut(1..13)?.copy_from_slice(plain.get(3..15)?);
+    let mut arrays = Vec::new();
+    let mut count = 0;
+    for kind in 32..=34 {
+        let own = |set: &&Bytes| set.first().map(|&head| head >> 1 & 63) == Some(kind);
+        let own: Vec<&Bytes> = sets.iter().filter(own).collect();
+        if own.is_empty() {
+            continue;
+        }
+        count += 1;
+        arrays.push(0x80 | kind);
+        arrays.extend_from_slice(&u16::try_from(own.len()).ok()?.to_be_bytes());
+        put_sets(&own, &mut arrays)?;
+    }
+    record.push(count);
+    record.append(&mut arrays);
+    Some(record)
+}
+
+/// Sets, each behind its 16-bit length.
+fn put_sets(sets: &[&Bytes], record: &mut Vec<u8>) -> Option<()> {
+    for set in sets {
+        record.extend_from_slice(&u16::try_from(set.len()).ok()?.to_be_bytes());
+        record.extend_from_slice(set);
+    }
+    Some(())
 }
 
 /// NAL unit types `OPI_NUT` and `DCI_NUT` (ITU-T H.266 table 5).

@@ -215,6 +215,51 @@ impl SampleTable {
         start..start.saturating_add(self.bytes_of(first, end))
     }
 
+    /// Index of the sample entry of sample `index`.
+    #[must_use]
+    pub fn entry_of(&self, index: u32) -> u16 {
+        let after = self.chunks.partition_point(|chunk| chunk.first <= index);
+        let chunk = after.checked_sub(1).and_then(|at| self.chunks.get(at));
+        chunk.map_or(0, |chunk| chunk.entry)
+    }
+
+    /// Gives samples other entries: each of `changes` is a sample and the entry from it on, by rising samples.
+    pub(crate) fn assign_entries(&mut self, changes: &[(u32, u16)]) {
+        let mut chunks = Vec::with_capacity(self.chunks.len() + changes.len());
+        let mut changes = changes.iter().peekable();
+        let mut entry = None;
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            let end = self
+                .chunks
+                .get(at + 1)
+                .map_or(self.len(), |next| next.first);
+            let (mut first, mut offset) = (chunk.first, chunk.offset);
+            while let Some(&&(sample, next)) = changes.peek()
+                && sample < end
+            {
+                if sample > first {
+                    let entry = entry.unwrap_or(chunk.entry);
+                    chunks.push(Chunk {
+                        offset,
+                        first,
+                        entry,
+                    });
+                    offset += self.bytes_of(first, sample);
+                    first = sample;
+                }
+                entry = Some(next);
+                changes.next();
+            }
+            let entry = entry.unwrap_or(chunk.entry);
+            chunks.push(Chunk {
+                offset,
+                first,
+                entry,
+            });
+        }
+        self.chunks = chunks;
+    }
+
     /// The composition offset of sample `index`.
     #[must_use]
     pub fn composition_offset(&self, index: u32) -> i32 {

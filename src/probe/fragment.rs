@@ -94,6 +94,8 @@ pub struct Stream {
     pub frame_rate: Option<FrameRate>,
     /// Other tracks of its file it refers to.
     pub references: Vec<(FourCc, Vec<u32>)>,
+    /// Whether its first sample brings parameter sets of its own.
+    pub(crate) sets_in_band: bool,
     /// Pictures at its beginning that may refer to what came before.
     pub(crate) leading: Option<Box<Leading>>,
     /// What it presents with the frames that look like priming.
@@ -135,6 +137,7 @@ impl Stream {
             presentation,
             frame_rate,
             references,
+            sets_in_band: false,
             leading: None,
             interlocked: None,
             edited,
@@ -165,7 +168,9 @@ impl Stream {
         let usual = usual_duration(&self.presentation.samples.durations).unwrap_or(0);
         let twice = NonZeroU32::MIN.saturating_add(1);
         let twice = self.presentation.timescale.checked_mul(twice);
-        twice.map_or(Time::ZERO, |twice| Time::from_ticks(i64::from(usual), twice))
+        twice.map_or(Time::ZERO, |twice| {
+            Time::from_ticks(i64::from(usual), twice)
+        })
     }
 
     /// When what can be shown of it begins and ends, on the fragment's own timeline; `None` if nothing can.

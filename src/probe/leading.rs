@@ -182,9 +182,7 @@ async fn heads(
 
 /// The parameter sets of the sample entry that sample `index` belongs to.
 pub(crate) fn sets_of(stream: &Stream, index: u32) -> Option<ParameterSets> {
-    let chunks = &stream.presentation.samples.chunks;
-    let after = chunks.partition_point(|chunk| chunk.first <= index);
-    let entry = chunks.get(after.checked_sub(1)?)?.entry;
+    let entry = stream.presentation.samples.entry_of(index);
     let entry = stream.description.entries.get(usize::from(entry))?;
     ParameterSets::of(&entry.bytes)
 }
@@ -211,7 +209,10 @@ fn of_nal(
     // Behind an IDR picture nothing refers to what came before it, whenever it is shown; RADL pictures never do.
     let independent = matches!(first.kind, PictureKind::Idr);
     let leans = |head: &Option<PictureHead>| {
-        !independent && head.as_ref().is_none_or(|head| head.kind != PictureKind::Radl)
+        !independent
+            && head
+                .as_ref()
+                .is_none_or(|head| head.kind != PictureKind::Radl)
     };
     let leaning: Vec<u32> = found
         .leading
@@ -267,14 +268,20 @@ fn of_mpeg2(
     let Some(first) = mpeg2::picture_head(key) else {
         return Ok(None);
     };
-    let heads: Option<Vec<_>> = leading.iter().map(|bytes| mpeg2::picture_head(bytes)).collect();
+    let heads: Option<Vec<_>> = leading
+        .iter()
+        .map(|bytes| mpeg2::picture_head(bytes))
+        .collect();
     let closed = first.group.is_some_and(|group| group.closed);
     let leaning = if closed { &[][..] } else { &found.leading };
     let parts = parts(&stream.presentation, found, leaning)?;
     let by_time = by_time(&stream.presentation, &found.leading);
     let numbers = heads.map(|heads| Numbers::Mpeg2 {
         key: first,
-        leading: by_time.into_iter().filter_map(|at| heads.get(at).copied()).collect(),
+        leading: by_time
+            .into_iter()
+            .filter_map(|at| heads.get(at).copied())
+            .collect(),
     });
     Ok(Some(leading_of(parts, numbers, None)))
 }
@@ -356,7 +363,8 @@ fn parts(
         spans: presentation.spans.clone(),
     };
     let earliest = times_of(presentation, &found.leading).into_iter().min();
-    if let (true, Some(earliest), Some(span)) = (hides_leading, earliest, continued.spans.first_mut())
+    if let (true, Some(earliest), Some(span)) =
+        (hides_leading, earliest, continued.spans.first_mut())
     {
         let by = span.media - earliest;
         span.start = span.start.minus(Time::from_ticks(by, timescale))?;

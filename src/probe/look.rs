@@ -7,10 +7,11 @@ use bytes::Bytes;
 use super::{Failure, kind_of};
 use crate::{
     av::{self, AvError},
+    codecs::nal::{NalCodec, UnitKind, units},
     error::MediaError,
     isobmff::{
         FourCc, SampleSizes, Track, entry,
-        parameter_sets::VvcFormat,
+        parameter_sets::{ParameterSets, VvcFormat},
         write::{OutputChunk, OutputMovie, OutputTrack, Tables, header},
     },
     media::{CodecParameters, StreamKind},
@@ -24,6 +25,8 @@ const LARGEST_FIRST_SAMPLE: u64 = 64 << 20;
 pub(super) struct Looked {
     pub(super) parameters: Arc<CodecParameters>,
     pub(super) self_describing: bool,
+    /// Whether the first sample brings parameter sets of its own.
+    pub(super) sets_in_band: bool,
 }
 
 /// What libav is shown of a track besides its sample entry.
@@ -70,6 +73,9 @@ pub(super) async fn look(
     sample: Bytes,
 ) -> Result<Looked, Failure> {
     let self_describing = entry::has_av1_sequence_header(&sample);
+    let first_entry = track.description.entries.first();
+    let length_size = first_entry.and_then(|one| ParameterSets::of(&one.bytes));
+    let length_size = length_size.map_or(4, |sets| usize::from(sets.length_size));
     let described = track.description.entries.first().map(|one| one.format);
     let file = one_sample_file(track, &sample, first.count)?;
     let found = tokio::task::spawn_blocking(move || av::codec_parameters(file)).await;
@@ -98,9 +104,14 @@ pub(super) async fn look(
             ..CodecParameters::default()
         },
     };
+    let sets_in_band = NalCodec::of(&parameters.codec).is_some_and(|codec| {
+        let mut all = units(&sample, length_size);
+        all.any(|unit| codec.kind(unit) == UnitKind::Set)
+    });
     Ok(Looked {
         parameters: Arc::new(parameters),
         self_describing,
+        sets_in_band,
     })
 }
 

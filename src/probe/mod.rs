@@ -7,6 +7,7 @@
 mod chapters;
 mod elementary;
 mod fragment;
+mod in_band;
 #[cfg(test)]
 pub(crate) mod invented;
 pub(crate) mod leading;
@@ -275,7 +276,11 @@ async fn probe_source(
             edited,
             track.references,
         ));
+        if let Some(stream) = streams.last_mut() {
+            stream.sets_in_band = looked.sets_in_band;
+        }
     }
+    in_band::look(&reads, &mut streams).await?;
     leading::look(&mut reads, &mut streams).await?;
     let head = intern(
         &session.heads,

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Failure, Fragment, Head, Looked, Session, Stream, intern, kind_of, leading, looks,
-    reads::Reads,
+    Failure, Fragment, Head, Looked, Session, Stream, intern, kind_of, leading, looks, reads::Reads,
 };
 use crate::{
     ingest::{self, Found, IngestedStream, LOOKED_AT},
@@ -57,6 +56,7 @@ pub(super) async fn probe_packets(
             let looked = Looked {
                 parameters,
                 self_describing: false,
+                sets_in_band: false,
             };
             session.learn(&description, &looked);
         }

@@ -10,9 +10,7 @@ pub(super) const fn is_slice(kind: u8) -> bool {
 }
 
 /// Profiles whose sequence parameter sets say more of colours (§ 7.3.2.1.1).
-const HIGH: [u32; 13] = [
-    100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135,
-];
+const HIGH: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 
 /// Identifier and facts of a sequence parameter set, behind the unit's head.
 pub(super) fn sequence(payload: &[u8]) -> Option<(u32, Sequence)> {
@@ -72,7 +70,10 @@ pub(super) fn sequence(payload: &[u8]) -> Option<(u32, Sequence)> {
         let (mut left, mut right) = (bits.unsigned()?, bits.unsigned()?);
         let (mut top, mut bottom) = (bits.unsigned()?, bits.unsigned()?);
         let halves = matches!(sequence.chroma_format, 1 | 2);
-        let unit = (1 + u32::from(halves), (1 + u32::from(sequence.chroma_format == 1)) * fields);
+        let unit = (
+            1 + u32::from(halves),
+            (1 + u32::from(sequence.chroma_format == 1)) * fields,
+        );
         for cut in [&mut left, &mut right] {
             *cut = cut.checked_mul(unit.0)?;
         }

@@ -44,7 +44,11 @@ pub(super) fn sequence(payload: &[u8]) -> Option<(u32, Sequence)> {
     }
     let (mut width, mut height) = (bits.unsigned()?, bits.unsigned()?);
     if bits.flag()? {
-        let across = if matches!(sequence.chroma_format, 1 | 2) { 2 } else { 1 };
+        let across = if matches!(sequence.chroma_format, 1 | 2) {
+            2
+        } else {
+            1
+        };
         let down = if sequence.chroma_format == 1 { 2 } else { 1 };
         for (size, unit) in [(&mut width, across), (&mut height, down)] {
             for _ in 0..2 {
@@ -135,7 +139,11 @@ fn reference_set(
 ) -> Option<Vec<i32>> {
     let predicted = index > 0 && bits.flag()?;
     if predicted {
-        let back = if index == count { bits.unsigned()?.checked_add(1)? } else { 1 };
+        let back = if index == count {
+            bits.unsigned()?.checked_add(1)?
+        } else {
+            1
+        };
         let from = sets.get(usize::try_from(index.checked_sub(back)?).ok()?)?;
         let sign = bits.flag()?;
         let size = i32::try_from(bits.unsigned()?.checked_add(1)?).ok()?;

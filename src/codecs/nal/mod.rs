@@ -5,9 +5,12 @@
 
 mod avc;
 pub(crate) mod hevc;
+mod in_force;
 mod vvc;
 
 use std::collections::BTreeMap;
+
+pub(crate) use in_force::InForce;
 
 use super::bits::without_emulation;
 
@@ -101,6 +104,27 @@ pub(crate) struct Sequence {
     frame_num_bits: u32,
     poc_bits: u32,
     reference_sets: Option<Vec<Vec<i32>>>,
+}
+
+impl Sequence {
+    /// In which of the facts that all pictures of a stream must share another differs: what, and both values.
+    pub(crate) fn differs(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        let size = |of: &Self| format!("{}x{}", of.size.0, of.size.1);
+        let chroma = |of: &Self| {
+            let names = ["monochrome", "4:2:0", "4:2:2", "4:4:4"];
+            let name = usize::try_from(of.chroma_format)
+                .ok()
+                .and_then(|at| names.get(at));
+            name.map_or_else(|| of.chroma_format.to_string(), |name| (*name).to_owned())
+        };
+        let depth = |of: &Self| format!("{} bits", of.bit_depth);
+        let rows = [
+            ("resolution", size(self), size(other)),
+            ("chroma format", chroma(self), chroma(other)),
+            ("bit depth", depth(self), depth(other)),
+        ];
+        rows.into_iter().find(|(_, ours, theirs)| ours != theirs)
+    }
 }
 
 /// What slices need of a picture parameter set.

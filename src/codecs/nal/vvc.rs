@@ -43,7 +43,11 @@ pub(super) fn sequence(payload: &[u8]) -> Option<(u32, Sequence)> {
     }
     let (mut width, mut height) = (bits.unsigned()?, bits.unsigned()?);
     if bits.flag()? {
-        let across = if matches!(sequence.chroma_format, 1 | 2) { 2 } else { 1 };
+        let across = if matches!(sequence.chroma_format, 1 | 2) {
+            2
+        } else {
+            1
+        };
         let down = if sequence.chroma_format == 1 { 2 } else { 1 };
         for (size, unit) in [(&mut width, across), (&mut height, down)] {
             for _ in 0..2 {

@@ -60,7 +60,9 @@ fn other_parameter_sets_are_no_continuation() {
 fn hevc_pictures_that_are_referred_to_must_be_there() {
     let other = PictureKind::Other;
     let tail = |pocs: [u32; 3]| Tail::Nal {
-        pictures: pocs.map(|poc| (i64::from(poc), picture(other, poc, None, true))).to_vec(),
+        pictures: pocs
+            .map(|poc| (i64::from(poc), picture(other, poc, None, true)))
+            .to_vec(),
         sets: Vec::new(),
     };
     let mut leading = picture(PictureKind::Rasl, 31, None, true);

@@ -93,9 +93,13 @@ impl Kept {
 
     /// The stretches of samples that are kept.
     fn stretches(&self) -> impl Iterator<Item = Range<u32>> + '_ {
-        let begins = std::iter::once(self.first).chain(self.left_out.iter().map(|&index| index + 1));
+        let begins =
+            std::iter::once(self.first).chain(self.left_out.iter().map(|&index| index + 1));
         let ends = self.left_out.iter().copied().chain([self.end]);
-        begins.zip(ends).filter(|(begin, end)| begin < end).map(|(begin, end)| begin..end)
+        begins
+            .zip(ends)
+            .filter(|(begin, end)| begin < end)
+            .map(|(begin, end)| begin..end)
     }
 
     /// When it ends to be shown, were its last picture not held.
@@ -198,7 +202,10 @@ fn keep(
     let within = |index: &u32| (first..end).contains(index);
     let left_out: Vec<u32> = left_out.iter().copied().filter(within).collect();
     // Only what comes last is pulled.
-    if left_out.last().is_some_and(|&last| last >= end - pulled.samples) {
+    if left_out
+        .last()
+        .is_some_and(|&last| last >= end - pulled.samples)
+    {
         end -= pulled.samples;
         pulled = Pulled::default();
     }
