@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     configurations::Configurations,
     description::{describe, only_track},
+    epochs,
     graphics::{self, Graphics},
     payload::{self, Framing},
     read::IngestedStream,
@@ -40,6 +41,8 @@ pub(super) struct Collected {
     hidden: u32,
     cut: u32,
     items: Vec<Item>,
+    /// The epoch of what is pushed.
+    pub(super) epoch: u16,
     vorbis: Option<Vorbis>,
     /// Samples in the block before, of Vorbis.
     block: Option<u32>,
@@ -133,6 +136,7 @@ impl Collected {
             hidden: 0,
             cut: 0,
             items: Vec::new(),
+            epoch: 0,
             vorbis,
             block: None,
             pushed: 0,
@@ -153,6 +157,10 @@ impl Collected {
 
     pub(super) fn is_sparse(&self) -> bool {
         matches!(self.kind, StreamKind::Subtitle | StreamKind::Data)
+    }
+
+    pub(super) const fn kind(&self) -> StreamKind {
+        self.kind
     }
 
     pub(super) fn is_video(&self) -> bool {
@@ -222,7 +230,50 @@ impl Collected {
             size,
             key: packet.key,
             entry,
+            epoch: self.epoch,
         });
+    }
+
+    /// When each epoch begins and ends, in ticks.
+    fn extents(&self) -> epochs::Extents {
+        let (num, den) = self.info.tick;
+        let audio = self.info.parameters.audio.as_ref();
+        let rate = audio.map_or(0, |audio| audio.sample_rate);
+        let mut all: epochs::Extents = Vec::new();
+        for item in &self.items {
+            let at = usize::from(item.epoch);
+            if all.len() <= at {
+                all.resize(at + 1, None);
+            }
+            let Some(pts) = item.pts else {
+                continue;
+            };
+            let samples = i128::from(item.pcm_samples) * i128::from(den);
+            let sounds = samples
+                .checked_div(i128::from(rate) * i128::from(num))
+                .unwrap_or(0);
+            let lasts = item.duration.max(i64::try_from(sounds).unwrap_or(0));
+            let own = (pts, pts.saturating_add(lasts));
+            all[at] = Some(all[at].map_or(own, |(a, b): (i64, i64)| (a.min(own.0), b.max(own.1))));
+        }
+        all
+    }
+
+    /// Moves each epoch by its own step.
+    fn move_by(&mut self, moves: &[Time]) -> Result<(), OutOfRange> {
+        let tick = self.info.tick;
+        let steps: Result<Vec<i64>, _> =
+            moves.iter().map(|&by| epochs::in_ticks(by, tick)).collect();
+        let steps = steps?;
+        for item in &mut self.items {
+            let step = steps.get(usize::from(item.epoch)).or(steps.last());
+            let step = step.copied().unwrap_or(0);
+            item.pts = item
+                .pts
+                .map(|pts| pts.checked_add(step).ok_or(OutOfRange))
+                .transpose()?;
+        }
+        Ok(())
     }
 
     /// A quarter of this block and of the one before; nothing comes out of the first.
@@ -317,9 +368,21 @@ impl Collected {
 pub(super) fn finish(
     streams: impl Iterator<Item = Collected>,
     container: Container,
+    broken: bool,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<IngestedStream>, Failure> {
-    let (sparse, others): (Vec<_>, Vec<_>) = streams.partition(Collected::is_sparse);
+    let mut streams: Vec<Collected> = streams.collect();
+    if broken {
+        let timed = streams.iter().filter(|stream| !stream.is_sparse());
+        let extents: Vec<_> = timed
+            .map(|stream| (stream.info.tick, stream.extents()))
+            .collect();
+        let moves = epochs::moves(&extents, warnings)?;
+        for stream in &mut streams {
+            stream.move_by(&moves)?;
+        }
+    }
+    let (sparse, others): (Vec<_>, Vec<_>) = streams.into_iter().partition(Collected::is_sparse);
     let mut all = Vec::with_capacity(sparse.len() + others.len());
     let (mut start, mut end) = (None, None);
     for stream in others {

@@ -12,6 +12,7 @@ mod collect;
 mod complete;
 mod configurations;
 mod description;
+mod epochs;
 mod graphics;
 mod latm;
 mod payload;

@@ -27,6 +27,8 @@ pub(super) struct Item {
     pub(super) key: bool,
     /// Index of its sample entry.
     pub(super) entry: u16,
+    /// Which stretch of unbroken time it belongs to.
+    pub(super) epoch: u16,
 }
 
 /// A stream's packets as samples.
@@ -451,6 +453,7 @@ mod tests {
             size: 1,
             key: true,
             entry: 0,
+            epoch: 0,
         });
         let (zero, end) = (Time::from_secs(8), Time::from_secs(20));
         let timed = cues(items.to_vec(), (1, 100), Some(zero), Some(end)).unwrap();

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use super::{
     broadcast::Broadcast,
     collect::{Collected, First, finish},
-    complete, graphics, latm,
+    complete,
+    epochs::Epochs,
+    graphics, latm,
     payload::{self, Framing},
     read::{IngestedStream, stopped},
     reader::{Failure as ReadFailure, Reader, Storage, unread},
@@ -104,6 +106,7 @@ impl Work {
         let mut broadcast = broadcast.transpose()?;
         let (mut samples, mut scratch) = (0_u64, Scratch::default());
         let mut last = complete::Last::default();
+        let mut epochs = Epochs::new(container);
         while let Some(mut packet) = demuxer.next().map_err(&judge)? {
             if self.interrupt.is_due() {
                 return Err(self.given_up());
@@ -131,6 +134,7 @@ impl Work {
                 if undecoded && packet.pts.is_none() && stream.is_video() {
                     return Ok(None);
                 }
+                stream.epoch = epochs.of(stream.kind(), &packet, stream.info.tick);
                 samples += self.place(stream, &packet, &mut rewritten, &mut scratch)?;
                 continue;
             }
@@ -168,6 +172,7 @@ impl Work {
                 let file = (!alone).then(|| demuxer.one_packet_file(index, &first.data));
                 Collected::new(info, kind, file.and_then(Result::ok), &first.data)
             };
+            stream.epoch = epochs.of(stream.kind(), &view, stream.info.tick);
             samples += self.place(&mut stream, &view, &mut rewritten, &mut scratch)?;
             streams.insert(index, stream);
         }
@@ -190,7 +195,8 @@ impl Work {
         };
         drop(demuxer);
         let mut warnings = Vec::new();
-        let all = finish(streams.into_values(), container, &mut warnings)?;
+        let broken = epochs.is_broken();
+        let all = finish(streams.into_values(), container, broken, &mut warnings)?;
         let chapter = |(start, title)| Chapter { start, title };
         Ok(Some(Read {
             streams: all,

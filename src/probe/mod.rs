@@ -10,6 +10,7 @@ mod fragment;
 mod in_band;
 #[cfg(test)]
 pub(crate) mod invented;
+mod key_times;
 pub(crate) mod leading;
 mod look;
 mod packets;
@@ -227,7 +228,7 @@ async fn probe_source(
         compatible_brands,
         timescale,
         creation_time,
-        fragmented: _,
+        fragmented,
         tracks,
         user_data,
         meta,
@@ -244,6 +245,9 @@ async fn probe_source(
     }
     tracks.retain(|track| !track.samples.is_empty());
     for track in &mut tracks {
+        if fragmented && kind_of(&track.description) == StreamKind::Video {
+            key_times::mend(&mut track.samples);
+        }
         track.description = session.intern(&track.description);
     }
     let looks = looks(&mut reads, &tracks, session).await?;
