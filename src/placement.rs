@@ -18,6 +18,8 @@ pub struct Requested {
     pub streams: Vec<Option<(Time, Time)>>,
     /// When its sound begins, where that is before the anchor; else the anchor.
     pub sound: Time,
+    /// Half a coded frame of that sound: so much of it may be cut off where there is no time for it.
+    pub slack: Time,
 }
 
 impl Requested {
@@ -40,7 +42,7 @@ impl Requested {
     /// tolerance or has no time before it.
     fn zero(&self, start: Time, tolerance: Time) -> Result<Time, OutOfRange> {
         let lead = self.lead()?;
-        let sounds_first = lead > tolerance || lead > start;
+        let sounds_first = lead > tolerance || lead > start.plus(self.slack)?;
         Ok(if sounds_first {
             self.sound
         } else {
@@ -209,7 +211,7 @@ pub fn place(requested: &[Requested], options: &Options) -> Result<Placement, Ou
                 // Where its anchor is when the first two streams that would overlap meet.
                 let anchor = start.plus(earliest(earlier, zero, fragment)?)?;
                 let lead = fragment.lead()?;
-                if lead > options.tolerance || lead > anchor {
+                if lead > options.tolerance || lead > anchor.plus(fragment.slack)? {
                     (anchor.minus(lead)?.max(Time::ZERO), fragment.sound)
                 } else {
                     (anchor, fragment.anchor)

@@ -256,8 +256,8 @@ pub fn place_fragments(
     options: &Options,
 ) -> Result<Placement, Error> {
     let mut requested = Vec::with_capacity(fragments.len());
-    for (fragment, &start) in fragments.iter().zip(starts) {
-        requested.push(requested_of(fragment, start, matching)?);
+    for (index, &start) in (0..fragments.len()).zip(starts) {
+        requested.push(requested_of(fragments, index, start, matching)?);
     }
     let mut placement = place(&requested, options)?;
     for refused in &mut placement.refused {
@@ -272,11 +272,14 @@ pub fn place_fragments(
 
 /// What placing needs of a fragment.
 fn requested_of(
-    fragment: &Fragment,
+    fragments: &[Fragment],
+    index: usize,
     start: Option<Time>,
     matching: &Matching,
 ) -> Result<Requested, OutOfRange> {
+    let fragment = &fragments[index];
     let (mut pictures, mut sound): (Option<Time>, Option<Time>) = (None, None);
+    let mut slack: Option<Time> = None;
     for stream in &fragment.streams {
         let first = match stream.kind {
             StreamKind::Video => &mut pictures,
@@ -286,12 +289,16 @@ fn requested_of(
         if let Some((begin, _)) = stream.extent_alone()? {
             *first = Some(first.map_or(begin, |earliest| earliest.min(begin)));
         }
+        if stream.kind == StreamKind::Audio {
+            let half = half_a_frame(stream);
+            slack = Some(slack.map_or(half, |least| least.min(half)));
+        }
     }
     let anchor = pictures.or(sound).unwrap_or(fragment.zero);
     let mut streams = Vec::with_capacity(matching.tracks.len());
     for track in &matching.tracks {
         if matches!(track.kind, StreamKind::Video | StreamKind::Audio) {
-            let stream = track.members[fragment.index].map(|index| &fragment.streams[index]);
+            let stream = track.members[index].map(|stream| &fragment.streams[stream]);
             streams.push(stream.map(Stream::extent).transpose()?.flatten());
         }
     }
@@ -300,7 +307,16 @@ fn requested_of(
         anchor,
         streams,
         sound: sound.map_or(anchor, |sound| sound.min(anchor)),
+        slack: slack.unwrap_or_default(),
     })
+}
+
+/// Half of what a coded frame of sound lasts.
+fn half_a_frame(stream: &Stream) -> Time {
+    let timescale = stream.presentation.timescale;
+    let frame = i64::from(stream.frame_ticks(timescale));
+    let twice = timescale.checked_mul(Timescale::MIN.saturating_add(1));
+    twice.map_or(Time::ZERO, |twice| Time::from_ticks(frame, twice))
 }
 
 /// Where the stream of a track must end in each fragment: where the same stream of the next one that has it begins, or

@@ -95,7 +95,7 @@ mod tests {
         let codes: Vec<_> = (0..4).filter_map(|_| bits.unsigned()).collect();
         assert_eq!(codes, [0, 1, 2, 3]);
         assert_eq!(bits.signed(), Some(-2));
-        assert_eq!(bits.skip(3), Some(()));
+        assert_eq!(bits.skip(4), Some(()));
         assert_eq!(bits.flag(), None);
         assert_eq!(Bits::new(&[0; 5]).unsigned(), None);
     }

@@ -70,7 +70,9 @@ impl Epochs {
             .copied()
             .unwrap_or((self.latest, now));
         let falls = now < last.saturating_sub(FALL);
-        let beyond = last.max(self.end.unwrap_or(last));
+        // Once another stream has jumped, this one's own last time is what counts.
+        let end = self.end.filter(|_| epoch == self.latest);
+        let beyond = last.max(end.unwrap_or(last));
         let rises = self.container == Container::MpegTs && now > beyond.saturating_add(RISE);
         if (falls || rises) && epoch < MAX_EPOCHS {
             epoch += 1;

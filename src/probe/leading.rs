@@ -96,8 +96,9 @@ async fn look_at(reads: &mut Reads<'_>, stream: &Stream) -> Result<Option<Leadin
     let Some(found) = candidates(&stream.presentation) else {
         return Ok(None);
     };
-    // Other codecs begin with pictures that need nothing, where none is shown before them.
-    if found.leading.is_empty() && nal != Some(NalCodec::Hevc) {
+    // Other codecs begin with pictures that need nothing, where none is shown before them; and of a remote fragment that
+    // is not worth a request.
+    if found.leading.is_empty() && (nal != Some(NalCodec::Hevc) || reads.is_remote()) {
         return Ok(None);
     }
     // All slices of a clean random access picture may have to be found.

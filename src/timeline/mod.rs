@@ -197,7 +197,7 @@ pub struct Part {
 }
 
 /// One fragment's place in the output and what one of its streams holds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Placed<'a> {
     /// Where the fragment's zero is on the output timeline.
     pub start: Time,

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     media::StreamKind,
     options::{AudioSeams, OnMissing, OnOverlap, Options},
+    placement::Place,
     probe::Fragment,
     time::{Time, Timescale},
 };
@@ -68,7 +69,7 @@ fn belongs(joined: &Joined, fragments: &[Fragment], kind: StreamKind) -> Vec<Vec
         let Some(stream) = fragment.streams.iter().find(|stream| stream.kind == kind) else {
             continue;
         };
-        let moved = place.start.minus(fragment.zero).expect("in range");
+        let moved = place.start.minus(place.zero).expect("in range");
         all[place.fragment] = own_times(&stream.presentation)
             .into_iter()
             .map(|own| own.map(|own| own.plus(moved).expect("in range")))
@@ -94,9 +95,9 @@ proptest! {
         for sample in &samples {
             prop_assert!(sample.dts <= sample.pts, "{sample:?}");
         }
-        let belongs = belongs(&joined, &fragments, StreamKind::Video);
+        let belongs_all = belongs(&joined, &fragments, StreamKind::Video);
         for place in &joined.plan.placement.places {
-            let belongs = &belongs[place.fragment];
+            let belongs = &belongs_all[place.fragment];
             let count = u32::try_from(belongs.len()).expect("few");
             let mut first: Option<Time> = None;
             let mut seen = Vec::new();
@@ -110,13 +111,14 @@ proptest! {
                 let own = own.expect("just looked at");
                 let pulled = place.cut.is_some() && index + PULLED >= count && at < own;
                 prop_assert!(pulled || same_tick(at, own, timescale), "{sample:?}: {own}");
-                prop_assert!(place.cut.is_none_or(|cut| at < cut), "{sample:?}: {:?}", place.cut);
+                let cut = next_begins(&joined, &belongs_all, place);
+                prop_assert!(cut.is_none_or(|cut| at < cut), "{sample:?}: {cut:?}");
                 first = Some(first.map_or(at, |first| first.min(at)));
                 seen.push(index);
             }
             // The longest prefix whose pictures are all shown before the cut.
             let prefix = belongs.iter().take_while(|own| {
-                own.zip(place.cut).is_none_or(|(own, cut)| nearest(own, timescale) < nearest(cut, timescale))
+                own.zip(next_begins(&joined, &belongs_all, place)).is_none_or(|(own, cut)| nearest(own, timescale) < nearest(cut, timescale))
             });
             let shown = prefix.enumerate().filter(|(_, own)| own.is_some());
             let wanted: Vec<u32> = shown.map(|(index, _)| u32::try_from(index).expect("few")).collect();
@@ -250,13 +252,23 @@ proptest! {
     }
 }
 
+/// When the first picture of the next fragment that has any is shown.
+fn next_begins(joined: &Joined, belongs: &[Vec<Option<Time>>], place: &Place) -> Option<Time> {
+    let places = joined.plan.placement.places.iter();
+    let behind = places
+        .skip_while(|other| other.fragment != place.fragment)
+        .skip(1);
+    let mut firsts = behind.map(|other| belongs[other.fragment].iter().flatten().min().copied());
+    firsts.find_map(|first| first)
+}
+
 /// Where the pictures end: the last fragment's last picture, all before it is held.
 fn belongs_end(joined: &Joined, fragments: &[Fragment]) -> Time {
     let place = joined.plan.placement.places.last().expect("one");
     let fragment = &fragments[place.fragment];
     let video = &fragment.streams[0].presentation;
     let (_, end) = video.presented().expect("in range").expect("pictures");
-    let moved = place.start.minus(fragment.zero).expect("in range");
+    let moved = place.start.minus(place.zero).expect("in range");
     end.plus(moved).expect("in range")
 }
 

@@ -19,7 +19,7 @@ use crate::{
     layout::{Layout, Piece},
     media::StreamKind,
     options::Options,
-    plan::{Plan, Silence, place_fragments, plan},
+    plan::{Plan, Silence, order, plan},
     probe::Fragment,
     time::{Rounding, Time, Timescale},
     timeline::Presentation,
@@ -46,12 +46,7 @@ struct Shown {
 
 /// Joins as [`crate::Concat`] does, without files.
 fn join(fragments: &[Fragment], starts: &[Option<Time>], options: &Options) -> Joined {
-    let placement = place_fragments(fragments, starts, options).expect("in range");
-    let order: Vec<usize> = placement
-        .places
-        .iter()
-        .map(|place| place.fragment)
-        .collect();
+    let order = order(fragments, starts, options).expect("in range");
     let matching = compat::check(fragments, &order, options).expect("compatible");
     let silences = vec![Silence::Frame(Bytes::from_static(b"hush")); matching.tracks.len()];
     let plan = plan(fragments, starts, &matching, &silences, options).expect("planned");

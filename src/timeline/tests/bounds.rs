@@ -153,8 +153,7 @@ proptest! {
                 cut: (index + 1 < presentations.len()).then(|| starts[index + 1]),
                 end: starts[index + 1],
                 zero: stream.spans.first().map_or(Time::ZERO, |span| span.start),
-                stream: Some(stream),
-            })
+                stream: Some(stream), ..Placed::default() })
             .collect();
         let scales = presentations.iter().map(|one| one.timescale).chain([timescale(fine.max(1))]);
         let Some(common) = common_timescale(scales) else { return Ok(()) };
@@ -186,8 +185,7 @@ proptest! {
             cut: None,
             end: Time::from_secs(1),
             zero: Time::from_secs(beyond),
-            stream: Some(&presentation),
-        };
+            stream: Some(&presentation), ..Placed::default() };
         let rules = AudioRules {
             timescale: fine,
             frame: 1024,
@@ -230,6 +228,7 @@ fn counts_at_their_limit_are_taken_or_refused() {
             end: Time::from_secs(1 << 33),
             zero: Time::ZERO,
             stream: Some(&presentation),
+            ..Placed::default()
         };
         for scale in [1, u32::MAX] {
             let rules = AudioRules {
@@ -261,6 +260,7 @@ fn a_cut_may_leave_no_picture() {
         end: Time::from_secs(2),
         zero: Time::ZERO,
         stream: Some(&presentation),
+        ..Placed::default()
     };
     let timeline = video::plan(&[place], timescale(1)).expect("in range");
     assert_eq!(timeline.outcomes[0].dropped_tail, 2);

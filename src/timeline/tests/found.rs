@@ -38,6 +38,7 @@ fn placed<'a>(stream: Option<&'a Presentation>, start: i64, end: i64) -> Placed<
         end: micros(end),
         zero: Time::ZERO,
         stream,
+        ..Placed::default()
     }
 }
 

@@ -160,6 +160,7 @@ fn placed<'a>(
             end,
             zero: Time::ZERO,
             stream: Some(stream),
+            ..Placed::default()
         });
         at = end;
     }
@@ -314,8 +315,7 @@ proptest! {
             cut: None,
             end: clip.length(),
             zero: Time::ZERO,
-            stream: Some(&presentation),
-        }];
+            stream: Some(&presentation), ..Placed::default() }];
         let timeline = video::plan(&places, timescale(clip.timescale)).expect("in range");
         let mut shown: Vec<i64> = samples(&timeline, &places)
             .iter()

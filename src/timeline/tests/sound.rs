@@ -200,6 +200,7 @@ fn sound_that_only_later_fragments_have_starts_with_silence() {
         end: Time::from_secs(2),
         zero: Time::ZERO,
         stream: None,
+        ..Placed::default()
     };
     let there = Placed {
         start: Time::from_secs(2),
@@ -207,6 +208,7 @@ fn sound_that_only_later_fragments_have_starts_with_silence() {
         end: Time::from_secs(4),
         zero: Time::ZERO,
         stream: Some(&later),
+        ..Placed::default()
     };
     let timeline = audio::plan(
         &[missing, there],
