@@ -274,7 +274,7 @@ impl<'a> Builder<'a> {
     fn finish(self) -> Result<Layout, Error> {
         let mut layout = Layout::new();
         layout.push(Piece::Literal(self.header()?));
-        for piece in self.media.into_pieces() {
+        for piece in self.media.pieces() {
             layout.push(piece);
         }
         Ok(layout)

@@ -1,11 +1,13 @@
 //! What is written of a schedule: its packets, each with the bytes that the container wants. Pure.
 
+use std::collections::VecDeque;
+
 use super::{
     cues::Cues,
     schedule::{Body, Packet, Schedule, Script},
 };
 use crate::{
-    layout::{Layout, Piece},
+    layout::Piece,
     media::StreamKind,
 };
 
@@ -46,18 +48,8 @@ fn is_graphics(script: Script<'_>, track: usize) -> bool {
     parameters.codec == "hdmv_pgs_subtitle"
 }
 
-/// How many packets each track has.
-pub(crate) fn counts(script: Script<'_>, cues: &Cues) -> Vec<u64> {
-    let mut counts = vec![0; script.tracks()];
-    let mut feed = Feed::new(script);
-    while let Some(packet) = feed.next(script, cues) {
-        counts[packet.track] += 1;
-    }
-    counts
-}
-
-/// Lays out a packet's bytes.
-pub(crate) fn lay(layout: &mut Layout, body: Body) {
+/// The pieces of a packet's bytes.
+pub(super) fn lay(body: Body, pieces: &mut VecDeque<Piece>) {
     match body {
         Body::Source {
             fragment,
@@ -66,16 +58,14 @@ pub(crate) fn lay(layout: &mut Layout, body: Body) {
             prefix,
             ..
         } => {
-            if let Some(prefix) = prefix {
-                layout.push(Piece::Literal(prefix));
-            }
-            layout.push(Piece::Source {
+            pieces.extend(prefix.map(Piece::Literal));
+            pieces.push_back(Piece::Source {
                 fragment,
                 offset,
                 len,
             });
         }
-        Body::Made(pattern, 1) => layout.push(Piece::Literal(pattern)),
-        Body::Made(pattern, count) => layout.push(Piece::Repeat { pattern, count }),
+        Body::Made(pattern, 1) => pieces.push_back(Piece::Literal(pattern)),
+        Body::Made(pattern, count) => pieces.push_back(Piece::Repeat { pattern, count }),
     }
 }

@@ -9,13 +9,14 @@ mod flac;
 pub(crate) mod matroska;
 mod mux;
 mod own;
+mod pieces;
 mod reference;
 mod schedule;
 pub(crate) mod tags;
 
 pub(crate) use cues::Cues;
-pub(crate) use feed::counts;
 pub(crate) use mux::Remux;
+pub(crate) use pieces::Join;
 pub(crate) use schedule::Script;
 
 use std::num::NonZeroU32;

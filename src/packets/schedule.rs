@@ -73,6 +73,13 @@ impl Body {
         self
     }
 
+    /// Takes off the parameter sets that come first.
+    pub(crate) fn drop_prefix(&mut self) {
+        if let Self::Source { prefix, .. } = self {
+            *prefix = None;
+        }
+    }
+
     /// Number of bytes.
     pub(crate) fn len(&self) -> u64 {
         match self {

@@ -8,7 +8,7 @@ use futures::{SinkExt, Stream, StreamExt, channel::mpsc, future, stream};
 use super::{
     MakeFilter, SinkError,
     ahead::Ahead,
-    requests::{is_remote, requests},
+    requests::{is_remote, requests_of},
 };
 use crate::{
     layout::{Layout, Piece},
@@ -84,8 +84,7 @@ async fn read(
     transfer: Transfer,
     mut given: mpsc::Sender<Result<Bytes, SinkError>>,
 ) {
-    let is_remote = |fragment: usize| is_remote(&sources, fragment);
-    let requests = requests(layout.slice(range.clone()), range.start, is_remote);
+    let requests = requests_of(&layout, range.clone(), &sources);
     let mut reader = Reader {
         sources: &sources,
         ahead: Ahead::new(&sources, requests, transfer),
