@@ -3,6 +3,7 @@
 mod annexb;
 mod carry;
 mod cues;
+mod edits;
 mod extras;
 mod feed;
 mod flac;

@@ -75,7 +75,9 @@ pub(super) fn requests_of(
         return Vec::new();
     }
     let at = range.start;
-    requests(layout.slice(range), at, |fragment| is_remote(sources, fragment))
+    requests(layout.slice(range), at, |fragment| {
+        is_remote(sources, fragment)
+    })
 }
 
 /// The reads that `pieces`, which begin at `at` in the output, take of remote fragments, in the

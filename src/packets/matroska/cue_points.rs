@@ -38,7 +38,9 @@ impl CuePoints {
             let position = end
                 .checked_sub(POSITION)
                 .and_then(|from| all.get_mut(from..end));
-            if let Some(field) = position.and_then(|field| <&mut [u8; POSITION]>::try_from(field).ok()) {
+            if let Some(field) =
+                position.and_then(|field| <&mut [u8; POSITION]>::try_from(field).ok())
+            {
                 *field = (u64::from_be_bytes(*field) + clusters_at).to_be_bytes();
             }
             begin = end;
