@@ -33,6 +33,8 @@ pub enum WarningKind {
     MixedFrames,
     /// A hole in the sound could not be filled with silence.
     NoSilence,
+    /// Subtitles of fragments with other styles cannot all be drawn as they were.
+    SubtitleStyles,
     /// A track of the fragments is not in the output.
     TrackLeftOut,
 }

@@ -24,14 +24,13 @@ impl Feed {
     pub(crate) fn next(&mut self, script: Script<'_>, cues: &Cues) -> Option<Packet> {
         loop {
             let mut packet = self.0.next(script)?;
-            if let Some(text) = cues.text(&packet) {
-                packet.body = Body::Made(text, 1);
-            } else if matches!(packet.body, Body::Made(..))
+            if matches!(packet.body, Body::Made(..))
                 && script.track(packet.track).matched.kind == StreamKind::Subtitle
                 && !is_graphics(script, packet.track)
             {
                 continue;
             }
+            cues.apply(&mut packet);
             if packet.body.len() > 0 {
                 return Some(packet);
             }

@@ -1,6 +1,7 @@
 //! Outputs that are sequences of packets: every container but those with one index.
 
 mod annexb;
+mod ass;
 mod carry;
 mod cues;
 mod edits;
@@ -54,9 +55,11 @@ pub(crate) fn fit(
         return carry::carry_indexed(container, fragments, plan);
     }
     if container.is_matroska() {
-        return carry::carry(container, fragments, plan, |stream| {
+        carry::carry(container, fragments, plan, |stream| {
             matroska::takes(container, &stream.parameters.codec, stream.kind)
-        });
+        })?;
+        ass::warn(fragments, plan);
+        return Ok(());
     }
     if is_muxed(container) {
         return carry::carry(container, fragments, plan, |stream| {

@@ -56,7 +56,8 @@ pub(crate) fn layout(container: Container, join: Join) -> Result<(Layout, Vec<u6
     let mut laid = Vec::with_capacity(script.tracks());
     for (number, early) in (1_u64..).zip(leads(script)) {
         let planned = script.track(laid.len());
-        let (entry, blocks) = track::track(container, number, fragments, planned, early);
+        let header = join.cues.header(laid.len());
+        let (entry, blocks) = track::track(container, number, fragments, (planned, header), early);
         entries.master(ids::TRACK_ENTRY, &entry);
         let cues = planned.matched.kind == StreamKind::Subtitle;
         laid.push(Laid {
