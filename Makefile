@@ -16,7 +16,7 @@ export CARGO_INCREMENTAL := 0
 endif
 export CARGO_TERM_PROGRESS_WHEN := never
 
-.PHONY: help deps build fixtures demo test bench fuzz serve soak load clean
+.PHONY: help deps build fixtures demo lint test bench fuzz serve soak load clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +38,11 @@ demo: ## join three clips and look at the seams (demo-out)
 	@cargo build --quiet --locked --release --features cli --bin media-concat
 	@scripts/demo.sh
 
-test: fixtures ## format, lints, documentation, dependency guards, all tests
+lint: ## format, lints with each feature, documentation, dependency guards
+	@scripts/deps.sh test
+	@scripts/lint.sh
+
+test: fixtures ## all tests (about 15 minutes on two cores)
 	@scripts/test.sh
 
 bench: ## measure beside FFmpeg, mkvmerge, mp4-merge and cat (bench-out/results.md)

@@ -12,7 +12,7 @@ demo=(ffmpeg fonts-dejavu-core)
 # client of the files that we serve; the reference decoder of FLAC; encoders of AMR; the service's
 # database and its clients.
 test=(ffmpeg perl-base util-linux chromium chromium-driver mkvtoolnix nginx-light openssl curl flac libopencore-amrnb0
-    libvo-amrwbenc0 nodejs postgresql-15 python3 python3-requests python3-venv)
+    libvo-amrwbenc0 nodejs postgresql-15 python3 python3-requests python3-venv time)
 # Peers, GNU time, a file system that shares extents, a web server whose connections have a rate, and what a
 # wire that they share is written in.
 bench=(ffmpeg mkvtoolnix time perl-base xfsprogs e2fsprogs util-linux nginx-light curl python3-minimal)

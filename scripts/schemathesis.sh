@@ -21,8 +21,9 @@ folder=$(mktemp -d)
     --allow-private-addresses --requests-per-minute 100000000 >"$folder/said" 2>"$folder/log" &
 process=$!
 trap 'kill "$process" 2>/dev/null; wait "$process" || true; rm -rf "$folder"' EXIT
-for _ in {1..100}; do
+for _ in {1..600}; do
     grep -q '^listening' "$folder/said" && break
+    kill -0 "$process" || { cat "$folder/log" >&2; exit 1; }
     sleep 0.1
 done
 key=$(awk '/^API key/ { print $NF }' "$folder/said")

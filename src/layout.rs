@@ -1,8 +1,12 @@
 //! The output as literal bytes and byte ranges of the sources. Pure: nothing is read here.
 
-use std::ops::Range;
+use std::{fmt, ops::Range, sync::Arc};
 
 use bytes::Bytes;
+
+/// Source ranges that continue each other are made one up to this size where pieces are made on
+/// demand: none of them takes long to find.
+const MERGED: u64 = 1 << 20;
 
 /// A part of the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,13 +49,47 @@ impl Piece {
     }
 }
 
+/// Pieces that are not held but made each time they are asked for: the output of millions of packets
+/// takes memory for its plan only.
+pub(crate) trait MadePieces: fmt::Debug + Send + Sync {
+    /// Bytes of output they make.
+    fn size(&self) -> u64;
+
+    /// How many of these are bytes of sources.
+    fn source_bytes(&self) -> u64;
+
+    /// The pieces from one at or before byte `at` on, and the offset of the first of them.
+    fn pieces_from(&self, at: u64) -> (u64, Box<dyn Iterator<Item = Piece> + Send + '_>);
+}
+
 /// The whole output, piece after piece.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Layout {
-    pieces: Vec<Piece>,
-    /// Output offset of each piece; as long as `pieces`.
+    parts: Vec<Part>,
+    /// Output offset of each part; as long as `parts`.
     offsets: Vec<u64>,
     size: u64,
+    source_bytes: u64,
+}
+
+/// One piece, or many.
+#[derive(Debug, Clone)]
+enum Part {
+    Held(Piece),
+    Made(Arc<dyn MadePieces>),
+}
+
+impl Part {
+    /// The pieces from one at or before byte `at` on, and the offset of the first of them.
+    fn pieces_from(&self, at: u64) -> (u64, PartPieces<'_>) {
+        match self {
+            Self::Held(piece) => (0, PartPieces::Held(Some(piece.clone()))),
+            Self::Made(made) => {
+                let (offset, pieces) = made.pieces_from(at);
+                (offset, PartPieces::Made(Merged { pieces, last: None }))
+            }
+        }
+    }
 }
 
 impl Layout {
@@ -59,9 +97,10 @@ impl Layout {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            pieces: Vec::new(),
+            parts: Vec::new(),
             offsets: Vec::new(),
             size: 0,
+            source_bytes: 0,
         }
     }
 
@@ -73,56 +112,25 @@ impl Layout {
             return;
         }
         self.size += len;
-        if let (
-            Some(Piece::Source {
-                fragment,
-                offset,
-                len,
-            }),
-            Piece::Source {
-                fragment: next_fragment,
-                offset: next_offset,
-                len: next_len,
-            },
-        ) = (self.pieces.last_mut(), &piece)
-            && fragment == next_fragment
-            && *offset + *len == *next_offset
-        {
-            *len += next_len;
-            return;
+        if matches!(piece, Piece::Source { .. }) {
+            self.source_bytes += len;
         }
-        self.offsets.push(self.size - len);
-        self.pieces.push(piece);
+        let last = match self.parts.last_mut() {
+            Some(Part::Held(piece)) => Some(piece),
+            _ => None,
+        };
+        if let Some(piece) = merge(last, piece, u64::MAX) {
+            self.offsets.push(self.size - len);
+            self.parts.push(Part::Held(piece));
+        }
     }
 
-    /// Appends `len` bytes of a fragment's source from `offset` on, some of which are others in the output: offset
-    /// among these bytes, rising, and value.
-    pub(crate) fn push_changed(
-        &mut self,
-        fragment: u32,
-        offset: u64,
-        len: u64,
-        changes: &[(u32, u8)],
-    ) {
-        let mut from = 0;
-        for &(at, value) in changes {
-            let at = u64::from(at);
-            if at < from || at >= len {
-                continue;
-            }
-            self.push(Piece::Source {
-                fragment,
-                offset: offset + from,
-                len: at - from,
-            });
-            self.push(Piece::Literal(Bytes::copy_from_slice(&[value])));
-            from = at + 1;
-        }
-        self.push(Piece::Source {
-            fragment,
-            offset: offset + from,
-            len: len - from,
-        });
+    /// Appends pieces that are made on demand.
+    pub(crate) fn push_made(&mut self, made: Arc<dyn MadePieces>) {
+        self.offsets.push(self.size);
+        self.size += made.size();
+        self.source_bytes += made.source_bytes();
+        self.parts.push(Part::Made(made));
     }
 
     /// Size of the output in bytes.
@@ -131,83 +139,184 @@ impl Layout {
         self.size
     }
 
-    /// The pieces in output order.
+    /// How many bytes of the output are bytes of sources.
     #[must_use]
-    pub fn pieces(&self) -> &[Piece] {
-        &self.pieces
+    pub const fn source_bytes(&self) -> u64 {
+        self.source_bytes
     }
 
-    /// The pieces in output order, by value.
-    #[must_use]
-    pub fn into_pieces(self) -> Vec<Piece> {
-        self.pieces
+    /// The pieces in output order. Those of packet containers are made as the iterator advances.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece> + Send + '_ {
+        self.parts.iter().flat_map(|part| part.pieces_from(0).1)
     }
 
     /// The parts of the output that make up `range`: each a piece, cut to the range. A range past
     /// the end is cut to it.
-    pub fn slice(&self, range: Range<u64>) -> impl Iterator<Item = Piece> + '_ {
+    pub fn slice(&self, range: Range<u64>) -> impl Iterator<Item = Piece> + Send + '_ {
         let range = range.start..range.end.min(self.size);
-        let first = self
-            .offsets
-            .partition_point(|&offset| offset <= range.start)
-            .saturating_sub(1);
         let from = if range.is_empty() {
-            self.pieces.len()
+            self.parts.len()
         } else {
-            first
+            let after = self.offsets.partition_point(|&at| at <= range.start);
+            after.saturating_sub(1)
         };
-        (from..self.pieces.len())
-            .map_while(move |index| {
-                let (start, piece) = (self.offsets[index], &self.pieces[index]);
-                let end = start + piece.len();
-                (start < range.end).then(|| {
-                    cut(
-                        piece,
-                        range.start.max(start) - start..range.end.min(end) - start,
-                    )
+        let begin = range.start;
+        (from..self.parts.len())
+            .flat_map(move |index| {
+                let start = self.offsets[index];
+                let (offset, pieces) = self.parts[index].pieces_from(begin.saturating_sub(start));
+                let mut at = start + offset;
+                pieces.map(move |piece| {
+                    at += piece.len();
+                    (at - piece.len()..at, piece)
+                })
+            })
+            .skip_while(move |(place, _)| place.end <= begin)
+            .map_while(move |(place, piece)| {
+                (place.start < range.end).then(|| {
+                    let within = range.start.max(place.start)..range.end.min(place.end);
+                    cut(&piece, within.start - place.start..within.end - place.start)
                 })
             })
             .flatten()
     }
 }
 
-/// The bytes `range` of a piece; a repeated pattern can become three pieces.
-fn cut(piece: &Piece, range: Range<u64>) -> Vec<Piece> {
-    match piece {
-        Piece::Literal(bytes) => {
-            vec![Piece::Literal(
-                bytes.slice(range.start as usize..range.end as usize),
-            )]
+impl PartialEq for Layout {
+    fn eq(&self, other: &Self) -> bool {
+        self.size == other.size && self.pieces().eq(other.pieces())
+    }
+}
+
+impl Eq for Layout {}
+
+/// Appends a source range to the last piece, which it continues, unless that would be larger than
+/// `largest` then; gives it back otherwise.
+fn merge(last: Option<&mut Piece>, next: Piece, largest: u64) -> Option<Piece> {
+    if let (
+        Some(Piece::Source {
+            fragment,
+            offset,
+            len,
+        }),
+        Piece::Source {
+            fragment: next_fragment,
+            offset: next_offset,
+            len: next_len,
+        },
+    ) = (last, &next)
+        && fragment == next_fragment
+        && *offset + *len == *next_offset
+        && *len + *next_len <= largest
+    {
+        *len += next_len;
+        return None;
+    }
+    Some(next)
+}
+
+/// The pieces of a part.
+enum PartPieces<'a> {
+    Held(Option<Piece>),
+    Made(Merged<'a>),
+}
+
+impl Iterator for PartPieces<'_> {
+    type Item = Piece;
+
+    fn next(&mut self) -> Option<Piece> {
+        match self {
+            Self::Held(piece) => piece.take(),
+            Self::Made(pieces) => pieces.next(),
         }
+    }
+}
+
+/// Pieces with source ranges that continue each other made one, up to a size.
+struct Merged<'a> {
+    pieces: Box<dyn Iterator<Item = Piece> + Send + 'a>,
+    last: Option<Piece>,
+}
+
+impl Iterator for Merged<'_> {
+    type Item = Piece;
+
+    fn next(&mut self) -> Option<Piece> {
+        loop {
+            let Some(next) = self.pieces.next() else {
+                return self.last.take();
+            };
+            if next.is_empty() {
+                continue;
+            }
+            if let Some(next) = merge(self.last.as_mut(), next, MERGED)
+                && let Some(whole) = self.last.replace(next)
+            {
+                return Some(whole);
+            }
+        }
+    }
+}
+
+/// The bytes `range` of a piece; a repeated pattern can become three pieces.
+fn cut(piece: &Piece, range: Range<u64>) -> impl Iterator<Item = Piece> + use<> {
+    let one = |piece| [Some(piece), None, None];
+    let pieces = match piece {
+        Piece::Literal(bytes) => one(Piece::Literal(
+            bytes.slice(range.start as usize..range.end as usize),
+        )),
         Piece::Source {
             fragment, offset, ..
-        } => vec![Piece::Source {
+        } => one(Piece::Source {
             fragment: *fragment,
             offset: offset + range.start,
             len: range.end - range.start,
-        }],
+        }),
         Piece::Repeat { pattern, .. } => {
             let unit = pattern.len() as u64;
             let (first, last) = (range.start / unit, (range.end - 1) / unit);
             let within = |offset: u64| (offset % unit) as usize;
             if first == last {
                 let end = within(range.start) + (range.end - range.start) as usize;
-                return vec![Piece::Literal(pattern.slice(within(range.start)..end))];
+                one(Piece::Literal(pattern.slice(within(range.start)..end)))
+            } else {
+                let tail = within(range.end - 1) + 1;
+                [
+                    Some(Piece::Literal(pattern.slice(within(range.start)..))),
+                    Some(Piece::Repeat {
+                        pattern: pattern.clone(),
+                        count: last - first - 1,
+                    }),
+                    Some(Piece::Literal(pattern.slice(..tail))),
+                ]
             }
-            let tail = within(range.end - 1) + 1;
-            vec![
-                Piece::Literal(pattern.slice(within(range.start)..)),
-                Piece::Repeat {
-                    pattern: pattern.clone(),
-                    count: last - first - 1,
-                },
-                Piece::Literal(pattern.slice(..tail)),
-            ]
-            .into_iter()
-            .filter(|piece| !piece.is_empty())
-            .collect()
         }
-    }
+    };
+    let pieces = pieces.into_iter().flatten();
+    pieces.filter(|piece| !piece.is_empty())
+}
+
+/// `len` bytes of a fragment's source from `offset` on, some of which are others in the output: offset among these
+/// bytes, rising, and value.
+pub(crate) fn changed(
+    fragment: u32,
+    offset: u64,
+    len: u64,
+    changes: &[(u32, u8)],
+) -> impl Iterator<Item = Piece> {
+    let mut from = 0;
+    let ends = changes.iter().map(|&(at, value)| (u64::from(at), Some(value)));
+    ends.chain([(len, None)]).flat_map(move |(at, value)| {
+        let whole = Piece::Source {
+            fragment,
+            offset: offset + from,
+            len: at.min(len).saturating_sub(from),
+        };
+        let value = value.filter(|_| at >= from && at < len);
+        from = from.max(at.min(len)) + u64::from(value.is_some());
+        let changed = value.map(|value| Piece::Literal(Bytes::copy_from_slice(&[value])));
+        [Some(whole), changed].into_iter().flatten().filter(|piece| piece.len() > 0)
+    })
 }
 
 #[cfg(test)]
@@ -251,13 +360,57 @@ mod tests {
         all
     }
 
+    /// Pieces of which every third can be begun with.
+    #[derive(Debug)]
+    struct Third(Vec<Piece>);
+
+    impl MadePieces for Third {
+        fn size(&self) -> u64 {
+            self.0.iter().map(Piece::len).sum()
+        }
+
+        fn source_bytes(&self) -> u64 {
+            let sources = self.0.iter();
+            let sources = sources.filter(|piece| matches!(piece, Piece::Source { .. }));
+            sources.map(Piece::len).sum()
+        }
+
+        fn pieces_from(&self, at: u64) -> (u64, Box<dyn Iterator<Item = Piece> + Send + '_>) {
+            let (mut offset, mut begin) = (0, (0, 0));
+            for (index, piece) in self.0.iter().enumerate() {
+                if index % 3 == 0 && offset <= at {
+                    begin = (offset, index);
+                }
+                offset += piece.len();
+            }
+            (begin.0, Box::new(self.0[begin.1..].iter().cloned()))
+        }
+    }
+
     proptest! {
-        /// Any range of the layout is that range of the whole.
+        /// Any range of the layout is that range of the whole, whether its pieces are held or made.
         #[test]
-        fn slices_are_ranges_of_the_whole(all in pieces(), start in 0_u64..400, len in 0_u64..400) {
+        fn slices_are_ranges_of_the_whole(
+            held in pieces(),
+            made in proptest::collection::vec(pieces(), 0..3),
+            behind in pieces(),
+            start in 0_u64..600,
+            len in 0_u64..400,
+        ) {
             let mut layout = Layout::new();
-            all.iter().cloned().for_each(|piece| layout.push(piece));
+            held.iter().cloned().for_each(|piece| layout.push(piece));
+            let mut all = held;
+            for made in made {
+                all.extend(made.iter().cloned());
+                layout.push_made(Arc::new(Third(made)));
+            }
+            for last in behind {
+                layout.push(last.clone());
+                all.push(last);
+            }
+            prop_assert_eq!(layout.source_bytes(), Third(all.clone()).source_bytes());
             let whole = materialise(all);
+            prop_assert_eq!(materialise(layout.pieces()), &whole[..]);
             prop_assert_eq!(layout.size(), whole.len() as u64);
             let range = (start as usize).min(whole.len())..((start + len) as usize).min(whole.len());
             prop_assert_eq!(materialise(layout.slice(start..start + len)), &whole[range]);

@@ -4,7 +4,7 @@
 use crate::checksum::Digests;
 use crate::{
     compat::Missing,
-    layout::{Layout, Piece},
+    layout::Layout,
     media::StreamKind,
     placement::{Seam, SeamAction, SeamKind},
     plan::{Plan, PlannedTrack},
@@ -204,11 +204,7 @@ impl Report {
         missing: &[Missing],
         layout: &Layout,
     ) -> Result<Self, OutOfRange> {
-        let of_sources = |piece: &Piece| match piece {
-            Piece::Source { len, .. } => *len,
-            Piece::Literal(_) | Piece::Repeat { .. } => 0,
-        };
-        let copied: u64 = layout.pieces().iter().map(of_sources).sum();
+        let copied = layout.source_bytes();
         Ok(Self {
             size: layout.size(),
             duration: plan.duration,

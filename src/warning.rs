@@ -37,6 +37,8 @@ pub enum WarningKind {
     NoSilence,
     /// Pictures that no decoder can show are left out.
     PicturesLeftOut,
+    /// Subtitles of fragments with other styles cannot all be drawn as they were.
+    SubtitleStyles,
     /// A track of the fragments is not in the output.
     TrackLeftOut,
 }

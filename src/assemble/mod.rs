@@ -15,7 +15,7 @@ use crate::{
         FourCc,
         write::{OutputChunk, OutputMovie, OutputTrack, Tables, TooLarge, header},
     },
-    layout::{Layout, Piece},
+    layout::{Layout, Piece, changed},
     media::StreamKind,
     plan::{Plan, PlannedTrack},
     probe::Fragment,
@@ -265,8 +265,9 @@ impl<'a> Builder<'a> {
             }
             tables.push_sizes(size.saturating_add(added), 1);
             let changes = splice.map_or(&[][..], |splice| &splice.bytes);
-            self.media
-                .push_changed(fragment, at, u64::from(size), changes);
+            for piece in changed(fragment, at, u64::from(size), changes) {
+                self.media.push(piece);
+            }
             at += u64::from(size);
         }
     }
@@ -278,7 +279,7 @@ impl<'a> Builder<'a> {
     fn finish(self) -> Result<Layout, Error> {
         let mut layout = Layout::new();
         layout.push(Piece::Literal(self.header()?));
-        for piece in self.media.into_pieces() {
+        for piece in self.media.pieces() {
             layout.push(piece);
         }
         Ok(layout)

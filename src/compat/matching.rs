@@ -175,7 +175,7 @@ fn match_kind(
 fn same_cues(ours: &Stream, theirs: &Stream) -> bool {
     let (a, b) = (&ours.parameters, &theirs.parameters);
     let configured = match a.codec.as_str() {
-        // Styles are the first fragment's.
+        // Matroska puts the styles of `ass` together; the others have the first fragment's.
         "ass" | "mov_text" | "subrip" | "webvtt" => true,
         _ => !is_unplaced(&ours.description) && a.codec != "dvd_subtitle",
     };

@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     layout::Layout,
     media::{CodecParameters, Container},
-    packets::{self, Cues, Remux, Script, matroska},
+    packets::{self, Cues, Join, Remux, Script, matroska},
     plan::{Plan, Silence},
     probe::Fragment,
     sink::MakeFilter,
@@ -51,21 +51,19 @@ pub(super) async fn output(
         let layout = assemble(fragments, plan, None)?;
         return Ok(content(layout, None, None, None));
     }
-    let cues = Arc::new(Cues::read(script, sources).await?);
-    let packets = Some(packets::counts(script, &cues));
-    if container.is_matroska() {
-        let layout = matroska::layout(container, script, &cues)?;
-        return Ok(content(layout, None, packets, None));
-    }
-    let remux = Remux {
-        container,
+    let join = Join {
         fragments: Arc::clone(fragments),
         plan: Arc::clone(plan),
-        cues,
+        cues: Arc::new(Cues::read(script, sources).await?),
     };
-    let layout = remux.payloads();
+    if container.is_matroska() {
+        let (layout, packets) = matroska::layout(container, join)?;
+        return Ok(content(layout, None, Some(packets), None));
+    }
+    let remux = Remux { container, join };
+    let (layout, packets) = remux.payloads()?;
     let filter = Some(MakeFilter::new(move || remux.filter()));
-    Ok(content(layout, filter, packets, None))
+    Ok(content(layout, filter, Some(packets), None))
 }
 
 /// The kind of file that the fragments are, where all are of one that is written.

@@ -8,6 +8,7 @@
 //! whole. Who only looks needs neither.
 
 mod broadcast;
+mod codec_ids;
 mod collect;
 mod complete;
 mod configurations;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     broadcast::Broadcast,
+    codec_ids::{self, CodecId},
     collect::{Collected, First, finish},
     complete,
     epochs::Epochs,
@@ -24,7 +25,7 @@ use crate::{
     options::Limits,
     probe::{Extras, Failure},
     source::spool::{Region, Spool},
-    warning::Warning,
+    warning::{Warning, WarningKind},
 };
 
 /// Bytes behind the place that libav names in which a payload is looked for: the headers of a block.
@@ -33,6 +34,11 @@ const HEADERS: usize = 64;
 const ATTACHED: usize = 8 << 20;
 /// A packet above this is no coded frame.
 const LARGEST_PACKET: usize = 256 << 20;
+
+/// libav's name for a codec that it does not know.
+const UNKNOWN: &str = "unknown";
+/// Warnings of tracks that are not read.
+const MAX_NOT_READ: usize = 16;
 
 /// What was read.
 pub(super) struct Read {
@@ -104,6 +110,10 @@ impl Work {
         let broadcast = container == Container::MpegTs;
         let broadcast = broadcast.then(|| Broadcast::read(&self.storage, self.len));
         let mut broadcast = broadcast.transpose()?;
+        let matroska = matches!(container, Container::Matroska | Container::WebM);
+        let codec_ids = matroska.then(|| codec_ids::read(&self.storage));
+        let codec_ids = codec_ids.transpose().map_err(|error| unread(0, error))?;
+        let codec_ids = codec_ids.unwrap_or_default();
         let (mut samples, mut scratch) = (0_u64, Scratch::default());
         let mut last = complete::Last::default();
         let mut epochs = Epochs::new(container);
@@ -156,6 +166,11 @@ impl Work {
                 others.insert(index, info.cover.then_some(info.parameters.codec));
                 continue;
             };
+            if info.parameters.codec == UNKNOWN
+                && let Some(name) = codec_ids::of_stream(&codec_ids, index, kind)
+            {
+                name.clone_into(&mut info.parameters.codec);
+            }
             if streams.len() >= self.limits.streams {
                 let found = streams.len() as u64 + 1;
                 return Err(over("streams", found, self.limits.streams as u64));
@@ -194,7 +209,7 @@ impl Work {
             unread,
         };
         drop(demuxer);
-        let mut warnings = Vec::new();
+        let mut warnings = not_read(&codec_ids);
         let broken = epochs.is_broken();
         let all = finish(streams.into_values(), container, broken, &mut warnings)?;
         let chapter = |(start, title)| Chapter { start, title };
@@ -299,6 +314,21 @@ impl Work {
         let at = (0..=room - payload.len()).find(|&at| bytes[at..at + payload.len()] == *payload);
         Ok(at.map(|at| position + at as u64))
     }
+}
+
+/// Tracks of kinds that libav passes over, such as the buttons of a menu.
+fn not_read(codec_ids: &[CodecId]) -> Vec<Warning> {
+    let unread = codec_ids
+        .iter()
+        .filter(|track| track.stream_kind().is_none());
+    let warning = |track: &CodecId| {
+        let message = format!(
+            "a track of type {} ({}) is left out: nothing reads it",
+            track.kind, track.name
+        );
+        Warning::new(WarningKind::TrackLeftOut, message)
+    };
+    unread.map(warning).take(MAX_NOT_READ).collect()
 }
 
 fn over(what: &'static str, found: u64, limit: u64) -> Failure {

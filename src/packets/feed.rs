@@ -1,13 +1,12 @@
 //! What is written of a schedule: its packets, each with the bytes that the container wants. Pure.
 
+use std::collections::VecDeque;
+
 use super::{
     cues::Cues,
     schedule::{Body, Packet, Schedule, Script},
 };
-use crate::{
-    layout::{Layout, Piece},
-    media::StreamKind,
-};
+use crate::{layout::{Piece, changed}, media::StreamKind};
 
 /// Walks through the packets that are written. It borrows nothing: each step is given the same
 /// script and the same cues.
@@ -25,14 +24,13 @@ impl Feed {
     pub(crate) fn next(&mut self, script: Script<'_>, cues: &Cues) -> Option<Packet> {
         loop {
             let mut packet = self.0.next(script)?;
-            if let Some(text) = cues.text(&packet) {
-                packet.body = Body::Made(text, 1);
-            } else if matches!(packet.body, Body::Made(..))
+            if matches!(packet.body, Body::Made(..))
                 && script.track(packet.track).matched.kind == StreamKind::Subtitle
                 && !is_graphics(script, packet.track)
             {
                 continue;
             }
+            cues.apply(&mut packet);
             if packet.body.len() > 0 {
                 return Some(packet);
             }
@@ -46,18 +44,8 @@ fn is_graphics(script: Script<'_>, track: usize) -> bool {
     parameters.codec == "hdmv_pgs_subtitle"
 }
 
-/// How many packets each track has.
-pub(crate) fn counts(script: Script<'_>, cues: &Cues) -> Vec<u64> {
-    let mut counts = vec![0; script.tracks()];
-    let mut feed = Feed::new(script);
-    while let Some(packet) = feed.next(script, cues) {
-        counts[packet.track] += 1;
-    }
-    counts
-}
-
-/// Lays out a packet's bytes.
-pub(crate) fn lay(layout: &mut Layout, body: Body) {
+/// The pieces of a packet's bytes.
+pub(super) fn lay(body: Body, pieces: &mut VecDeque<Piece>) {
     match body {
         Body::Source {
             fragment,
@@ -67,12 +55,10 @@ pub(crate) fn lay(layout: &mut Layout, body: Body) {
             changes,
             ..
         } => {
-            if let Some(prefix) = prefix {
-                layout.push(Piece::Literal(prefix));
-            }
-            layout.push_changed(fragment, offset, len, &changes);
+            pieces.extend(prefix.map(Piece::Literal));
+            pieces.extend(changed(fragment, offset, len, &changes));
         }
-        Body::Made(pattern, 1) => layout.push(Piece::Literal(pattern)),
-        Body::Made(pattern, count) => layout.push(Piece::Repeat { pattern, count }),
+        Body::Made(pattern, 1) => pieces.push_back(Piece::Literal(pattern)),
+        Body::Made(pattern, count) => pieces.push_back(Piece::Repeat { pattern, count }),
     }
 }

@@ -1,21 +1,24 @@
 //! Outputs that are sequences of packets: every container but those with one index.
 
 mod annexb;
+mod ass;
 mod carry;
 mod cues;
+mod edits;
 mod extras;
 mod feed;
 mod flac;
 pub(crate) mod matroska;
 mod mux;
 mod own;
+mod pieces;
 mod reference;
 mod schedule;
 pub(crate) mod tags;
 
 pub(crate) use cues::Cues;
-pub(crate) use feed::counts;
 pub(crate) use mux::Remux;
+pub(crate) use pieces::Join;
 pub(crate) use schedule::Script;
 
 use std::num::NonZeroU32;
@@ -52,9 +55,11 @@ pub(crate) fn fit(
         return carry::carry_indexed(container, fragments, plan);
     }
     if container.is_matroska() {
-        return carry::carry(container, fragments, plan, |stream| {
+        carry::carry(container, fragments, plan, |stream| {
             matroska::takes(container, &stream.parameters.codec, stream.kind)
-        });
+        })?;
+        ass::warn(fragments, plan);
+        return Ok(());
     }
     if is_muxed(container) {
         return carry::carry(container, fragments, plan, |stream| {

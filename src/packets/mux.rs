@@ -1,23 +1,22 @@
 //! MPEG-TS and Ogg: the packets' bytes, in the order in which they are decoded, on their way through
 //! libav's muxers, which need no second look and put the same bytes out every time.
 
-use std::{ffi::CStr, sync::Arc};
+use std::{collections::VecDeque, ffi::CStr, sync::Arc};
 
 use super::{
     annexb::Framings,
-    cues::Cues,
     feed::{Feed, lay},
     own::{self, OwnStreams},
+    pieces::{Join, PacketPieces, Writer},
     reference::Reference,
     schedule::{Body, Packet, Script},
     tags,
 };
 use crate::{
     av::{AvError, MuxStream, MuxTiming, Muxer, ZERO_SENT, ZERO_SHOWN},
-    layout::Layout,
+    layout::{Layout, Piece},
     media::{Chapter, Container, StreamKind},
-    plan::Plan,
-    probe::{Fragment, Stream},
+    probe::Stream,
     sink::{Filter, SinkError},
     time::OutOfRange,
 };
@@ -64,38 +63,37 @@ const fn format(container: Container) -> &'static CStr {
 #[derive(Debug, Clone)]
 pub(crate) struct Remux {
     pub(crate) container: Container,
-    pub(crate) fragments: Arc<[Fragment]>,
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) cues: Arc<Cues>,
+    pub(crate) join: Join,
 }
 
 impl Remux {
     fn script(&self) -> Script<'_> {
-        Script {
-            fragments: &self.fragments,
-            plan: &self.plan,
-        }
+        self.join.script()
     }
 
     /// The next packet that is written. What parameter sets it needs is found out from its bytes.
     fn next(&self, feed: &mut Feed) -> Option<Packet> {
-        let mut packet = feed.next(self.script(), &self.cues)?;
-        if self.container == Container::MpegTs
-            && let Body::Source { prefix, .. } = &mut packet.body
-        {
-            *prefix = None;
+        let mut packet = feed.next(self.script(), &self.join.cues)?;
+        if self.container == Container::MpegTs {
+            packet.body.drop_prefix();
         }
         Some(packet)
     }
 
-    /// The bytes of all packets in order: what a [`Filter`] of this join is to be given.
-    pub(crate) fn payloads(&self) -> Layout {
-        let mut feed = Feed::new(self.script());
+    /// The bytes of all packets in order: what a [`Filter`] of this join is to be given. And how many
+    /// packets each track has.
+    ///
+    /// # Errors
+    /// None: payloads have no times.
+    pub(crate) fn payloads(&self) -> Result<(Layout, Vec<u64>), OutOfRange> {
+        let payloads = Payloads {
+            without_prefix: self.container == Container::MpegTs,
+        };
+        let made = PacketPieces::new(self.join.clone(), payloads, |(), _| ())?;
+        let packets = made.packets().to_vec();
         let mut layout = Layout::new();
-        while let Some(packet) = self.next(&mut feed) {
-            lay(&mut layout, packet.body);
-        }
-        layout
+        layout.push_made(Arc::new(made));
+        Ok((layout, packets))
     }
 
     /// A filter at the beginning.
@@ -111,11 +109,11 @@ impl Remux {
         };
         let others = || (0..script.tracks()).filter(|&track| !own.has(track));
         let streams: Vec<MuxStream> = others().map(|track| self.stream(track)).collect();
-        let first = self.plan.placement.places.first();
-        let head = first.and_then(|place| self.fragments.get(place.fragment));
+        let first = self.join.plan.placement.places.first();
+        let head = first.and_then(|place| self.join.fragments.get(place.fragment));
         let mut all = head.map_or_else(Vec::new, |one| tags::tags(&one.head));
         if self.container != Container::MpegTs {
-            all.extend(chapters(&self.plan.chapters));
+            all.extend(chapters(&self.join.plan.chapters));
         }
         let muxer = Muxer::open(format(self.container), &streams, &all).map_err(failed)?;
         let mut feed = Feed::new(script);
@@ -147,7 +145,7 @@ impl Remux {
     fn stream(&self, track: usize) -> MuxStream {
         let script = self.script();
         let planned = script.track(track);
-        let stream = planned.matched.reference_stream(&self.fragments);
+        let stream = planned.matched.reference_stream(&self.join.fragments);
         let mut parameters = (*stream.parameters).clone();
         let mut padding = 0;
         match parameters.codec.as_str() {
@@ -167,6 +165,35 @@ impl Remux {
             language: (language != "und").then(|| language.to_owned()),
             padding: u32::from(padding),
         }
+    }
+}
+
+/// Payloads one after the other.
+#[derive(Clone)]
+struct Payloads {
+    /// What parameter sets a packet needs is found out from its bytes.
+    without_prefix: bool,
+}
+
+impl Writer for Payloads {
+    type Mark = ();
+
+    fn packet(
+        &mut self,
+        mut packet: Packet,
+        pieces: &mut VecDeque<Piece>,
+    ) -> Result<Option<()>, OutOfRange> {
+        if self.without_prefix {
+            packet.body.drop_prefix();
+        }
+        lay(packet.body, pieces);
+        Ok(None)
+    }
+
+    fn finish(&mut self, _: &mut VecDeque<Piece>) {}
+
+    fn waiting(&self) -> usize {
+        0
     }
 }
 
@@ -333,7 +360,7 @@ impl Mux {
                 entry,
                 ..
             } if transport => {
-                let fragments = &self.remux.fragments;
+                let fragments = &self.remux.join.fragments;
                 let framing =
                     self.framings
                         .of(fragments, fragment as usize, stream as usize, entry);

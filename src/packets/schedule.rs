@@ -5,9 +5,9 @@
 
 use bytes::Bytes;
 
+use super::edits::Edits;
 use crate::{
     isobmff::SampleSizes,
-    media::StreamKind,
     plan::{Plan, PlannedTrack},
     probe::{Fragment, Stream},
     timeline::{Payload, Run, Stamp, Stamps},
@@ -73,6 +73,13 @@ impl Body {
             }
         }
         self
+    }
+
+    /// Takes off the parameter sets that come first.
+    pub(crate) fn drop_prefix(&mut self) {
+        if let Self::Source { prefix, .. } = self {
+            *prefix = None;
+        }
     }
 
     /// Number of bytes.
@@ -177,6 +184,7 @@ struct Cursor {
     offset: u64,
     /// The decode time of the last packet.
     last: Option<i64>,
+    edits: Edits,
     /// Samples in a packet, at most: above 1 for PCM only.
     together: u32,
 }
@@ -198,6 +206,7 @@ impl Cursor {
             chunk: 0,
             offset: 0,
             last: None,
+            edits: Edits::new(planned.matched.kind, &planned.timeline),
             together: if pcm { frames.max(1) } else { 1 },
         };
         cursor.enter(script, track);
@@ -235,14 +244,14 @@ impl Cursor {
             let source = script.stream(track, run);
             let (body, count, sync) = match (run.payload, source) {
                 (Payload::Samples { placed, first, end }, Some((fragment, stream))) => {
-                    let index = first + stamp.nth;
+                    let index = first + u32::try_from(stamp.nth).unwrap_or(0);
                     let of = (placed, fragment);
                     let (body, count) = self.source(planned, of, stream, index..end);
                     let sync = stream.presentation.samples.is_sync(index);
                     (body, count, sync)
                 }
                 (Payload::Silence(all), _) => {
-                    let left = all.saturating_sub(u64::from(stamp.nth));
+                    let left = all.saturating_sub(stamp.nth);
                     let count = left.min(u64::from(self.together));
                     let frame = planned.silent_frame(run);
                     (Body::Made(frame, count), count as u32, true)
@@ -255,11 +264,10 @@ impl Cursor {
             };
             let presentation = source.map(|(_, stream)| &stream.presentation);
             let stamps = self.stamps.as_mut()?;
-            for _ in 0..count.max(1) {
-                self.ahead = stamps.next(run, presentation);
-            }
+            stamps.pass(count.saturating_sub(1), run, presentation);
+            self.ahead = stamps.next(run, presentation);
             let end = self.ahead.map_or(run.end, |next| next.dts);
-            let Some(shown) = shown(planned, stamp.dts + stamp.offset, end - stamp.dts) else {
+            let Some(shown) = self.edits.shown(stamp.dts + stamp.offset, end - stamp.dts) else {
                 continue;
             };
             let dts = shown.at - stamp.offset;
@@ -328,45 +336,4 @@ impl Cursor {
         };
         (body, count)
     }
-}
-
-/// When a packet is shown, and for how long.
-struct Shown {
-    at: i64,
-    duration: i64,
-}
-
-/// Looks up a packet of media time `pts` in the edit list. `None`: it is hidden. Sound of which a
-/// part is hidden begins as much earlier; cues of which a part is hidden begin with the rest.
-fn shown(planned: &PlannedTrack, pts: i64, duration: i64) -> Option<Shown> {
-    let mut at = 0;
-    for edit in &planned.timeline.edits {
-        let begin = at;
-        at += edit.duration;
-        let Some(media) = edit.media_time else {
-            continue;
-        };
-        if pts >= media + edit.duration || (pts < media && pts + duration <= media) {
-            continue;
-        }
-        let own = begin + (pts - media);
-        if pts >= media || planned.matched.kind == StreamKind::Audio {
-            let most = if planned.matched.kind == StreamKind::Audio {
-                duration
-            } else {
-                duration.min(at - own)
-            };
-            return Some(Shown {
-                at: own,
-                duration: most,
-            });
-        }
-        if planned.matched.kind != StreamKind::Video {
-            return Some(Shown {
-                at: begin,
-                duration: (own + duration).min(at) - begin,
-            });
-        }
-    }
-    None
 }

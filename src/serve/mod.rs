@@ -279,8 +279,8 @@ fn entity_tag(layout: &Layout, sources: &[OpenSource]) -> HeaderValue {
     add(&[b"media-concat entity tag 1"]);
     for piece in layout.pieces() {
         match piece {
-            Piece::Literal(bytes) => add(&[b"literal", bytes]),
-            Piece::Repeat { pattern, count } => add(&[b"repeat", pattern, &count.to_be_bytes()]),
+            Piece::Literal(bytes) => add(&[b"literal", &bytes]),
+            Piece::Repeat { pattern, count } => add(&[b"repeat", &pattern, &count.to_be_bytes()]),
             Piece::Source {
                 fragment,
                 offset,

@@ -28,7 +28,7 @@ use super::{
     mover::Mover,
     output::Output,
     publication::{Durability, Overwrite, Publication, Written},
-    requests::{Request, is_remote, requests},
+    requests::{Request, requests_of},
     sharing::{Sharing, devices, unshared},
     staged::{Staged, folder, resolve, unnamed},
 };
@@ -276,8 +276,7 @@ impl Job {
     }
 
     fn requests(&self) -> Vec<Request> {
-        let pieces = self.layout.pieces().iter().cloned();
-        requests(pieces, 0, |fragment| is_remote(&self.sources, fragment))
+        requests_of(&self.layout, 0..u64::MAX, &self.sources)
     }
 
     /// Whether a target is a place to write to rather than a thing to replace. A disk is both: it

@@ -5,6 +5,10 @@ use std::{fmt, sync::Arc};
 
 use super::SinkError;
 
+/// A filter is given so many bytes at a time: a small packet in a transport stream takes a hundred times
+/// its bytes, so what is made of more at once may be more than memory should hold.
+pub(super) const FILTERED: usize = 16 << 10;
+
 /// Makes other bytes of those of a layout, which it gets in order.
 pub(crate) trait Filter: Send {
     /// Takes more bytes; appends what can be made of them by now.

@@ -62,14 +62,14 @@ impl<'a> Mover<'a> {
             match piece {
                 Piece::Literal(bytes) => {
                     self.written.bytes_generated += bytes.len() as u64;
-                    self.output.gather(bytes)?;
+                    self.output.gather(&bytes)?;
                 }
-                Piece::Repeat { pattern, count } => self.repeat(pattern, *count)?,
+                Piece::Repeat { pattern, count } => self.repeat(&pattern, count)?,
                 Piece::Source {
                     fragment,
                     offset,
                     len,
-                } => self.source(*fragment as usize, *offset, *len)?,
+                } => self.source(fragment as usize, offset, len)?,
             }
         }
         self.output.finish()?;

@@ -15,7 +15,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{Filter, SinkError, file::Job};
+use super::{Filter, SinkError, file::Job, filter::FILTERED};
 #[cfg(feature = "checksum")]
 use crate::checksum::{Checksums, Digests, Hasher};
 
@@ -96,7 +96,7 @@ impl<'a> Output<'a> {
     /// Appends bytes.
     pub(super) fn gather(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
         if self.filter.is_some() {
-            return bytes.chunks(BUFFER).try_for_each(|part| self.pass(part));
+            return self.pass(bytes);
         }
         if bytes.len() >= BUFFER {
             self.flush()?;
@@ -140,11 +140,13 @@ impl<'a> Output<'a> {
 
     /// Gathers what the filter makes of bytes.
     fn pass(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
-        if let Some((filter, _)) = &mut self.filter {
-            filter.push(bytes, &mut self.buffer)?;
-        }
-        if self.buffer.len() >= BUFFER / 2 {
-            self.flush()?;
+        for part in bytes.chunks(FILTERED) {
+            if let Some((filter, _)) = &mut self.filter {
+                filter.push(part, &mut self.buffer)?;
+            }
+            if self.buffer.len() >= BUFFER / 2 {
+                self.flush()?;
+            }
         }
         Ok(())
     }

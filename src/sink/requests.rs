@@ -5,7 +5,7 @@ use std::{ops::Range, vec};
 use bytes::{Buf, Bytes};
 
 use crate::{
-    layout::Piece,
+    layout::{Layout, Piece},
     source::{OpenSource, SourceError},
 };
 
@@ -65,12 +65,27 @@ pub(super) fn is_remote(sources: &[OpenSource], fragment: usize) -> bool {
     open.is_some_and(|open| open.source.is_remote())
 }
 
+/// [`requests`] of the pieces of `range`; where no source is remote, nothing is looked at.
+pub(super) fn requests_of(
+    layout: &Layout,
+    range: Range<u64>,
+    sources: &[OpenSource],
+) -> Vec<Request> {
+    if !sources.iter().any(|open| open.source.is_remote()) {
+        return Vec::new();
+    }
+    let at = range.start;
+    requests(layout.slice(range), at, |fragment| {
+        is_remote(sources, fragment)
+    })
+}
+
 /// The reads that `pieces`, which begin at `at` in the output, take of remote fragments, in the
 /// order of the output: all parts of all reads, one after the other, are the remote pieces.
 ///
 /// Pieces of one fragment at rising offsets are one read, whatever is made or is local between them,
 /// and small holes between them are read along. Nothing is read twice that is not needed twice.
-pub(super) fn requests(
+fn requests(
     pieces: impl IntoIterator<Item = Piece>,
     mut at: u64,
     is_remote: impl Fn(usize) -> bool,

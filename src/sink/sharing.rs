@@ -100,15 +100,18 @@ impl Sharing {
 
 /// Bytes of a layout that take up room of their own.
 pub(super) fn unshared(layout: &Layout, sources: &[OpenSource], sharing: Option<Sharing>) -> u64 {
+    let Some(sharing) = sharing else {
+        return layout.size();
+    };
     let (mut at, mut needed) = (0, 0);
     for piece in layout.pieces() {
         let len = piece.len();
         let shared = match piece {
             Piece::Source {
                 fragment, offset, ..
-            } => sharing
-                .zip(sources.get(*fragment as usize))
-                .and_then(|(sharing, open)| sharing.part(open, *offset, at, len)),
+            } => sources
+                .get(fragment as usize)
+                .and_then(|open| sharing.part(open, offset, at, len)),
             _ => None,
         };
         needed += len - shared.map_or(0, |(_, blocks)| blocks);

@@ -8,7 +8,8 @@ use futures::{SinkExt, Stream, StreamExt, channel::mpsc, future, stream};
 use super::{
     MakeFilter, SinkError,
     ahead::Ahead,
-    requests::{is_remote, requests},
+    filter::FILTERED,
+    requests::{is_remote, requests_of},
 };
 use crate::{
     layout::{Layout, Piece},
@@ -50,26 +51,35 @@ pub(crate) fn stream_through(
 ) -> impl Stream<Item = Result<Bytes, SinkError>> + Send + 'static + use<> {
     let size = layout.size();
     let pieces = Box::pin(stream(layout, sources, 0..size, transfer));
-    let state = Some((pieces, filter.make()));
+    let state = Some((pieces, filter.make(), Bytes::new()));
     stream::unfold(state, |state| async move {
-        let (mut pieces, filter) = state?;
+        let (mut pieces, filter, mut piece) = state?;
         let mut filter = match filter {
             Ok(filter) => filter,
             Err(error) => return Some((Err(error), None)),
         };
         let mut out = Vec::new();
         loop {
-            let (made, ended) = match pieces.next().await {
-                Some(Ok(piece)) => (filter.push(&piece, &mut out), false),
-                Some(Err(error)) => (Err(error), true),
-                None => (filter.finish(&mut out), true),
+            let (made, ended) = if piece.is_empty() {
+                match pieces.next().await {
+                    Some(Ok(next)) => {
+                        piece = next;
+                        (Ok(()), false)
+                    }
+                    Some(Err(error)) => (Err(error), true),
+                    None => (filter.finish(&mut out), true),
+                }
+            } else {
+                let part = piece.split_to(piece.len().min(FILTERED));
+                (filter.push(&part, &mut out), false)
             };
             match made {
                 Err(error) => return Some((Err(error), None)),
                 Ok(()) if out.is_empty() && ended => return None,
-                Ok(()) if out.is_empty() => {}
+                // Many small parts are one.
+                Ok(()) if out.len() < TOGETHER / 4 && !ended => {}
                 Ok(()) => {
-                    let next = (!ended).then_some((pieces, Ok(filter)));
+                    let next = (!ended).then_some((pieces, Ok(filter), piece));
                     return Some((Ok(Bytes::from(out)), next));
                 }
             }
@@ -84,8 +94,7 @@ async fn read(
     transfer: Transfer,
     mut given: mpsc::Sender<Result<Bytes, SinkError>>,
 ) {
-    let is_remote = |fragment: usize| is_remote(&sources, fragment);
-    let requests = requests(layout.slice(range.clone()), range.start, is_remote);
+    let requests = requests_of(&layout, range.clone(), &sources);
     let mut reader = Reader {
         sources: &sources,
         ahead: Ahead::new(&sources, requests, transfer),

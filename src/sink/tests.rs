@@ -150,15 +150,15 @@ fn materialise(layout: &Layout, contents: &[Vec<u8>]) -> Vec<u8> {
     let mut all = Vec::new();
     for piece in layout.pieces() {
         match piece {
-            Piece::Literal(bytes) => all.extend_from_slice(bytes),
-            Piece::Repeat { pattern, count } => all.extend(pattern.repeat(*count as usize)),
+            Piece::Literal(bytes) => all.extend_from_slice(&bytes),
+            Piece::Repeat { pattern, count } => all.extend(pattern.repeat(count as usize)),
             Piece::Source {
                 fragment,
                 offset,
                 len,
             } => {
-                let content = &contents[*fragment as usize];
-                all.extend_from_slice(&content[*offset as usize..(*offset + *len) as usize]);
+                let content = &contents[fragment as usize];
+                all.extend_from_slice(&content[offset as usize..(offset + len) as usize]);
             }
         }
     }

@@ -1,12 +1,14 @@
 //! The decode time and the composition offset of every sample of a run, one after the other.
 
+use std::sync::Arc;
+
 use super::{Pace, Payload, Presentation, Run, position};
 
 /// When a sample is decoded and composed, in media ticks of the output track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
-    /// Its place in the run.
-    pub nth: u32,
+    /// Its place in the run; a day of silent PCM has more than 32 bits count.
+    pub nth: u64,
     /// Its decode time.
     pub dts: i64,
     /// How much later it is composed; negative where that is earlier.
@@ -17,8 +19,8 @@ pub struct Stamp {
 /// run and the presentation must be the same at every step.
 #[derive(Debug, Clone)]
 pub struct Stamps {
-    /// Samples that were given.
-    nth: u32,
+    /// Samples that were given or passed.
+    nth: u64,
     /// In the presentation's durations: which stretch, and how many of it are used up.
     stretch: usize,
     used: u32,
@@ -28,7 +30,7 @@ pub struct Stamps {
     begin: i64,
     previous: Option<i64>,
     /// For each squeezed sample in decode order, its place in composition order.
-    ranks: Vec<u32>,
+    ranks: Arc<[u32]>,
 }
 
 impl Stamps {
@@ -43,13 +45,13 @@ impl Stamps {
             since: 0,
             begin: 0,
             previous: None,
-            ranks: Vec::new(),
+            ranks: [].into(),
         };
         if let (Pace::Source { squeezed, .. }, Payload::Samples { first, .. }, Some(presentation)) =
             (run.pace, run.payload, presentation)
         {
             walk.begin = presentation.first_decode_time() + walk.skip(first, presentation);
-            walk.ranks = squeezed_ranks(presentation, first, squeezed.samples);
+            walk.ranks = squeezed_ranks(presentation, first, squeezed.samples).into();
         }
         walk
     }
@@ -73,10 +75,21 @@ impl Stamps {
         ticks
     }
 
+    /// Goes past `count` samples, at once where they last equally long.
+    pub fn pass(&mut self, count: u32, run: &Run, presentation: Option<&Presentation>) {
+        if matches!(run.pace, Pace::Even(_)) {
+            self.nth += u64::from(count);
+            return;
+        }
+        for _ in 0..count {
+            self.next(run, presentation);
+        }
+    }
+
     /// The next sample's times; `None` behind the last.
     pub fn next(&mut self, run: &Run, presentation: Option<&Presentation>) -> Option<Stamp> {
         let nth = self.nth;
-        if u64::from(nth) >= run.payload.len() {
+        if nth >= run.payload.len() {
             return None;
         }
         self.nth += 1;
@@ -101,25 +114,29 @@ impl Stamps {
             Some(presentation),
         ) = (run.pace, run.payload, presentation)
         else {
-            return Some(paced(run.dts + i64::from(nth) * i64::from(frame)));
+            let since = i64::try_from(nth).unwrap_or(i64::MAX);
+            let since = since.saturating_mul(i64::from(frame));
+            return Some(paced(run.dts.saturating_add(since)));
         };
-        let index = first + nth;
+        // A fragment's samples are counted in 32 bits.
+        let place = u32::try_from(nth).unwrap_or(u32::MAX);
+        let index = first.saturating_add(place);
         let offset = i64::from(presentation.samples.composition_offset(index));
         let scale = i64::from(scale);
         let at = self.since;
         self.since += self.skip(1, presentation);
-        let (own, composition) = match self.ranks.get(position(nth)) {
+        let (own, composition) = match self.ranks.get(position(place)) {
             Some(&rank) => {
-                let own = run.dts + i64::from(nth);
-                (own, squeezed.delay + i64::from(rank) - i64::from(nth))
+                let own = run.dts + i64::from(place);
+                (own, squeezed.delay + i64::from(rank) - i64::from(place))
             }
             None => {
-                if nth == squeezed.samples {
+                if place == squeezed.samples {
                     // What is shown keeps its distances from its own first sample on.
                     self.begin += at;
                     self.since -= at;
                 }
-                let since = if nth == squeezed.samples { 0 } else { at };
+                let since = if place == squeezed.samples { 0 } else { at };
                 let earlier = if index >= end - pulled.samples {
                     pulled.ticks
                 } else {

@@ -12,6 +12,7 @@ mod edits;
 mod extras;
 mod headers;
 mod laws;
+mod memory;
 mod odd;
 mod oracle;
 mod oracle_check;

@@ -3,9 +3,11 @@
 use std::{
     fmt::Write as _,
     fs,
-    net::TcpListener,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -18,6 +20,11 @@ use crate::{
     guard::fetch_elsewhere,
     support::{chain, client, fetch, noise},
 };
+
+/// What takes moments on an idle machine takes no longer on a busy one.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A request whose line tells that all lines before it are there.
+const BARRIER: &str = "/barrier";
 
 /// A request that nginx answered.
 #[derive(Debug)]
@@ -32,6 +39,8 @@ pub(crate) struct Line {
 pub(crate) struct Nginx {
     child: Child,
     port: u16,
+    /// Whether it speaks without TLS.
+    is_plain: bool,
     folder: TempDir,
 }
 
@@ -43,11 +52,20 @@ impl Nginx {
 
     /// The same, with `listen` behind the port.
     pub(crate) fn listening(listen: &str, extra: &str) -> Self {
+        // Somebody else may take a port before nginx does.
+        for _ in 0..20 {
+            if let Some(nginx) = Self::at(free_port(), listen, extra) {
+                return nginx;
+            }
+        }
+        panic!("nginx finds no port");
+    }
+
+    /// Starts it at a port and waits until it listens there; `None` where another does.
+    fn at(port: u16, listen: &str, extra: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         // The files are read by nginx as whoever runs the test.
         fs::create_dir(folder.path().join("files")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
         let path = folder.path().join("nginx.conf");
         fs::write(&path, config(folder.path(), port, listen, extra)).unwrap();
         let child = Command::new("nginx")
@@ -64,26 +82,28 @@ impl Nginx {
         let mut nginx = Self {
             child,
             port,
+            is_plain: listen.is_empty(),
             folder,
         };
-        let said = nginx.answers();
-        assert!(said.is_ok(), "nginx: {said:?}");
-        nginx
-    }
-
-    /// Waits until it takes connections.
-    fn answers(&mut self) -> Result<(), String> {
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(10) {
-            if std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
-                return Ok(());
+        while began.elapsed() < PATIENCE {
+            // Written once it listens. That the port answers says nothing: another may be there.
+            let pid = fs::read_to_string(nginx.folder.path().join("pid"));
+            if pid.is_ok_and(|pid| !pid.trim().is_empty()) {
+                return Some(nginx);
             }
-            if self.child.try_wait().unwrap().is_some() {
-                break;
+            if nginx.child.try_wait().unwrap().is_some() {
+                let said = nginx.said();
+                assert!(said.contains("in use"), "nginx: {said}");
+                return None;
             }
             sleep(Duration::from_millis(20));
         }
-        Err(fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default())
+        panic!("nginx does not start: {}", nginx.said());
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default()
     }
 
     fn stop(&mut self) {
@@ -102,8 +122,7 @@ impl Nginx {
 
     /// What was answered so far.
     pub(crate) fn log(&self) -> Vec<Line> {
-        // A line is written after its answer has gone out.
-        sleep(Duration::from_millis(100));
+        self.wait_for_lines();
         let text = fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default();
         let line = |line: &str| {
             let mut words = line.split(' ').map(str::to_owned);
@@ -115,7 +134,34 @@ impl Nginx {
                 bytes: next().parse().unwrap(),
             }
         };
-        text.lines().map(line).collect()
+        let lines = text.lines().map(line);
+        lines.filter(|line| line.path != BARRIER).collect()
+    }
+
+    /// A line is written after its answer has gone out, and before the next request is looked at.
+    fn wait_for_lines(&self) {
+        if !self.is_plain {
+            sleep(Duration::from_millis(500));
+            return;
+        }
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let request = format!("GET {BARRIER} HTTP/1.0\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        // To its end.
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    }
+}
+
+/// A port that nobody has, of those that the system gives to nobody: another test that asks for any port does not get it.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = std::process::id() * 97 % 16_000;
+    loop {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 12_000 + (u16::try_from(own).unwrap() + next) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::{
     place::{Place, start},
-    postgres, suite,
+    postgres,
+    process::PATIENCE,
+    suite,
     web::fixture,
 };
 
@@ -68,7 +70,7 @@ async fn a_killed_worker_is_replaced(shared: bool) {
             {"url": place.web.url("slow/a1.mp4"), "startTime": 2},
         ]}))
         .await;
-    let until = std::time::Instant::now() + Duration::from_secs(20);
+    let until = std::time::Instant::now() + PATIENCE;
     while place.web.asked() == 0 {
         assert!(std::time::Instant::now() < until, "no worker took the job");
         tokio::time::sleep(Duration::from_millis(20)).await;

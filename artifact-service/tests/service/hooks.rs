@@ -48,7 +48,7 @@ async fn webhooks_arrive_signed_and_again() {
     }
     assert_eq!(hooks[0].header("webhook-id"), hooks[1].header("webhook-id"));
     assert_eq!(hooks[0].body, hooks[1].body);
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while place.count("deliveries").await > 0 {
         assert!(
             std::time::Instant::now() < end,
@@ -82,7 +82,7 @@ async fn webhooks_do_not_lead_inward() {
             .unwrap();
         tried.unwrap_or(0)
     };
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while tried().await == 0 {
         assert!(std::time::Instant::now() < end, "it was not tried");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

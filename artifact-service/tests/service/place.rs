@@ -356,7 +356,7 @@ impl Place {
     /// Stops the service, which must not hang.
     pub(crate) async fn end(mut self) {
         let running = self.running.take().expect("it runs");
-        let stopped = tokio::time::timeout(Duration::from_secs(20), running.stop()).await;
+        let stopped = tokio::time::timeout(Duration::from_secs(60), running.stop()).await;
         stopped.expect("it stops");
     }
 }

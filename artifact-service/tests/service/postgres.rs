@@ -1,19 +1,25 @@
 //! PostgreSQL, Debian's, started once for all tests in a folder of its own.
 
 use std::{
-    path::PathBuf,
-    process::{Child, Command, Stdio},
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::{
         OnceLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU16, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
+
+use crate::process::PATIENCE;
 
 pub(crate) struct Server {
     port: u16,
     /// Its standard input is a pipe from us: when we end, however we do, it ends and tidies up.
     shell: Child,
+    /// What the shell says once it has ended a server that is to start again.
+    told: BufReader<ChildStdout>,
+    folder: PathBuf,
 }
 
 impl Server {
@@ -26,8 +32,10 @@ impl Server {
         use std::io::Write;
         let pipe = self.shell.stdin.as_mut().expect("a pipe");
         pipe.write_all(b"again\n").expect("the shell reads");
-        std::thread::sleep(Duration::from_millis(500));
-        wait(self.port);
+        let mut line = String::new();
+        self.told.read_line(&mut line).expect("the shell tells");
+        assert_eq!(line, "ended\n");
+        wait(self.port, &self.folder);
     }
 }
 
@@ -73,9 +81,7 @@ fn start() -> Server {
         .tempdir()
         .expect("a folder");
     let folder = folder.keep();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    drop(listener);
+    let port = free_port();
     // PostgreSQL refuses to run as root.
     let user = if is_root() {
         std::os::unix::fs::chown(&folder, Some(65_534), Some(65_534)).expect("chown");
@@ -91,7 +97,7 @@ fn start() -> Server {
                  -c fsync=off -c max_connections=300 >>'{folder}.log' 2>&1 </dev/null &
          }}
          run
-         while read -r _; do kill -QUIT $!; wait $! || true; sleep 1; run; done
+         while read -r _; do kill -QUIT $!; wait $! || true; echo ended; sleep 1; run; done
          kill -INT $!; wait $! || true
          rm -rf '{folder}' '{folder}.log'",
         folder = folder.display(),
@@ -100,22 +106,50 @@ fn start() -> Server {
     let shell = Command::new("sh")
         .args(["-c", &script])
         .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn();
-    let shell = shell.expect("sh runs");
-    wait(port);
-    Server { port, shell }
+    let mut shell = shell.expect("sh runs");
+    let told = BufReader::new(shell.stdout.take().expect("a pipe"));
+    wait(port, &folder);
+    Server {
+        port,
+        shell,
+        told,
+        folder,
+    }
 }
 
-fn wait(port: u16) {
-    let until = Instant::now() + Duration::from_secs(60);
+/// A port that nobody has, of those that the system gives to nobody: so that nobody takes it before the
+/// server does, or while that starts again.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = std::process::id() * 97 % 16_000;
+    loop {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 12_000 + (u16::try_from(own).expect("small") + next) % 20_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Waits until the server whose socket is in `folder` answers.
+fn wait(port: u16, folder: &Path) {
+    let until = Instant::now() + PATIENCE;
     let ready = || {
         let asked = Command::new(programs().join("pg_isready"))
-            .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-q", "-p", &port.to_string(), "-h"])
+            .arg(folder)
             .status();
         asked.is_ok_and(|status| status.success())
     };
     while !ready() {
-        assert!(Instant::now() < until, "PostgreSQL does not start");
+        let log = || std::fs::read_to_string(folder.with_extension("log")).unwrap_or_default();
+        assert!(
+            Instant::now() < until,
+            "PostgreSQL does not start: {}",
+            log()
+        );
         std::thread::sleep(Duration::from_millis(100));
     }
 }

@@ -81,9 +81,12 @@ impl Server {
     }
 }
 
+/// What takes moments on an idle machine takes no longer on a busy one.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Waits until it is so.
 pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let end = std::time::Instant::now() + Duration::from_secs(30);
+    let end = std::time::Instant::now() + PATIENCE;
     while !so() {
         assert!(std::time::Instant::now() < end, "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -51,7 +51,7 @@ fn join(fragments: &[Fragment], starts: &[Option<Time>], options: &Options) -> J
     let silences = vec![Silence::Frame(Bytes::from_static(b"hush")); matching.tracks.len()];
     let plan = plan(fragments, starts, &matching, &silences, options).expect("planned");
     let layout = assemble(fragments, &plan, None).expect("assembled");
-    let Some(Piece::Literal(header)) = layout.pieces().first() else {
+    let Some(Piece::Literal(header)) = layout.pieces().next() else {
         panic!("no header");
     };
     // The media itself is not looked at.

@@ -6,7 +6,7 @@ use super::{join, kind_of};
 use crate::{
     assemble::{Sharing, assemble},
     isobmff::{FourCc, RunLength, SampleGroup, SampleSizes},
-    layout::Piece,
+    layout::{Layout, Piece},
     media::{Chapter, StreamKind},
     options::Options,
     probe::{
@@ -71,7 +71,7 @@ fn silence_is_repeated_in_chunks_of_a_second() {
     for piece in joined.layout.pieces() {
         if let Piece::Repeat { pattern, count } = piece {
             assert_eq!(pattern.as_ref(), b"hush");
-            assert!(*count <= 47, "{count}");
+            assert!(count <= 47, "{count}");
             frames += count;
         }
     }
@@ -84,11 +84,11 @@ fn media_is_laid_out_in_order_and_once() {
     let fragments = [clip(0), clip(1), clip(2)];
     let joined = join(&fragments, &[None, None, None], &Options::default());
     let mut bytes = [0; 3];
-    for piece in &joined.layout.pieces()[1..] {
+    for piece in joined.layout.pieces().skip(1) {
         let Piece::Source { fragment, len, .. } = piece else {
             panic!("{piece:?}");
         };
-        bytes[*fragment as usize] += len;
+        bytes[fragment as usize] += len;
     }
     let sound = &joined.plan.tracks[1].timeline.outcomes;
     for (total, outcome) in bytes.iter().zip(sound) {
@@ -201,7 +201,7 @@ fn shared_ranges_agree_modulo_the_block() {
     let mut aligned = 0;
     for piece in shared.pieces() {
         if let Piece::Source { offset, len, .. } = piece
-            && *len >= 1_000_000
+            && len >= 1_000_000
         {
             assert_eq!(at % 4_096, offset % 4_096);
             aligned += 1;
@@ -209,11 +209,10 @@ fn shared_ranges_agree_modulo_the_block() {
         at += piece.len();
     }
     assert_eq!(aligned, 2);
-    let media = |pieces: &[Piece]| -> Vec<Piece> {
-        let sources = pieces
-            .iter()
-            .filter(|piece| matches!(piece, Piece::Source { .. }));
-        sources.cloned().collect()
+    let media = |layout: &Layout| -> Vec<Piece> {
+        let pieces = layout.pieces();
+        let sources = pieces.filter(|piece| matches!(piece, Piece::Source { .. }));
+        sources.collect()
     };
-    assert_eq!(media(shared.pieces()), media(joined.layout.pieces()));
+    assert_eq!(media(&shared), media(&joined.layout));
 }

@@ -199,7 +199,7 @@ fn file(info: &[u8], body: Body, first: Option<&Fragment>) -> Layout {
     out.extend_from_slice(&(seek_table.len() as u32).to_be_bytes()[1..]);
     out.extend_from_slice(&seek_table);
     layout.push(Piece::Literal(out.into()));
-    for piece in body.finish().into_pieces() {
+    for piece in body.finish().pieces() {
         layout.push(piece);
     }
     layout

@@ -278,7 +278,7 @@ fn finish(
     for piece in head.into_iter().chain([Piece::Literal(about.into())]) {
         layout.push(piece);
     }
-    for piece in body.layout.pieces().iter().cloned().chain(tail) {
+    for piece in body.layout.pieces().chain(tail) {
         layout.push(piece);
     }
     let samples = body.frames * u64::from(like.samples());

@@ -70,7 +70,7 @@ pub(in crate::elementary) fn lay_out(
         file.spare = spare(&sound, file.header().size(), u64::from(block));
     }
     let mut layout = file.header();
-    for piece in sound.into_pieces() {
+    for piece in sound.pieces() {
         layout.push(piece);
     }
     pad(&mut layout, file.data);
@@ -89,7 +89,7 @@ pub(in crate::elementary) fn lay_out(
 
 /// Bytes of a `JUNK` chunk that put the first large range where the filesystem can share it.
 fn spare(sound: &Layout, header: u64, block: u64) -> u64 {
-    let large = |piece: &&Piece| piece.len() >= body::WORTH_SHARING;
+    let large = |piece: &Piece| piece.len() >= body::WORTH_SHARING;
     let mut at = header;
     for piece in sound.pieces() {
         if let Piece::Source { offset, .. } = piece

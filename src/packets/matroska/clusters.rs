@@ -1,6 +1,6 @@
 //! Blocks, and the clusters they are in.
 
-use std::ops::Range;
+use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
@@ -11,10 +11,11 @@ use super::{
     track::Blocks,
 };
 use crate::{
-    layout::{Layout, Piece},
+    layout::Piece,
     media::StreamKind,
     packets::{
         feed::lay,
+        pieces::Writer,
         schedule::{Body, Packet},
     },
     time::{OutOfRange, Timescale},
@@ -25,13 +26,11 @@ const LONGEST: i64 = i16::MAX as i64;
 /// Sound alone gets a cue about this often, in ticks: half a second.
 const CUE_EVERY: i64 = 500_000_000 / TICK as i64;
 
-/// Where a cluster with something to seek to is.
+/// A key frame that a cluster begins with, to seek to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cue {
     pub(super) time: u64,
     pub(super) track: u64,
-    /// From the beginning of the first cluster.
-    pub(super) cluster: u64,
 }
 
 /// A track, as its blocks see it.
@@ -41,9 +40,12 @@ pub(super) struct Laid {
     pub(super) timescale: Timescale,
     /// Where its presentation ends, in its own ticks.
     pub(super) end: i64,
+    /// What comes before the bytes of every packet.
+    pub(super) before: &'static [u8],
 }
 
 /// A block that waits for its cluster to be complete.
+#[derive(Clone)]
 struct Block {
     track: usize,
     /// Its time, in ticks of the file.
@@ -55,12 +57,11 @@ struct Block {
 }
 
 /// Puts packets into clusters.
-pub(super) struct Clusters<'a> {
-    tracks: &'a [Laid],
+#[derive(Clone)]
+pub(super) struct Clusters {
+    tracks: Arc<[Laid]>,
     /// The track whose key frames begin clusters and get cues.
     leader: Option<usize>,
-    pub(super) layout: Layout,
-    pub(super) cues: Vec<Cue>,
     waiting: Vec<Block>,
     /// The times of what waits.
     span: Range<i64>,
@@ -68,23 +69,31 @@ pub(super) struct Clusters<'a> {
     cued: Option<i64>,
 }
 
-impl<'a> Clusters<'a> {
-    pub(super) fn new(tracks: &'a [Laid]) -> Self {
+impl Clusters {
+    pub(super) fn new(tracks: Arc<[Laid]>) -> Self {
         let of_kind = |kind| tracks.iter().position(|track| track.blocks.kind == kind);
         Self {
-            tracks,
             leader: of_kind(StreamKind::Video).or_else(|| of_kind(StreamKind::Audio)),
-            layout: Layout::new(),
-            cues: Vec::new(),
+            tracks,
             waiting: Vec::new(),
             span: 0..0,
             cued: None,
         }
     }
+}
 
-    /// Appends a packet.
-    pub(super) fn push(&mut self, packet: Packet) -> Result<(), OutOfRange> {
+impl Writer for Clusters {
+    type Mark = Cue;
+
+    fn packet(
+        &mut self,
+        mut packet: Packet,
+        pieces: &mut VecDeque<Piece>,
+    ) -> Result<Option<Cue>, OutOfRange> {
         let track = &self.tracks[packet.track];
+        if !track.before.is_empty() {
+            packet.body = packet.body.behind(Bytes::from_static(track.before));
+        }
         let nanos = nanos(packet.pts, track.timescale)? + i128::from(track.blocks.delay);
         // There are no times below 0.
         let at = i64::try_from(rounded(nanos.max(0))).map_err(|_| OutOfRange)?;
@@ -94,8 +103,8 @@ impl<'a> Clusters<'a> {
         } else {
             0
         };
-        let cue = matches!(track.blocks.kind, StreamKind::Subtitle | StreamKind::Data);
-        let lasting = (cue || discarded > 0)
+        let lasts = matches!(track.blocks.kind, StreamKind::Subtitle | StreamKind::Data);
+        let lasting = (lasts || discarded > 0)
             .then(|| nanos_of(packet.duration, track.timescale))
             .transpose()?
             .map(|nanos| (nanos.div_ceil(TICK), discarded));
@@ -103,17 +112,17 @@ impl<'a> Clusters<'a> {
         let leads = self.leader == Some(packet.track) && packet.sync;
         let begins = leads && track.blocks.kind == StreamKind::Video;
         if !self.waiting.is_empty() && (begins || to - from > LONGEST) {
-            self.flush();
+            self.finish(pieces);
         }
+        let mut cue = None;
         if self.waiting.is_empty() {
             self.span = at..at;
             let due = self.cued.is_none_or(|cued| at >= cued + CUE_EVERY);
             if leads && (begins || due) {
                 self.cued = Some(at);
-                self.cues.push(Cue {
+                cue = Some(Cue {
                     time: u64::try_from(at).map_err(|_| OutOfRange)?,
                     track: packet.track as u64 + 1,
-                    cluster: self.layout.size(),
                 });
             }
         }
@@ -125,11 +134,11 @@ impl<'a> Clusters<'a> {
             lasting,
             body: packet.body,
         });
-        Ok(())
+        Ok(cue)
     }
 
     /// Writes the cluster that waits.
-    pub(super) fn flush(&mut self) {
+    fn finish(&mut self, pieces: &mut VecDeque<Piece>) {
         if self.waiting.is_empty() {
             return;
         }
@@ -155,10 +164,14 @@ impl<'a> Clusters<'a> {
         let mut from = 0;
         for (block, end) in self.waiting.drain(..).zip(ends) {
             let end = begin + end;
-            self.layout.push(Piece::Literal(heads.slice(from..end)));
+            pieces.push_back(Piece::Literal(heads.slice(from..end)));
             from = end;
-            lay(&mut self.layout, block.body);
+            lay(block.body, pieces);
         }
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Codecs whose name and whose configuration record are all there is to say.
-const PLAIN: [(&str, &str); 30] = [
+const PLAIN: [(&str, &str); 33] = [
     ("h264", "V_MPEG4/ISO/AVC"),
     ("hevc", "V_MPEGH/ISO/HEVC"),
     ("av1", "V_AV1"),
@@ -40,16 +40,25 @@ const PLAIN: [(&str, &str); 30] = [
     ("hdmv_pgs_subtitle", "S_HDMV/PGS"),
     ("dvd_subtitle", "S_VOBSUB"),
     ("dvb_subtitle", "S_DVBSUB"),
+    ("hdmv_text_subtitle", "S_HDMV/TEXTST"),
+    ("text", "S_TEXT/ASCII"),
+    ("arib_caption", "S_ARIBSUB"),
 ];
 
 /// What `WebM` is made of, cues apart.
 const WEBM: [&str; 5] = ["vp8", "vp9", "av1", "opus", "vorbis"];
 
+/// What the names of codecs begin with that libav has no name for: cues and data of Matroska, which are carried
+/// as they are.
+const UNKNOWN_CUES: &str = "S_";
+const UNKNOWN_DATA: &str = "D_";
+
 /// Whether `container`, which is Matroska of some kind, takes a codec.
 pub(crate) fn takes(container: Container, codec: &str, kind: StreamKind) -> bool {
     let known = name(container, codec).is_some();
     match (container, kind) {
-        (_, StreamKind::Data) => false,
+        (Container::WebM, StreamKind::Data) => false,
+        (_, StreamKind::Data) => codec.starts_with(UNKNOWN_DATA),
         (Container::WebM, StreamKind::Subtitle) => codec == "webvtt",
         (Container::WebM, _) => WEBM.contains(&codec),
         (Container::Mka, StreamKind::Video) => false,
@@ -57,13 +66,16 @@ pub(crate) fn takes(container: Container, codec: &str, kind: StreamKind) -> bool
     }
 }
 
-/// `CodecID`.
-pub(super) fn name(container: Container, codec: &str) -> Option<&'static str> {
+/// `CodecID`. What libav does not know keeps the one that it came with.
+pub(super) fn name(container: Container, codec: &str) -> Option<&str> {
     if codec == "webvtt" {
         return Some(match container {
             Container::WebM => "D_WEBVTT/SUBTITLES",
             _ => "S_TEXT/WEBVTT",
         });
+    }
+    if codec.starts_with(UNKNOWN_CUES) || codec.starts_with(UNKNOWN_DATA) {
+        return Some(codec);
     }
     if let Some(form) = codec.strip_prefix("pcm_") {
         return match form {

@@ -1,6 +1,6 @@
 //! Everything before the first cluster. All sizes are known, so it can all come first.
 
-use super::{TICK, clusters::Cue, ebml::Elements, ids};
+use super::{TICK, cue_points::CuePoints, ebml::Elements, ids};
 use crate::{
     media::{Attachment, Chapter, Container},
     plan::Plan,
@@ -26,8 +26,13 @@ pub(super) struct Parts {
     pub(super) attachments: Elements,
 }
 
-/// The whole header, for clusters of `clusters` bytes behind it.
-pub(super) fn header(container: Container, parts: &Parts, cues: &[Cue], clusters: u64) -> Vec<u8> {
+/// The whole header, for clusters of `clusters` bytes behind it: what comes before the cue points, and these.
+pub(super) fn header(
+    container: Container,
+    parts: &Parts,
+    cues: CuePoints,
+    clusters: u64,
+) -> [Vec<u8>; 2] {
     let mut all = Elements::new();
     all.master(ids::EBML, &ebml(container));
     // Positions count from the segment's first child. They do not change the length of anything.
@@ -46,22 +51,23 @@ pub(super) fn header(container: Container, parts: &Parts, cues: &[Cue], clusters
             before_cues.master(id, part);
         }
     }
-    if !cues.is_empty() {
+    // All of `Cues` but the points.
+    let mut cues_head = Elements::new();
+    if cues.len() > 0 {
+        cues_head.id(ids::CUES);
+        cues_head.vint(cues.len() as u64);
         seeks.push((ids::CUES, before_cues.len()));
     }
     let index = seek_head(&seeks, 0).len();
     let index = seek_head(&seeks, index);
-    let cues_len = element(ids::CUES, &cue_points(cues, 0)).len();
-    let children = index.len() + before_cues.len() + cues_len;
-    let cue_element = element(ids::CUES, &cue_points(cues, children as u64));
+    let children = index.len() + before_cues.len() + cues_head.len() + cues.len();
     all.id(ids::SEGMENT);
     all.sized_vint(children as u64 + clusters, WIDE);
     all.0.extend_from_slice(&index.0);
     all.0.extend_from_slice(&before_cues.0);
-    all.0.extend_from_slice(&cue_element.0);
-    debug_assert_eq!(cue_element.len(), cues_len, "positions are equally wide");
+    all.0.extend_from_slice(&cues_head.0);
     debug_assert!(all.len() > SEGMENT_HEAD);
-    all.0
+    [all.0, cues.at(children as u64)]
 }
 
 fn element(id: u32, children: &Elements) -> Elements {
@@ -96,22 +102,6 @@ fn seek_head(seeks: &[(u32, usize)], own: usize) -> Elements {
         children.master(ids::SEEK, &seek);
     }
     element(ids::SEEK_HEAD, &children)
-}
-
-fn cue_points(cues: &[Cue], clusters_at: u64) -> Elements {
-    let mut all = Elements::new();
-    for cue in cues {
-        let mut place = Elements::new();
-        place
-            .uint(ids::CUE_TRACK, cue.track)
-            .wide(ids::CUE_CLUSTER_POSITION, clusters_at + cue.cluster);
-        let mut point = Elements::new();
-        point
-            .uint(ids::CUE_TIME, cue.time)
-            .master(ids::CUE_TRACK_POSITIONS, &place);
-        all.master(ids::CUE_POINT, &point);
-    }
-    all
 }
 
 /// `Info`.

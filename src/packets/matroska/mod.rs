@@ -1,5 +1,5 @@
 //! Matroska and `WebM` (RFC 9559) as a [`Layout`]: the header with its cues first, then clusters of
-//! literal block heads and source ranges. Pure.
+//! literal block heads and source ranges, which are made from the plan as they are read. Pure.
 //!
 //! libav's muxer counts in milliseconds and nothing finer, needs a second look at its header, and
 //! tells its size in the end only. Here a block's bytes are the fragment's as they lie there (H.264
@@ -9,27 +9,29 @@
 
 mod clusters;
 mod codec;
+mod cue_points;
 mod ebml;
 mod head;
 mod ids;
 mod picture;
 mod track;
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use clusters::{Clusters, Laid};
+use cue_points::CuePoints;
 use ebml::Elements;
 use head::Parts;
 
 use super::{
-    cues::Cues,
     extras,
-    feed::Feed,
+    pieces::{Join, PacketPieces},
     schedule::{Schedule, Script},
     tags,
 };
 use crate::{
     error::Error,
-    layout::{Layout, Piece},
+    layout::{Layout, MadePieces, Piece},
     media::{Container, StreamKind},
 };
 
@@ -43,40 +45,37 @@ pub(crate) use codec::takes;
 /// (<https://wiki.webmproject.org/webm-metadata/temporal-metadata/webvtt-in-webm>).
 const NO_SETTINGS: &[u8] = b"\n\n";
 
-/// The whole output. `cues` are the texts of cues that are framed otherwise here.
+/// The whole output, and how many packets each track has.
 ///
 /// # Errors
 /// [`Error::Timeline`] if a time cannot be expressed.
-pub(crate) fn layout(
-    container: Container,
-    script: Script<'_>,
-    cues: &Cues,
-) -> Result<Layout, Error> {
-    let Script {
-        fragments, plan, ..
-    } = script;
+pub(crate) fn layout(container: Container, join: Join) -> Result<(Layout, Vec<u64>), Error> {
+    let script = join.script();
+    let Script { fragments, plan } = script;
     let mut entries = Elements::new();
     let mut laid = Vec::with_capacity(script.tracks());
     for (number, early) in (1_u64..).zip(leads(script)) {
         let planned = script.track(laid.len());
-        let (entry, blocks) = track::track(container, number, fragments, planned, early);
+        let header = join.cues.header(laid.len());
+        let (entry, blocks) = track::track(container, number, fragments, (planned, header), early);
         entries.master(ids::TRACK_ENTRY, &entry);
+        let cues = planned.matched.kind == StreamKind::Subtitle;
         laid.push(Laid {
             blocks,
             timescale: planned.timeline.timescale,
             end: planned.timeline.presented_end(),
+            before: if container == Container::WebM && cues {
+                NO_SETTINGS
+            } else {
+                &[]
+            },
         });
     }
-    let mut clusters = Clusters::new(&laid);
-    let mut feed = Feed::new(script);
-    while let Some(mut packet) = feed.next(script, cues) {
-        let kind = script.track(packet.track).matched.kind;
-        if container == Container::WebM && kind == StreamKind::Subtitle {
-            packet.body = packet.body.behind(Bytes::from_static(NO_SETTINGS));
-        }
-        clusters.push(packet)?;
-    }
-    clusters.flush();
+    let mut cues = CuePoints::default();
+    let clusters = Clusters::new(laid.into());
+    let clusters = PacketPieces::new(join.clone(), clusters, |cue, cluster| {
+        cues.push(cue, cluster);
+    })?;
     let first = head::first_head(fragments, plan);
     let tags = first.map_or_else(Vec::new, tags::tags);
     let title = tags.iter().find(|(name, _)| name == "TITLE");
@@ -96,13 +95,13 @@ pub(crate) fn layout(
             Vec::new()
         }),
     };
-    let header = head::header(container, &parts, &clusters.cues, clusters.layout.size());
     let mut all = Layout::new();
-    all.push(Piece::Literal(header.into()));
-    for piece in clusters.layout.into_pieces() {
-        all.push(piece);
+    for bytes in head::header(container, &parts, cues, clusters.size()) {
+        all.push(Piece::Literal(bytes.into()));
     }
-    Ok(all)
+    let packets = clusters.packets().to_vec();
+    all.push_made(Arc::new(clusters));
+    Ok((all, packets))
 }
 
 /// Per track, by how many samples of 48 kHz its first packet comes before the output begins.

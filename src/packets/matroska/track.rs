@@ -1,5 +1,7 @@
 //! A track's entry in the header.
 
+use std::borrow::Cow;
+
 use super::{
     codec,
     ebml::Elements,
@@ -29,12 +31,12 @@ pub(super) struct Blocks {
 }
 
 /// `TrackEntry` of track `number`. `early` is by how much, in samples of 48 kHz, the first packet
-/// comes before the output begins.
+/// comes before the output begins, `header` a configuration that is not the reference's.
 pub(super) fn track(
     container: Container,
     number: u64,
     fragments: &[Fragment],
-    planned: &PlannedTrack,
+    (planned, header): (&PlannedTrack, Option<&[u8]>),
     early: u64,
 ) -> (Elements, Blocks) {
     let stream = planned.matched.reference_stream(fragments);
@@ -52,7 +54,7 @@ pub(super) fn track(
     language(&mut all, stream);
     let name = codec::name(container, &parameters.codec).unwrap_or_default();
     all.text(ids::CODEC_ID, name);
-    let mut private = codec::private(stream);
+    let mut private = header.map_or_else(|| codec::private(stream), Cow::Borrowed);
     let mut delay = 0;
     if parameters.codec == "opus" {
         // What is not heard of the first packet is what the decoder is told to skip.

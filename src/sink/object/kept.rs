@@ -120,18 +120,20 @@ impl Job {
     /// (RFC 9110 § 8.8.1), cut in the same way.
     pub(super) fn keeping(&self, parts: &[Part]) -> Option<Keeping<'_>> {
         let keeper = self.0.target.keeper.as_ref()?;
-        let [
-            Piece::Source {
+        let mut pieces = self.0.layout.pieces();
+        let (
+            Some(Piece::Source {
                 fragment,
                 offset,
                 len,
-            },
-        ] = self.0.layout.pieces()
+            }),
+            None,
+        ) = (pieces.next(), pieces.next())
         else {
             return None;
         };
         let through_us = parts.iter().all(|part| matches!(part, Part::Upload(_)));
-        let open = self.0.sources.get(*fragment as usize)?;
+        let open = self.0.sources.get(fragment as usize)?;
         let tag = open.state.validator.strong_tag().filter(|_| through_us)?;
         let each = parts.first().map_or(0, Part::len);
         let name = open.source.name();

@@ -78,10 +78,10 @@ impl Planner {
                 offset,
                 len,
             } = piece
-                && copyable(*fragment as usize)
+                && copyable(fragment as usize)
             {
                 let last = self.pending.end == layout.size();
-                self.copied(*fragment as usize, *offset..offset + len, start, last);
+                self.copied(fragment as usize, offset..offset + len, start, last);
             }
         }
         if !self
@@ -227,12 +227,11 @@ mod tests {
         #[test]
         fn little_goes_through_us(layout in layouts()) {
             let parts = plan(&layout, |_| true).expect("few enough");
-            let ranges = layout.pieces().iter().filter(|it| matches!(it, Piece::Source { .. }));
+            let ranges = layout.pieces().filter(|it| matches!(it, Piece::Source { .. }));
             let made: u64 = layout
                 .pieces()
-                .iter()
                 .filter(|it| !matches!(it, Piece::Source { .. }))
-                .map(Piece::len)
+                .map(|it| it.len())
                 .sum();
             prop_assert!(uploaded(&parts) <= made + 2 * SMALLEST * ranges.count() as u64);
         }

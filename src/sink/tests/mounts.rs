@@ -197,7 +197,7 @@ async fn shared_bytes_need_no_room() {
     assert_eq!(written.bytes_shared, shared.size());
     fs::remove_file(scratch.output()).expect("removed");
     // One byte more at the front, and nothing can be shared.
-    let pieces = shared.pieces().iter().cloned();
+    let pieces = shared.pieces();
     let moved = layout([literal(b"!")].into_iter().chain(pieces));
     let written = scratch.write(&moved, &sources).await;
     assert!(

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::CREATE;
-use crate::browser::call;
+use crate::{browser::call, postgres::free_port};
 
 /// `artifact-service serve`, as it is started without settings.
 pub(crate) struct Service {
@@ -52,7 +52,9 @@ fn serve(data: &std::path::Path, address: &str) -> (Child, String, Option<String
 impl Service {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (program, address, key) = serve(folder.path(), "127.0.0.1:0");
+        // It starts again at the same address, which nobody else may get meanwhile.
+        let address = format!("127.0.0.1:{}", free_port());
+        let (program, address, key) = serve(folder.path(), &address);
         let key = key.expect("the first start shows a key");
         Self {
             program,
@@ -102,7 +104,7 @@ impl Service {
     }
 
     pub(crate) fn ended(&self, id: &str) -> Value {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + Duration::from_secs(120);
         loop {
             let now = self.api(&self.key, "GET", &format!("/api/v1/artifacts/{id}"), None);
             if !["created", "upload_started"]

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# What a change must pass besides the tests, cheapest first: formatting, lints with each feature, documentation.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/steps.sh
+
+lints() { cargo clippy --quiet --locked --all-targets "$@" -- -D warnings; }
+
+# The library alone must not pull what only the tool or a server needs.
+lean() {
+    local tree
+    tree=$(cargo tree --locked -p media-concat -e normal --no-default-features --prefix none -f '{p}')
+    if grep -E '^(axum|clap|hyper|indicatif|reqwest|rustls|serde_json|tower) v' <<<"$tree"; then
+        echo "the library pulls the crates above" >&2
+        return 1
+    fi
+}
+
+fuzz_targets() {
+    cargo check --quiet --locked --manifest-path fuzz/Cargo.toml \
+        --target-dir "${CARGO_TARGET_DIR:-target}"
+}
+
+step "format" cargo fmt --all --check
+step "dependencies of the library alone" lean
+step "lints, no features" lints -p media-concat --no-default-features
+step "lints, serde" lints -p media-concat --no-default-features --features serde
+step "lints, s3" lints -p media-concat --no-default-features --features s3
+step "lints, http" lints -p media-concat --no-default-features --features http
+step "lints, checksum" lints -p media-concat --no-default-features --features checksum
+step "lints, serve" lints -p media-concat --no-default-features --features serve
+step "lints, cli" lints -p media-concat --no-default-features --features cli
+step "lints, everything" lints --workspace --all-features
+step "documentation" env RUSTDOCFLAGS=-Dwarnings \
+    cargo doc --quiet --locked --workspace --no-deps --all-features
+if [[ -f fuzz/Cargo.toml ]]; then step "fuzz targets compile" fuzz_targets; fi

@@ -1,0 +1,53 @@
+//! Subtitles of Advanced SubStation Alpha (`S_TEXT/ASS`) of several fragments in one track: the header has the
+//! styles of all, and events name them by what they are called there. Pure.
+
+mod events;
+mod styles;
+
+pub(super) use events::{Event, with_overrides};
+pub(super) use styles::{Merged, merge};
+
+use super::schedule::Script;
+use crate::{
+    plan::Plan,
+    probe::Fragment,
+    warning::{Warning, WarningKind},
+};
+
+/// Whether a track holds such subtitles.
+pub(super) fn is_ass(script: Script<'_>, track: usize) -> bool {
+    let matched = &script.track(track).matched;
+    matched.reference_stream(script.fragments).parameters.codec == "ass"
+}
+
+/// The styles of a track's fragments, in the order in which they are placed; those of the track's reference
+/// come first.
+pub(super) fn merged(script: Script<'_>, track: usize) -> Merged {
+    let matched = &script.track(track).matched;
+    let reference = matched.reference_stream(script.fragments);
+    let places = script.plan.placement.places.iter();
+    let others = places.filter_map(|place| {
+        let stream = matched.members.get(place.fragment).copied().flatten()?;
+        let fragment = script.fragments.get(place.fragment)?;
+        let stream = fragment.streams.get(stream)?;
+        Some((place.fragment, stream.parameters.extradata.as_slice()))
+    });
+    merge(&reference.parameters.extradata, others)
+}
+
+/// Warns of what cannot be told in one header.
+pub(super) fn warn(fragments: &[Fragment], plan: &mut Plan) {
+    let script = Script { fragments, plan };
+    let mut warnings = Vec::new();
+    for track in 0..script.tracks() {
+        if !is_ass(script, track) {
+            continue;
+        }
+        for (fragment, problem) in merged(script, track).problems {
+            let warning = Warning::new(WarningKind::SubtitleStyles, problem);
+            let name = fragments.get(fragment).map_or("", |one| &one.name);
+            warnings.push(warning.of_fragment(fragment, name));
+        }
+    }
+    plan.warnings.append(&mut warnings);
+}
