@@ -1,6 +1,7 @@
 //! What a fragment holds, in words shared by every container.
 
 mod container;
+pub mod picture;
 
 use bytes::Bytes;
 
@@ -92,6 +93,9 @@ pub struct VideoParameters {
     pub pixel_format: Option<String>,
     /// Width and height of a pixel; 1:1 where the file says nothing.
     pub sample_aspect: (u32, u32),
+    /// The same as the coded pictures say themselves, as far as they do.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub coded_aspect: Option<(u32, u32)>,
     /// Field order: `progressive`, `tt`, `bb`, `tb`, `bt`.
     pub field_order: Option<String>,
     /// Colour range: `tv` or `pc`.

@@ -33,6 +33,8 @@ pub enum WarningKind {
     MixedFrames,
     /// A hole in the sound could not be filled with silence.
     NoSilence,
+    /// The output's container has no place for what is said of the pictures.
+    PictureFactLeftOut,
     /// A track of the fragments is not in the output.
     TrackLeftOut,
 }

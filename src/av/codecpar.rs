@@ -66,6 +66,7 @@ fn video(stream: &Stream<'_>) -> VideoParameters {
             height: positive((*par).height),
             pixel_format: names::pixel_format((*par).format),
             sample_aspect: stream.sample_aspect(),
+            coded_aspect: positive_both((*par).sample_aspect_ratio),
             field_order: names::field_order(number!(par, field_order as u32)).map(str::to_owned),
             color_range: names::color_range(number!(par, color_range as u32)),
             color_primaries: names::color_primaries(number!(par, color_primaries as u32)),
@@ -173,6 +174,12 @@ pub(super) fn extradata(stream: &Stream<'_>) -> Vec<u8> {
     // SAFETY: libav allocates `extradata_size` bytes plus padding, of which we read only the former;
     // nothing writes to them while `stream` is borrowed.
     unsafe { std::slice::from_raw_parts(data, len) }.to_vec()
+}
+
+/// A fraction whose parts are above 0.
+fn positive_both(value: ffi::AVRational) -> Option<(u32, u32)> {
+    let (num, den) = (positive(value.num), positive(value.den));
+    (num > 0 && den > 0).then_some((num, den))
 }
 
 /// A count of libav's, which uses 0 and sometimes -1 for what it does not know.

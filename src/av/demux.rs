@@ -74,6 +74,8 @@ pub(crate) struct PacketView<'a> {
     pub(crate) skip: (u32, u32),
     /// `stream_id` of the packet of a transport stream that it was in.
     pub(crate) stream_id: Option<u8>,
+    /// What comes beside it in Matroska (`BlockAdditional`): its `BlockAddID`, and its bytes.
+    pub(crate) addition: Option<(u64, &'a [u8])>,
     /// Its payload.
     pub(crate) data: &'a [u8],
 }
@@ -371,6 +373,8 @@ unsafe fn view<'a>(packet: *const ffi::AVPacket) -> PacketView<'a> {
         skip: unsafe { skipped(packet) },
         // SAFETY: the caller's promise.
         stream_id: unsafe { stream_id(packet) },
+        // SAFETY: the caller's promise, for as long as the view lives.
+        addition: unsafe { addition(packet) },
         data,
     }
 }
@@ -400,6 +404,17 @@ unsafe fn stream_id(packet: *const ffi::AVPacket) -> Option<u8> {
     let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_MPEGTS_STREAM_ID;
     // SAFETY: the caller's promise; what is read is given up before this returns.
     unsafe { side_data(packet, kind) }?.first().copied()
+}
+
+/// `AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL`: a big-endian identifier of eight bytes, then the bytes.
+///
+/// # Safety
+/// `packet` is valid and nothing writes to it for as long as the bytes are used.
+unsafe fn addition<'a>(packet: *const ffi::AVPacket) -> Option<(u64, &'a [u8])> {
+    let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL;
+    // SAFETY: the caller's promise.
+    let (id, bytes) = unsafe { side_data(packet, kind) }?.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*id), bytes))
 }
 
 /// Side data of one kind.

@@ -1,13 +1,15 @@
 //! A stream while its packets are read.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 
 use super::{
     description::{describe, only_track},
     graphics::{self, Graphics},
+    matroska::VideoTrack,
     payload::{self, Framing},
+    picture, raw,
     read::IngestedStream,
     times::{self, Item, Timed},
     vorbis::Vorbis,
@@ -17,7 +19,7 @@ use crate::{
     elementary::{AacConfig, ElementaryError, Latm},
     isobmff::{TrackDescription, parameter_sets::ParameterSets},
     media::{Container, StreamKind},
-    probe::Failure,
+    probe::{Addition, Failure},
     time::{OutOfRange, Time, Timescale},
 };
 
@@ -31,6 +33,10 @@ pub(super) struct Collected {
     pub(super) framing: Framing,
     /// How libav, or the stream itself, describes it.
     found: Option<TrackDescription>,
+    /// What its container says of the pictures.
+    track: VideoTrack,
+    /// What comes beside its packets.
+    beside: Vec<Addition>,
     pub(super) latm: LatmStream,
     pub(super) graphics: Graphics,
     pub(super) sets: Vec<Bytes>,
@@ -63,6 +69,7 @@ pub(super) struct First {
     position: Option<u64>,
     skip: (u32, u32),
     stream_id: Option<u8>,
+    addition: Option<(u64, Vec<u8>)>,
 }
 
 impl First {
@@ -76,6 +83,7 @@ impl First {
             position: packet.position,
             skip: packet.skip,
             stream_id: packet.stream_id,
+            addition: packet.addition.map(|(id, bytes)| (id, bytes.to_vec())),
         }
     }
 
@@ -94,6 +102,10 @@ impl First {
             position: self.position,
             skip: self.skip,
             stream_id: self.stream_id,
+            addition: self
+                .addition
+                .as_ref()
+                .map(|(id, bytes)| (*id, bytes.as_slice())),
             data: &self.data,
         }
     }
@@ -106,12 +118,25 @@ impl Collected {
         kind: StreamKind,
         file: Option<Bytes>,
         packet: &[u8],
+        mut track: VideoTrack,
     ) -> Self {
         let parameters = &mut info.parameters;
         if parameters.codec == graphics::CODEC {
             parameters.video = graphics::canvas(packet);
         }
+        if let (Some(video), Some(aspect)) = (&mut parameters.video, track.aspect) {
+            video.sample_aspect = aspect;
+        }
         let parameters = &info.parameters;
+        let mut found = file.as_ref().and_then(only_track);
+        if parameters.codec == raw::CODEC {
+            found = found.and_then(|found| raw::described(found, parameters, packet));
+        }
+        track.colour = track.colour.filter(|_| {
+            let entry = found.as_ref().and_then(|found| found.entries.first());
+            entry.is_some_and(|entry| picture::lacks_colours(&entry.bytes))
+                && picture::tells_more(parameters, file)
+        });
         let framing = Framing::of(&parameters.codec, &parameters.extradata, packet);
         let vorbis = (parameters.codec == "vorbis")
             .then(|| Vorbis::of(&parameters.extradata))
@@ -120,7 +145,9 @@ impl Collected {
             info,
             kind,
             framing,
-            found: file.as_ref().and_then(only_track),
+            found,
+            track,
+            beside: Vec::new(),
             latm: LatmStream::default(),
             graphics: Graphics::default(),
             sets: Vec::new(),
@@ -173,7 +200,7 @@ impl Collected {
         Self {
             framing: Framing::Latm,
             found: Some(config.description()),
-            ..Self::new(info, kind, None, &[])
+            ..Self::new(info, kind, None, &[], VideoTrack::default())
         }
     }
 
@@ -213,6 +240,18 @@ impl Collected {
             size,
             key: packet.key,
         });
+    }
+
+    /// Remembers where what comes beside the last packet lies.
+    pub(super) fn push_beside(&mut self, id: u64, offset: u64, len: u32) {
+        if let Some(item) = self.items.last() {
+            self.beside.push(Addition {
+                of: item.offset,
+                id,
+                offset,
+                len,
+            });
+        }
     }
 
     /// A quarter of this block and of the one before; nothing comes out of the first.
@@ -268,19 +307,34 @@ impl Collected {
         let Some(span) = span else {
             return Ok(None);
         };
-        let description = describe(
+        let mut description = describe(
             self.found.as_ref(),
             self.kind,
             &self.info.parameters,
             timescale,
             self.info.language.as_deref(),
         );
+        let mut beside = self.beside;
+        beside.sort_unstable_by_key(|addition| addition.of);
+        if let Some(video) = &self.info.parameters.video
+            && self.kind == StreamKind::Video
+        {
+            let kinds: BTreeSet<u64> = beside.iter().map(|addition| addition.id).collect();
+            picture::describe(
+                Arc::make_mut(&mut description),
+                &self.track,
+                video,
+                self.found.is_some(),
+                &kinds.into_iter().collect::<Vec<_>>(),
+            );
+        }
         Ok(Some(IngestedStream {
             id: u32::try_from(self.info.index + 1).unwrap_or(u32::MAX),
             description,
             parameters: self.info.parameters,
             samples,
             span,
+            additions: beside.into(),
         }))
     }
 }

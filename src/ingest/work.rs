@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     broadcast::Broadcast,
     collect::{Collected, First, finish},
-    complete, graphics, latm,
+    complete, graphics, latm, matroska,
     payload::{self, Framing},
     read::{IngestedStream, stopped},
     reader::{Failure as ReadFailure, Reader, Storage, unread},
@@ -16,7 +16,7 @@ use super::{
     tags::{Cover, metadata},
 };
 use crate::{
-    av::{Demuxer, Interrupt, Learned, PacketView},
+    av::{Demuxer, Interrupt, Learned, PacketView, StreamInfo},
     error::MediaError,
     media::{Chapter, Container, StreamKind},
     options::Limits,
@@ -102,6 +102,11 @@ impl Work {
         let broadcast = container == Container::MpegTs;
         let broadcast = broadcast.then(|| Broadcast::read(&self.storage, self.len));
         let mut broadcast = broadcast.transpose()?;
+        let said = if container.is_matroska() {
+            matroska::video_tracks(&self.storage, self.len).map_err(|error| unread(0, error))?
+        } else {
+            Vec::new()
+        };
         let (mut samples, mut scratch) = (0_u64, Scratch::default());
         let mut last = complete::Last::default();
         while let Some(mut packet) = demuxer.next().map_err(&judge)? {
@@ -137,6 +142,12 @@ impl Work {
             // The first packet of a stream, which may come late: what the stream is can be asked now.
             let first = First::of(&packet);
             let all = demuxer.streams().map_err(&judge)?;
+            let videos = |info: &&StreamInfo| info.kind == Some(StreamKind::Video);
+            let nth = all
+                .iter()
+                .filter(videos)
+                .take_while(|info| info.index < index);
+            let nth = nth.count();
             let Some(mut info) = all.into_iter().find(|info| info.index == index) else {
                 continue;
             };
@@ -166,7 +177,10 @@ impl Work {
                 // What only transport streams know has no place elsewhere.
                 let alone = broadcast.is_some() && kind == StreamKind::Data;
                 let file = (!alone).then(|| demuxer.one_packet_file(index, &first.data));
-                Collected::new(info, kind, file.and_then(Result::ok), &first.data)
+                let track = said.get(nth).filter(|said| said.describes(&info));
+                let track = track.cloned().unwrap_or_default();
+                let file = file.and_then(Result::ok);
+                Collected::new(info, kind, file, &first.data, track)
             };
             samples += self.place(&mut stream, &view, &mut rewritten, &mut scratch)?;
             streams.insert(index, stream);
@@ -260,6 +274,9 @@ impl Work {
         match verbatim {
             Some(offset) => stream.push(packet, payload, offset, size),
             None => rewritten.put(stream, packet, payload)?,
+        }
+        if let Some((id, bytes)) = packet.addition.filter(|_| stream.is_video()) {
+            rewritten.put_beside(stream, id, bytes)?;
         }
         Ok(0)
     }

@@ -94,7 +94,22 @@ pub struct Stream {
     pub frame_rate: Option<FrameRate>,
     /// Other tracks of its file it refers to.
     pub references: Vec<(FourCc, Vec<u32>)>,
+    /// What comes beside its samples in Matroska, by where these lie.
+    pub additions: Arc<[Addition]>,
     edited: bool,
+}
+
+/// What comes beside a sample in Matroska (`BlockAdditional`), such as its alpha channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addition {
+    /// Where the sample lies in its source.
+    pub of: u64,
+    /// `BlockAddID`: what it is.
+    pub id: u64,
+    /// Where it lies itself.
+    pub offset: u64,
+    /// Its number of bytes.
+    pub len: u32,
 }
 
 /// How long a coded frame of sound is.
@@ -131,8 +146,17 @@ impl Stream {
             presentation,
             frame_rate,
             references,
+            additions: Arc::default(),
             edited,
         }
+    }
+
+    /// What comes beside the sample at `offset`.
+    pub(crate) fn addition(&self, offset: u64) -> Option<&Addition> {
+        let at = self
+            .additions
+            .binary_search_by_key(&offset, |addition| addition.of);
+        self.additions.get(at.ok()?)
     }
 
     /// The language, `und` where unknown.

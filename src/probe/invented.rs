@@ -10,7 +10,10 @@ use crate::{
     isobmff::{
         Chunk, Edit, FourCc, RunLength, SampleEntry, SampleSizes, SampleTable, TrackDescription,
     },
-    media::{AudioParameters, CodecParameters, Container, StreamKind, VideoParameters},
+    media::{
+        AudioParameters, CodecParameters, Container, StreamKind, VideoParameters,
+        picture::PictureFacts,
+    },
     source::{SourceState, Validator},
     time::Timescale,
     timeline::Presentation,
@@ -91,6 +94,7 @@ fn description(kind: StreamKind, ticks: u32, entry: SampleEntry) -> TrackDescrip
         entries: vec![entry],
         user_data: Vec::new(),
         meta: None,
+        picture: PictureFacts::default(),
     }
 }
 
@@ -176,6 +180,7 @@ pub(crate) fn pictures(invented: &Invented) -> Stream {
             height: 32,
             pixel_format: Some("yuv420p".to_owned()),
             sample_aspect: (1, 1),
+            coded_aspect: None,
             field_order: Some("progressive".to_owned()),
             color_range: Some("tv".to_owned()),
             color_primaries: Some("bt709".to_owned()),

@@ -26,7 +26,7 @@ use std::{
 
 use bytes::Bytes;
 
-pub use fragment::{CodedFrame, Extras, Fragment, Head, Stream};
+pub use fragment::{Addition, CodedFrame, Extras, Fragment, Head, Stream};
 pub use rate::FrameRate;
 
 use chapters::read_chapters;

@@ -14,7 +14,9 @@ use crate::{
     isobmff::{
         Edit, FourCc, SampleEntry, Track, TrackDescription,
         boxes::{Boxed, Fields, boxes, word},
+        picture,
     },
+    media::picture::PictureFacts,
     time::Timescale,
 };
 
@@ -66,6 +68,7 @@ pub(super) fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, Rea
         entries: Vec::new(),
         user_data: Vec::new(),
         meta: None,
+        picture: PictureFacts::default(),
     };
     let id = track_header(&header, &mut description)?;
     let mut parts = Parts::default();
@@ -109,6 +112,11 @@ pub(super) fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, Rea
     description.user_data = parts.user_data;
     description.meta = parts.meta;
     description.entries = sample_entries(id, &tables)?;
+    if description.handler.0 == *b"vide"
+        && let Some(first) = description.entries.first()
+    {
+        description.picture = picture::facts(&first.bytes);
+    }
     let samples = sample_table(id, &tables, limits)?;
     Ok(Track {
         id,

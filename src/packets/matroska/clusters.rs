@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     TICK,
+    additions::Additions,
     ebml::{Elements, vint_len},
     ids,
     track::Blocks,
@@ -51,6 +52,8 @@ struct Block {
     sync: bool,
     /// For a group: how long it lasts in ticks of the file, and nanoseconds that are not heard.
     lasting: Option<(u64, u64)>,
+    /// For a group, too.
+    beside: Option<Additions>,
     body: Body,
 }
 
@@ -82,8 +85,12 @@ impl<'a> Clusters<'a> {
         }
     }
 
-    /// Appends a packet.
-    pub(super) fn push(&mut self, packet: Packet) -> Result<(), OutOfRange> {
+    /// Appends a packet, and what comes beside it.
+    pub(super) fn push(
+        &mut self,
+        packet: Packet,
+        beside: Option<Additions>,
+    ) -> Result<(), OutOfRange> {
         let track = &self.tracks[packet.track];
         let nanos = nanos(packet.pts, track.timescale)? + i128::from(track.blocks.delay);
         // There are no times below 0.
@@ -123,6 +130,7 @@ impl<'a> Clusters<'a> {
             at,
             sync: packet.sync,
             lasting,
+            beside,
             body: packet.body,
         });
         Ok(())
@@ -139,7 +147,7 @@ impl<'a> Clusters<'a> {
         for block in &self.waiting {
             block.head(self.span.start, &mut blocks);
             ends.push(blocks.len());
-            size += block.body.len();
+            size += block.body.len() + block.beside.as_ref().map_or(0, Additions::len);
         }
         let mut time = Elements::new();
         time.uint(ids::TIMESTAMP, self.span.start.unsigned_abs());
@@ -158,6 +166,9 @@ impl<'a> Clusters<'a> {
             self.layout.push(Piece::Literal(heads.slice(from..end)));
             from = end;
             lay(&mut self.layout, block.body);
+            if let Some(beside) = block.beside {
+                beside.lay(&mut self.layout);
+            }
         }
     }
 }
@@ -168,9 +179,14 @@ impl Block {
         let number = self.track as u64 + 1;
         let inside = (vint_len(number) + 3) as u64 + self.body.len();
         let since = i16::try_from(self.at - base).unwrap_or(0);
-        if let Some((duration, discarded)) = self.lasting {
+        let grouped = self.lasting.is_some() || self.beside.is_some();
+        if grouped {
+            let (duration, discarded) = self.lasting.unzip();
+            let discarded = discarded.unwrap_or(0);
             let mut before = Elements::new();
-            before.uint(ids::BLOCK_DURATION, duration);
+            if let Some(duration) = duration {
+                before.uint(ids::BLOCK_DURATION, duration);
+            }
             if discarded > 0 {
                 let nanos = i64::try_from(discarded).unwrap_or(i64::MAX);
                 before.int(ids::DISCARD_PADDING, nanos);
@@ -180,7 +196,8 @@ impl Block {
             }
             let block = 1 + vint_len(inside) as u64 + inside;
             all.id(ids::BLOCK_GROUP);
-            all.vint(before.len() as u64 + block);
+            let behind = self.beside.as_ref().map_or(0, Additions::len);
+            all.vint(before.len() as u64 + block + behind);
             all.0.extend_from_slice(&before.0);
             all.id(ids::BLOCK);
         } else {
@@ -189,7 +206,7 @@ impl Block {
         all.vint(inside);
         all.vint(number);
         all.0.extend_from_slice(&since.to_be_bytes());
-        let key = self.sync && self.lasting.is_none();
+        let key = self.sync && !grouped;
         all.0.push(if key { 0x80 } else { 0 });
     }
 }

@@ -7,6 +7,7 @@
 //! known before a byte moves, comes in one pass, can be read in any range, and has 10 µs ticks: finer
 //! than a sample of 48 kHz sound, coarse enough for clusters of a third of a second.
 
+mod additions;
 mod clusters;
 mod codec;
 mod ebml;
@@ -15,6 +16,7 @@ mod ids;
 mod picture;
 mod track;
 
+use additions::Additions;
 use bytes::Bytes;
 use clusters::{Clusters, Laid};
 use ebml::Elements;
@@ -74,7 +76,8 @@ pub(crate) fn layout(
         if container == Container::WebM && kind == StreamKind::Subtitle {
             packet.body = packet.body.behind(Bytes::from_static(NO_SETTINGS));
         }
-        clusters.push(packet)?;
+        let beside = Additions::of(script, &packet.body);
+        clusters.push(packet, beside)?;
     }
     clusters.flush();
     let first = head::first_head(fragments, plan);
