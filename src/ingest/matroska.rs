@@ -156,9 +156,10 @@ fn video_track(entry: &[u8]) -> VideoTrack {
         bottom: short(ids::CROP_BOTTOM),
     };
     let shown = crop.shown(size);
+    let stereo = number(ids::STEREO_MODE).and_then(StereoMode::new);
     let mut track = VideoTrack {
         size,
-        aspect: aspect(shown.unwrap_or(size), &number),
+        aspect: aspect(shown.unwrap_or(size), stereo, &number),
         field_order: (number(ids::FLAG_INTERLACED) == Some(1))
             .then(|| u8::try_from(number(ids::FIELD_ORDER).unwrap_or(2)).ok())
             .flatten()
@@ -167,7 +168,7 @@ fn video_track(entry: &[u8]) -> VideoTrack {
     };
     let facts = &mut track.facts;
     facts.crop = shown.filter(|&shown| shown != size).map(|_| crop);
-    facts.stereo = number(ids::STEREO_MODE).and_then(StereoMode::new);
+    facts.stereo = stereo;
     for (_, mapping) in elements(entry).filter(|(id, _)| *id == ids::BLOCK_ADDITION_MAPPING) {
         let kind = first(mapping, ids::BLOCK_ADD_ID_TYPE).map_or(0, unsigned);
         let kind = u32::try_from(kind).unwrap_or(0).to_be_bytes();
@@ -190,8 +191,12 @@ fn video_track(entry: &[u8]) -> VideoTrack {
     track
 }
 
-/// The shape of a pixel: what is shown fills the display's size, whatever its unit.
-fn aspect(shown: (u32, u32), number: &impl Fn(u32) -> Option<u64>) -> Option<(u32, u32)> {
+/// The shape of a pixel: what is shown of one view fills the display's size, whatever its unit.
+fn aspect(
+    shown: (u32, u32),
+    stereo: Option<StereoMode>,
+    number: &impl Fn(u32) -> Option<u64>,
+) -> Option<(u32, u32)> {
     if number(ids::DISPLAY_UNIT).unwrap_or(0) > 3 || shown.0 == 0 || shown.1 == 0 {
         return None;
     }
@@ -199,10 +204,14 @@ fn aspect(shown: (u32, u32), number: &impl Fn(u32) -> Option<u64>) -> Option<(u3
     if width.is_none() && height.is_none() {
         return None;
     }
-    let width = u128::from(width.unwrap_or(u64::from(shown.0)));
-    let height = u128::from(height.unwrap_or(u64::from(shown.1)));
-    let across = width.checked_mul(u128::from(shown.1))?;
-    let down = height.checked_mul(u128::from(shown.0))?;
+    let (beside, below) = stereo.map_or((1, 1), StereoMode::views);
+    let fill = |display: Option<u64>, views: u32, other: u32| {
+        let display = u128::from(display?);
+        let all = display.checked_mul(u128::from(views))?;
+        all.checked_mul(u128::from(other))
+    };
+    let across = fill(width.or(Some(shown.0.into())), beside, shown.1)?;
+    let down = fill(height.or(Some(shown.1.into())), below, shown.0)?;
     let common = greatest_common_divisor(across, down);
     let part = |whole: u128| u32::try_from(whole.checked_div(common)?).ok();
     Some((part(across)?, part(down)?)).filter(|&(across, down)| across > 0 && down > 0)

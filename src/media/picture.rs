@@ -112,6 +112,17 @@ impl StereoMode {
         (1..=14).contains(&number).then_some(Self(number))
     }
 
+    /// How many views lie beside each other in a picture, and how many below each other. In Matroska, the
+    /// display size is that of one.
+    #[must_use]
+    pub const fn views(self) -> (u32, u32) {
+        match self.0 {
+            1 | 8 | 9 | 11 => (2, 1),
+            2 | 3 | 6 | 7 => (1, 2),
+            _ => (1, 1),
+        }
+    }
+
     /// Its number.
     #[must_use]
     pub const fn number(self) -> u8 {

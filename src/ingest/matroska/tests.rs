@@ -70,6 +70,9 @@ fn the_display_size_tells_the_shape_of_pixels() {
     assert_eq!(only(&display(4, 3, 4), &[]).aspect, None);
     assert_eq!(only(&display(0, 0, 0), &[]).aspect, None);
     // It is what remains that fills the display.
+    // It is one of two views that fills it.
+    let half = [&display(320, 180, 0)[..], &[uint(ids::STEREO_MODE, 1)]].concat();
+    assert_eq!(only(&half, &[]).aspect, Some((2, 1)));
     let crop = [uint(ids::CROP_TOP, 20), uint(ids::CROP_BOTTOM, 20)];
     let video = [&crop[..], &display(320, 140, 0)].concat();
     let found = only(&video, &[]);

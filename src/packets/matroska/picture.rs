@@ -3,7 +3,7 @@
 use super::{ebml::Elements, ids};
 use crate::media::{
     VideoParameters,
-    picture::{Mastering, PictureFacts, Surface, Turn},
+    picture::{Mastering, PictureFacts, StereoMode, Surface, Turn},
 };
 
 /// libav's names of colour primaries and their numbers (ISO/IEC 23091-2 § 8.1).
@@ -61,13 +61,15 @@ const MATRICES: [(&str, u64); 13] = [
 /// The shape of the pictures, where their pixels are not square: pixels of the wider direction.
 pub(super) fn display(all: &mut Elements, facts: &PictureFacts, video: &VideoParameters) {
     let (across, down) = video.sample_aspect;
-    if across == down || across == 0 || down == 0 {
+    // The size is that of one view, and what is cropped off is not shown.
+    let (beside, below) = facts.stereo.map_or((1, 1), StereoMode::views);
+    let same = u64::from(across) * u64::from(below) == u64::from(down) * u64::from(beside);
+    if same || across == 0 || down == 0 {
         return;
     }
-    // What is cropped off is not shown.
     let size = (video.width, video.height);
     let shown = facts.crop.and_then(|crop| crop.shown(size)).unwrap_or(size);
-    let (width, height) = (u64::from(shown.0), u64::from(shown.1));
+    let (width, height) = (u64::from(shown.0 / beside), u64::from(shown.1 / below));
     let shown = width * u64::from(across) / u64::from(down);
     // The exact ratio, where whole pixels do not give it.
     if shown * u64::from(down) == width * u64::from(across) {
