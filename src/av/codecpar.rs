@@ -8,7 +8,7 @@ use super::{
     io::{Input, Stream},
     names, silence_log,
 };
-use crate::media::{AudioParameters, CodecParameters, VideoParameters};
+use crate::media::{AudioParameters, CodecParameters, CodedFacts, VideoParameters};
 
 /// `FF_LEVEL_UNKNOWN`.
 const NO_LEVEL: i32 = -99;
@@ -66,13 +66,16 @@ fn video(stream: &Stream<'_>) -> VideoParameters {
             height: positive((*par).height),
             pixel_format: names::pixel_format((*par).format),
             sample_aspect: stream.sample_aspect(),
-            coded_aspect: positive_both((*par).sample_aspect_ratio),
             field_order: names::field_order(number!(par, field_order as u32)).map(str::to_owned),
             color_range: names::color_range(number!(par, color_range as u32)),
             color_primaries: names::color_primaries(number!(par, color_primaries as u32)),
             color_transfer: names::color_transfer(number!(par, color_trc as u32)),
             color_space: names::color_space(number!(par, color_space as u32)),
             chroma_location: names::chroma_location(number!(par, chroma_location as u32)),
+            coded: CodedFacts {
+                sample_aspect: positive_both((*par).sample_aspect_ratio),
+                ..CodedFacts::default()
+            },
         }
     }
 }

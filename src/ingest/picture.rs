@@ -106,15 +106,7 @@ pub(super) fn lacks_colours(entry: &[u8]) -> bool {
 /// Whether `parameters`, which a container has a part in, say other colours than the pictures themselves,
 /// of which libav made `file`.
 pub(super) fn tells_more(parameters: &CodecParameters, file: Option<Bytes>) -> bool {
-    let all = |parameters: &CodecParameters| {
-        let video = parameters.video.clone().unwrap_or_default();
-        [
-            video.color_primaries,
-            video.color_transfer,
-            video.color_space,
-            video.color_range,
-        ]
-    };
+    let all = |parameters: &CodecParameters| parameters.video.as_ref().map(VideoParameters::colors);
     let found = file.and_then(|file| av::codec_parameters(file).ok());
     let own = found.as_ref().and_then(|found| found.first());
     own.is_some_and(|own| all(own) != all(parameters))

@@ -19,6 +19,7 @@ pub mod parameter_sets;
 pub mod picture;
 pub mod read;
 pub mod sample_table;
+pub mod sei;
 pub mod write;
 
 pub use sample_table::{Chunk, RunLength, SampleGroup, SampleSizes, SampleTable};

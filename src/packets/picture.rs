@@ -3,7 +3,7 @@
 use crate::{
     isobmff::picture,
     media::{
-        Container, StreamKind,
+        Container, StreamKind, VideoParameters,
         picture::{PictureFacts, Turn},
     },
     plan::Plan,
@@ -64,16 +64,25 @@ fn all(facts: &PictureFacts, stream: &Stream) -> Vec<String> {
         None => {}
     }
     if let Some(video) = &stream.parameters.video {
-        let ((a, b), (c, d)) = (video.sample_aspect, video.coded_aspect.unwrap_or((1, 1)));
+        let own = video.coded.sample_aspect.unwrap_or((1, 1));
+        let ((a, b), (c, d)) = (video.sample_aspect, own);
         if u64::from(a) * u64::from(d) != u64::from(b) * u64::from(c) {
             all.push(format!("pixel aspect ratio {a}:{b}"));
         }
+        all.extend(colours(video));
     }
     all.extend(facts.crop.map(|crop| format!("crop ({crop})")));
     all.extend(facts.stereo.map(|mode| format!("stereo mode ({mode})")));
     all.extend(facts.projection.as_ref().map(ToString::to_string));
-    all.extend(facts.mastering.map(|one| one.to_string()));
-    all.extend(facts.light.map(|one| one.to_string()));
+    let coded = stream.parameters.video.as_ref().map(|video| &video.coded);
+    let mastering = facts
+        .mastering
+        .filter(|_| coded.is_none_or(|coded| !coded.mastering));
+    let light = facts
+        .light
+        .filter(|_| coded.is_none_or(|coded| !coded.light));
+    all.extend(mastering.map(|one| one.to_string()));
+    all.extend(light.map(|one| one.to_string()));
     if facts.layers.iter().any(|layer| layer.is_dolby_vision()) {
         all.push("Dolby Vision configuration".to_owned());
     }
@@ -85,6 +94,25 @@ fn all(facts: &PictureFacts, stream: &Stream) -> Vec<String> {
     all.extend(picture::additions(facts));
     all.extend(facts.unmapped.iter().cloned());
     all
+}
+
+/// What is said of colours and not by the pictures themselves.
+fn colours(video: &VideoParameters) -> Vec<String> {
+    let Some(coded) = &video.coded.colors else {
+        return Vec::new();
+    };
+    let names = [
+        "colour range",
+        "colour primaries",
+        "colour transfer",
+        "colour space",
+    ];
+    let all = names.into_iter().zip(video.colors()).zip(coded);
+    // A limited range is what is taken for granted.
+    let known = |said: &Option<String>| said.as_deref().is_some_and(|said| said != "tv");
+    let lost = all.filter(|((_, said), coded)| known(said) && said != *coded);
+    lost.map(|((name, said), _)| format!("{name} {}", said.unwrap_or_default()))
+        .collect()
 }
 
 /// Whether a matrix that is no turn does something to the pictures all the same. All zeros, as some
