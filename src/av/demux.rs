@@ -16,7 +16,7 @@ use super::{
     silence_log,
 };
 use crate::{
-    media::{Attachment, CodecParameters, StreamKind},
+    media::{Attachment, CodecParameters, StreamKind, picture::LayerConfiguration},
     time::{Time, Timescale},
 };
 
@@ -53,6 +53,8 @@ pub(crate) struct StreamInfo {
     pub(crate) language: Option<String>,
     /// Bytes of one sample of PCM for all channels; 0 where it is not PCM.
     pub(crate) block: u32,
+    /// Its configuration of Dolby Vision, where the container tells of one and libav passes it on.
+    pub(crate) dolby_vision: Option<LayerConfiguration>,
 }
 
 /// One packet. Times are ticks of its stream.
@@ -286,6 +288,7 @@ fn describe(index: usize, stream: &Stream<'_>) -> Result<StreamInfo, AvError> {
         // SAFETY: the dictionary is null or the stream's, and read only.
         language: unsafe { text(metadata, c"language") },
         block,
+        dolby_vision: codecpar::dolby_vision(stream),
         parameters,
     })
 }

@@ -124,6 +124,10 @@ impl Collected {
         if parameters.codec == graphics::CODEC {
             parameters.video = graphics::canvas(packet);
         }
+        // What the container's own elements say is the record itself.
+        if track.facts.layers.is_empty() {
+            track.facts.layers.extend(info.dolby_vision.clone());
+        }
         if let (Some(video), Some(aspect)) = (&mut parameters.video, track.aspect) {
             video.sample_aspect = aspect;
         }

@@ -20,6 +20,7 @@ pub mod picture;
 pub mod read;
 pub mod sample_table;
 pub mod sei;
+mod spherical;
 pub mod write;
 
 pub use sample_table::{Chunk, RunLength, SampleGroup, SampleSizes, SampleTable};

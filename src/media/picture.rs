@@ -21,6 +21,8 @@ pub struct PictureFacts {
     pub layers: Vec<LayerConfiguration>,
     /// `BlockAddID` of what comes with the pictures in Matroska, in rising order.
     pub additions: Vec<u64>,
+    /// The box beside the sample entry that says the projection, whole (Spherical Video V1), where it does.
+    pub spherical_box: Option<Bytes>,
     /// What is said in a form that only the file's own container has, as nouns in plural or singular.
     pub unmapped: Vec<String>,
 }

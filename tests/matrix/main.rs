@@ -6,5 +6,6 @@ mod broadcast;
 mod cues;
 mod ear;
 mod joins;
+mod pictures;
 mod quirks;
 mod refused;

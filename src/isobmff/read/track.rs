@@ -14,7 +14,7 @@ use crate::{
     isobmff::{
         Edit, FourCc, SampleEntry, Track, TrackDescription,
         boxes::{Boxed, Fields, boxes, word},
-        picture,
+        picture, spherical,
     },
     media::picture::PictureFacts,
     time::Timescale,
@@ -39,6 +39,7 @@ struct Parts<'a> {
     media_header: Option<Bytes>,
     user_data: Vec<Bytes>,
     meta: Option<Bytes>,
+    spherical: Option<Boxed<'a>>,
     tables: Option<Boxed<'a>>,
 }
 
@@ -89,6 +90,9 @@ pub(super) fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, Rea
                 }
             }
             b"meta" => parts.meta = Some(Bytes::copy_from_slice(child.whole)),
+            b"uuid" if child.payload.starts_with(&spherical::USER_TYPE) => {
+                parts.spherical = Some(child);
+            }
             b"mdia" => media(id, &child, &mut parts)?,
             _ => {}
         }
@@ -116,6 +120,9 @@ pub(super) fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, Rea
         && let Some(first) = description.entries.first()
     {
         description.picture = picture::facts(&first.bytes);
+        if let Some(found) = parts.spherical {
+            spherical::add(&mut description.picture, found.whole, found.payload);
+        }
     }
     let samples = sample_table(id, &tables, limits)?;
     Ok(Track {
