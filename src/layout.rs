@@ -305,7 +305,9 @@ pub(crate) fn changed(
     changes: &[(u32, u8)],
 ) -> impl Iterator<Item = Piece> {
     let mut from = 0;
-    let ends = changes.iter().map(|&(at, value)| (u64::from(at), Some(value)));
+    let ends = changes
+        .iter()
+        .map(|&(at, value)| (u64::from(at), Some(value)));
     ends.chain([(len, None)]).flat_map(move |(at, value)| {
         let whole = Piece::Source {
             fragment,
@@ -315,7 +317,10 @@ pub(crate) fn changed(
         let value = value.filter(|_| at >= from && at < len);
         from = from.max(at.min(len)) + u64::from(value.is_some());
         let changed = value.map(|value| Piece::Literal(Bytes::copy_from_slice(&[value])));
-        [Some(whole), changed].into_iter().flatten().filter(|piece| piece.len() > 0)
+        [Some(whole), changed]
+            .into_iter()
+            .flatten()
+            .filter(|piece| piece.len() > 0)
     })
 }
 

@@ -1,6 +1,7 @@
 //! What a fragment holds, in words shared by every container.
 
 mod container;
+pub mod picture;
 
 use bytes::Bytes;
 
@@ -104,6 +105,34 @@ pub struct VideoParameters {
     pub color_space: Option<String>,
     /// Chroma sample location.
     pub chroma_location: Option<String>,
+    /// What of this the coded pictures say themselves.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub coded: CodedFacts,
+}
+
+/// What coded pictures say of themselves: all that is left where a container says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct CodedFacts {
+    /// Width and height of a pixel.
+    pub sample_aspect: Option<(u32, u32)>,
+    /// Colour range, primaries, transfer and space, where they are others than with the container.
+    pub colors: Option<[Option<String>; 4]>,
+    /// Whether they name the display that they were mastered on.
+    pub mastering: bool,
+    /// Whether they say how bright they get.
+    pub light: bool,
+}
+
+impl VideoParameters {
+    /// Colour range, primaries, transfer characteristics and matrix coefficients.
+    pub(crate) fn colors(&self) -> [Option<String>; 4] {
+        [
+            self.color_range.clone(),
+            self.color_primaries.clone(),
+            self.color_transfer.clone(),
+            self.color_space.clone(),
+        ]
+    }
 }
 
 /// Codec parameters of an audio stream.

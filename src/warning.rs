@@ -39,6 +39,8 @@ pub enum WarningKind {
     PicturesLeftOut,
     /// Subtitles of fragments with other styles cannot all be drawn as they were.
     SubtitleStyles,
+    /// The output's container has no place for what is said of the pictures.
+    PictureFactLeftOut,
     /// A track of the fragments is not in the output.
     TrackLeftOut,
 }

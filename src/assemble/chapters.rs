@@ -11,6 +11,7 @@ use crate::{
         write::{OutputChunk, OutputMovie, OutputTrack, Tables, truncated},
     },
     layout::{Layout, Piece},
+    media::picture::PictureFacts,
     plan::Plan,
     time::Timescale,
     timeline::{TrackEdit, ticks},
@@ -157,6 +158,7 @@ fn description() -> TrackDescription {
         }],
         user_data: Vec::new(),
         meta: None,
+        picture: PictureFacts::default(),
     }
 }
 

@@ -8,7 +8,9 @@ use super::{
     io::{Input, Stream},
     names, silence_log,
 };
-use crate::media::{AudioParameters, CodecParameters, VideoParameters};
+use crate::media::{
+    AudioParameters, CodecParameters, CodedFacts, VideoParameters, picture::LayerConfiguration,
+};
 
 /// `FF_LEVEL_UNKNOWN`.
 const NO_LEVEL: i32 = -99;
@@ -72,6 +74,10 @@ fn video(stream: &Stream<'_>) -> VideoParameters {
             color_transfer: names::color_transfer(number!(par, color_trc as u32)),
             color_space: names::color_space(number!(par, color_space as u32)),
             chroma_location: names::chroma_location(number!(par, chroma_location as u32)),
+            coded: CodedFacts {
+                sample_aspect: positive_both((*par).sample_aspect_ratio),
+                ..CodedFacts::default()
+            },
         }
     }
 }
@@ -161,6 +167,49 @@ unsafe fn layout_text(layout: *const ffi::AVChannelLayout) -> Result<String, AvE
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
+/// The configuration of Dolby Vision that a container's descriptors tell of (Dolby Vision Streams within the
+/// ISO Base Media File Format § 3.2), where libav gives it beside the stream.
+pub(super) fn dolby_vision(stream: &Stream<'_>) -> Option<LayerConfiguration> {
+    let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_DOVI_CONF;
+    let mut size = 0;
+    // SAFETY: the stream is valid and unwritten while it is borrowed; the size is ours.
+    let data = unsafe { ffi::av_stream_get_side_data(stream.as_ptr(), kind, &raw mut size) };
+    // Nine numbers of a byte each, of which the last is younger than FFmpeg 5.1.
+    let mut fields = [0_u8; 8];
+    if data.is_null() || size < fields.len() {
+        return None;
+    }
+    // SAFETY: the side data have `size` bytes, at least as many as are copied, and belong to the stream.
+    unsafe { std::ptr::copy_nonoverlapping(data, fields.as_mut_ptr(), fields.len()) };
+    let [
+        major,
+        minor,
+        profile,
+        level,
+        rpu,
+        enhancement,
+        base,
+        compatible,
+    ] = fields;
+    let flag = |value: u8, at: u8| u8::from(value != 0) << at;
+    let mut record = vec![
+        major,
+        minor,
+        profile << 1 | level >> 5 & 1,
+        level << 3 | flag(rpu, 2) | flag(enhancement, 1) | flag(base, 0),
+        compatible << 4,
+    ];
+    record.resize(24, 0);
+    Some(LayerConfiguration {
+        kind: match profile {
+            0..=7 => *b"dvcC",
+            8..=10 => *b"dvvC",
+            _ => *b"dvwC",
+        },
+        record: record.into(),
+    })
+}
+
 /// A copy of the decoder's configuration record.
 pub(super) fn extradata(stream: &Stream<'_>) -> Vec<u8> {
     let par = stream.parameters();
@@ -173,6 +222,12 @@ pub(super) fn extradata(stream: &Stream<'_>) -> Vec<u8> {
     // SAFETY: libav allocates `extradata_size` bytes plus padding, of which we read only the former;
     // nothing writes to them while `stream` is borrowed.
     unsafe { std::slice::from_raw_parts(data, len) }.to_vec()
+}
+
+/// A fraction whose parts are above 0.
+fn positive_both(value: ffi::AVRational) -> Option<(u32, u32)> {
+    let (num, den) = (positive(value.num), positive(value.den));
+    (num > 0 && den > 0).then_some((num, den))
 }
 
 /// A count of libav's, which uses 0 and sometimes -1 for what it does not know.

@@ -16,7 +16,7 @@ use super::{
     silence_log,
 };
 use crate::{
-    media::{Attachment, CodecParameters, StreamKind},
+    media::{Attachment, CodecParameters, StreamKind, picture::LayerConfiguration},
     time::{Time, Timescale},
 };
 
@@ -53,6 +53,8 @@ pub(crate) struct StreamInfo {
     pub(crate) language: Option<String>,
     /// Bytes of one sample of PCM for all channels; 0 where it is not PCM.
     pub(crate) block: u32,
+    /// Its configuration of Dolby Vision, where the container tells of one and libav passes it on.
+    pub(crate) dolby_vision: Option<LayerConfiguration>,
 }
 
 /// One packet. Times are ticks of its stream.
@@ -76,6 +78,8 @@ pub(crate) struct PacketView<'a> {
     pub(crate) stream_id: Option<u8>,
     /// The decoder configuration from here on, where the container brings another one.
     pub(crate) new_extradata: Option<&'a [u8]>,
+    /// What comes beside it in Matroska (`BlockAdditional`): its `BlockAddID`, and its bytes.
+    pub(crate) addition: Option<(u64, &'a [u8])>,
     /// Its payload.
     pub(crate) data: &'a [u8],
 }
@@ -286,6 +290,7 @@ fn describe(index: usize, stream: &Stream<'_>) -> Result<StreamInfo, AvError> {
         // SAFETY: the dictionary is null or the stream's, and read only.
         language: unsafe { text(metadata, c"language") },
         block,
+        dolby_vision: codecpar::dolby_vision(stream),
         parameters,
     })
 }
@@ -377,6 +382,8 @@ unsafe fn view<'a>(packet: *const ffi::AVPacket) -> PacketView<'a> {
         new_extradata: unsafe {
             side_data(packet, ffi::AVPacketSideDataType::AV_PKT_DATA_NEW_EXTRADATA)
         },
+        // SAFETY: the caller's promise, for as long as the view lives.
+        addition: unsafe { addition(packet) },
         data,
     }
 }
@@ -406,6 +413,17 @@ unsafe fn stream_id(packet: *const ffi::AVPacket) -> Option<u8> {
     let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_MPEGTS_STREAM_ID;
     // SAFETY: the caller's promise; what is read is given up before this returns.
     unsafe { side_data(packet, kind) }?.first().copied()
+}
+
+/// `AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL`: a big-endian identifier of eight bytes, then the bytes.
+///
+/// # Safety
+/// `packet` is valid and nothing writes to it for as long as the bytes are used.
+unsafe fn addition<'a>(packet: *const ffi::AVPacket) -> Option<(u64, &'a [u8])> {
+    let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL;
+    // SAFETY: the caller's promise.
+    let (id, bytes) = unsafe { side_data(packet, kind) }?.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*id), bytes))
 }
 
 /// Side data of one kind.

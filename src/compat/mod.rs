@@ -56,6 +56,10 @@ pub enum Rule {
     Spatial,
     /// Rotation and mirroring.
     DisplayMatrix,
+    /// What of the coded pictures is shown.
+    Crop,
+    /// Whether there is an alpha channel beside the pictures.
+    Alpha,
     /// Audio samples per second.
     SampleRate,
     /// Number of channels.
@@ -93,6 +97,8 @@ impl fmt::Display for Rule {
             Self::DolbyVision => "Dolby Vision configuration",
             Self::Spatial => "spatial metadata",
             Self::DisplayMatrix => "display matrix",
+            Self::Crop => "crop",
+            Self::Alpha => "alpha channel",
             Self::SampleRate => "sample rate",
             Self::Channels => "channels",
             Self::ChannelLayout => "channel layout",

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use super::{MatchedTrack, Mismatch, Rule};
 use crate::{
-    isobmff::{TrackDescription, entry},
-    media::StreamKind,
+    isobmff::TrackDescription,
+    media::{
+        StreamKind,
+        picture::{LayerConfiguration, PictureFacts, Turn},
+    },
     probe::{Fragment, FrameRate, Stream},
 };
 
@@ -91,16 +94,8 @@ fn facts(stream: &Stream) -> Facts {
                 (Rule::ColorTransfer, color(&video.color_transfer)),
                 (Rule::ColorSpace, color(&video.color_space)),
                 (Rule::DisplayMatrix, matrix(&stream.description.matrix)),
-                (
-                    Rule::Hdr,
-                    carried(stream, &[b"mdcv", b"clli", b"SmDm", b"CoLL"]),
-                ),
-                (
-                    Rule::DolbyVision,
-                    carried(stream, &[b"dvcC", b"dvvC", b"dvwC"]),
-                ),
-                (Rule::Spatial, carried(stream, &[b"st3d", b"sv3d", b"vexu"])),
             ]);
+            facts.extend(shown(&stream.description.picture));
         }
         StreamKind::Audio => facts.extend([
             (Rule::SampleRate, number(audio.sample_rate)),
@@ -114,21 +109,37 @@ fn facts(stream: &Stream) -> Facts {
     facts
 }
 
-/// Boxes of the sample entry that must be equal byte for byte; `none` says that it has none, which
-/// is a difference to having some.
-fn carried(stream: &Stream, kinds: &[&[u8; 4]]) -> String {
-    let Some(first) = stream.description.entries.first() else {
-        return "none".to_owned();
-    };
-    let boxes: Vec<String> = entry::children(&first.bytes, true)
-        .filter(|(kind, _)| kinds.iter().any(|wanted| kind.0 == **wanted))
-        .map(|(kind, payload)| format!("{kind} {}", hex(payload)))
-        .collect();
-    if boxes.is_empty() {
-        "none".to_owned()
-    } else {
-        boxes.join(", ")
+/// How the pictures are to be shown. `none` says that nothing is said, which is a difference to what is.
+fn shown(facts: &PictureFacts) -> [(Rule, String); 5] {
+    fn listed(all: impl IntoIterator<Item = String>) -> String {
+        let all: Vec<String> = all.into_iter().collect();
+        if all.is_empty() {
+            "none".to_owned()
+        } else {
+            all.join(", ")
+        }
     }
+    let mastering = facts.mastering.map(|one| one.to_string());
+    let light = facts.light.map(|one| one.to_string());
+    let dolby = facts.layers.iter().filter(|layer| layer.is_dolby_vision());
+    let record = |layer: &LayerConfiguration| {
+        let kind = String::from_utf8_lossy(&layer.kind).into_owned();
+        format!("{kind} {}", hex(&layer.record))
+    };
+    let stereo = facts.stereo.map(|mode| mode.to_string());
+    let projection = facts.projection.as_ref().map(|one| one.to_string());
+    let unmapped = facts.unmapped.iter().cloned();
+    let alpha = facts.has_alpha().then(|| "alpha channel".to_owned());
+    [
+        (Rule::Hdr, listed(mastering.into_iter().chain(light))),
+        (Rule::DolbyVision, listed(dolby.map(record))),
+        (
+            Rule::Spatial,
+            listed(stereo.into_iter().chain(projection).chain(unmapped)),
+        ),
+        (Rule::Crop, listed(facts.crop.map(|crop| crop.to_string()))),
+        (Rule::Alpha, listed(alpha)),
+    ]
 }
 
 /// Bytes as hexadecimal digits, all of them: where they differ may be anywhere.
@@ -136,17 +147,16 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The display matrix in words where it is a plain rotation.
+/// The display matrix in words where it does no more than turn the pictures.
 fn matrix(matrix: &[i32; 9]) -> String {
     const ONE: i32 = 0x0001_0000;
-    let words = match [matrix[0], matrix[1], matrix[3], matrix[4]] {
-        [ONE, 0, 0, ONE] => "none",
-        [0, ONE, a, 0] if a == -ONE => "rotation by 90 degrees",
-        [a, 0, 0, b] if a == -ONE && b == -ONE => "rotation by 180 degrees",
-        [0, a, ONE, 0] if a == -ONE => "rotation by 270 degrees",
-        _ => return format!("{matrix:?}"),
-    };
-    words.to_owned()
+    match Turn::of(matrix) {
+        Some(turn) => turn.to_string(),
+        None if [matrix[0], matrix[1], matrix[3], matrix[4]] == [ONE, 0, 0, ONE] => {
+            "none".to_owned()
+        }
+        None => format!("{matrix:?}"),
+    }
 }
 
 const MILLION: u128 = 1_000_000;

@@ -10,6 +10,7 @@ use crate::{
         Chunk, FourCc, Movie, RunLength, SampleEntry, SampleSizes, SampleTable, Track,
         TrackDescription,
     },
+    media::picture::PictureFacts,
     time::Timescale,
 };
 
@@ -64,6 +65,7 @@ pub(super) fn sound(timescale: Timescale, entry: SampleEntry) -> Arc<TrackDescri
         entries: vec![entry],
         user_data: Vec::new(),
         meta: None,
+        picture: PictureFacts::default(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! A stream while its packets are read.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 
@@ -9,7 +9,9 @@ use super::{
     description::{describe, only_track},
     epochs,
     graphics::{self, Graphics},
+    matroska::VideoTrack,
     payload::{self, Framing},
+    picture, raw,
     read::IngestedStream,
     times::{self, Item, Timed},
     vorbis::Vorbis,
@@ -20,7 +22,7 @@ use crate::{
     elementary::{AacConfig, ElementaryError, Latm},
     isobmff::TrackDescription,
     media::{Container, StreamKind},
-    probe::Failure,
+    probe::{Addition, Failure},
     time::{OutOfRange, Time, Timescale},
     warning::{Warning, WarningKind},
 };
@@ -35,6 +37,10 @@ pub(super) struct Collected {
     pub(super) framing: Framing,
     /// How libav, or the stream itself, describes it.
     found: Option<TrackDescription>,
+    /// What its container says of the pictures.
+    track: VideoTrack,
+    /// What comes beside its packets.
+    beside: Vec<Addition>,
     pub(super) latm: LatmStream,
     pub(super) graphics: Graphics,
     pub(super) configurations: Option<Configurations>,
@@ -70,6 +76,7 @@ pub(super) struct First {
     skip: (u32, u32),
     stream_id: Option<u8>,
     new_extradata: Option<Vec<u8>>,
+    addition: Option<(u64, Vec<u8>)>,
 }
 
 impl First {
@@ -84,6 +91,7 @@ impl First {
             skip: packet.skip,
             stream_id: packet.stream_id,
             new_extradata: packet.new_extradata.map(<[u8]>::to_vec),
+            addition: packet.addition.map(|(id, bytes)| (id, bytes.to_vec())),
         }
     }
 
@@ -103,6 +111,10 @@ impl First {
             skip: self.skip,
             stream_id: self.stream_id,
             new_extradata: self.new_extradata.as_deref(),
+            addition: self
+                .addition
+                .as_ref()
+                .map(|(id, bytes)| (*id, bytes.as_slice())),
             data: &self.data,
         }
     }
@@ -115,12 +127,29 @@ impl Collected {
         kind: StreamKind,
         file: Option<Bytes>,
         packet: &[u8],
+        mut track: VideoTrack,
     ) -> Self {
         let parameters = &mut info.parameters;
         if parameters.codec == graphics::CODEC {
             parameters.video = graphics::canvas(packet);
         }
+        // What the container's own elements say is the record itself.
+        if track.facts.layers.is_empty() {
+            track.facts.layers.extend(info.dolby_vision.clone());
+        }
+        if let (Some(video), Some(aspect)) = (&mut parameters.video, track.aspect) {
+            video.sample_aspect = aspect;
+        }
         let parameters = &info.parameters;
+        let mut found = file.as_ref().and_then(only_track);
+        if parameters.codec == raw::CODEC {
+            found = found.and_then(|found| raw::described(found, parameters, packet));
+        }
+        track.colour = track.colour.filter(|_| {
+            let entry = found.as_ref().and_then(|found| found.entries.first());
+            entry.is_some_and(|entry| picture::lacks_colours(&entry.bytes))
+                && picture::tells_more(parameters, file)
+        });
         let framing = Framing::of(&parameters.codec, &parameters.extradata, packet);
         let vorbis = (parameters.codec == "vorbis")
             .then(|| Vorbis::of(&parameters.extradata))
@@ -129,7 +158,9 @@ impl Collected {
             info,
             kind,
             framing,
-            found: file.as_ref().and_then(only_track),
+            found,
+            track,
+            beside: Vec::new(),
             latm: LatmStream::default(),
             graphics: Graphics::default(),
             configurations: None,
@@ -186,7 +217,7 @@ impl Collected {
         Self {
             framing: Framing::Latm,
             found: Some(config.description()),
-            ..Self::new(info, kind, None, &[])
+            ..Self::new(info, kind, None, &[], VideoTrack::default())
         }
     }
 
@@ -276,6 +307,18 @@ impl Collected {
         Ok(())
     }
 
+    /// Remembers where what comes beside the last packet lies.
+    pub(super) fn push_beside(&mut self, id: u64, offset: u64, len: u32) {
+        if let Some(item) = self.items.last() {
+            self.beside.push(Addition {
+                of: item.offset,
+                id,
+                offset,
+                len,
+            });
+        }
+    }
+
     /// A quarter of this block and of the one before; nothing comes out of the first.
     fn vorbis_samples(&mut self, payload: &[u8]) -> u32 {
         let block = self
@@ -350,6 +393,20 @@ impl Collected {
             timescale,
             self.info.language.as_deref(),
         );
+        let mut beside = self.beside;
+        beside.sort_unstable_by_key(|addition| addition.of);
+        if let Some(video) = &self.info.parameters.video
+            && self.kind == StreamKind::Video
+        {
+            let kinds: BTreeSet<u64> = beside.iter().map(|addition| addition.id).collect();
+            picture::describe(
+                Arc::make_mut(&mut description),
+                &self.track,
+                video,
+                self.found.is_some(),
+                &kinds.into_iter().collect::<Vec<_>>(),
+            );
+        }
         if let Some(configurations) = &self.configurations {
             let description = Arc::make_mut(&mut description);
             configurations.describe(self.info.index, description, tick)?;
@@ -360,6 +417,7 @@ impl Collected {
             parameters: self.info.parameters,
             samples,
             span,
+            additions: beside.into(),
         }))
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         FourCc, Movie, SampleEntry, TrackDescription,
         read::{IndexReader, ReadLimits, Step},
     },
-    media::{CodecParameters, StreamKind},
+    media::{CodecParameters, StreamKind, picture::PictureFacts},
     time::Timescale,
 };
 
@@ -112,6 +112,7 @@ fn unplaced(kind: StreamKind, parameters: &CodecParameters) -> TrackDescription 
         }],
         user_data: Vec::new(),
         meta: None,
+        picture: PictureFacts::default(),
     }
 }
 

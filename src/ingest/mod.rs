@@ -16,7 +16,10 @@ mod description;
 mod epochs;
 mod graphics;
 mod latm;
+mod matroska;
 mod payload;
+mod picture;
+mod raw;
 mod read;
 mod reader;
 mod remote;
@@ -30,6 +33,7 @@ mod work;
 
 pub(crate) use description::is_unplaced;
 pub(crate) use graphics::nothing_shown;
+pub(crate) use raw::CODEC as RAW_VIDEO;
 pub(crate) use read::{IngestedStream, Shared, ingest};
 pub(crate) use sniff::{Found, LOOKED_AT, sniff, tag_length};
 pub(crate) use tags::tags_of;

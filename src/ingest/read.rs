@@ -25,7 +25,7 @@ use crate::{
     isobmff::{SampleTable, TrackDescription},
     media::{Chapter, CodecParameters},
     options::Limits,
-    probe::{Extras, Failure},
+    probe::{Addition, Extras, Failure},
     source::{
         SharedSource, SourceState, open_unchanged,
         spool::{Region, Spool},
@@ -62,6 +62,8 @@ pub(crate) struct IngestedStream {
     pub(crate) samples: SampleTable,
     /// What is presented when.
     pub(crate) span: Span,
+    /// What comes beside the samples.
+    pub(crate) additions: Arc<[Addition]>,
 }
 
 /// What the fragments of a join that are read packet by packet share.

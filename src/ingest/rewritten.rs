@@ -41,6 +41,25 @@ impl Rewritten {
         Ok(())
     }
 
+    /// Writes what comes beside the last packet of `stream`, of kind `id`.
+    pub(super) fn put_beside(
+        &mut self,
+        stream: &mut Collected,
+        id: u64,
+        bytes: &[u8],
+    ) -> Result<(), Failure> {
+        let Ok(len) = u32::try_from(bytes.len()) else {
+            return Ok(());
+        };
+        let offset = self.len + self.region.len();
+        if self.all {
+            let written = self.region.append_blocking(bytes);
+            written.map_err(Failure::Source)?;
+        }
+        stream.push_beside(id, offset, len);
+        Ok(())
+    }
+
     pub(super) fn finish(mut self) -> Result<Region, Failure> {
         self.region.finish_blocking().map_err(Failure::Source)?;
         Ok(self.region)

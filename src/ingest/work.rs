@@ -10,7 +10,7 @@ use super::{
     collect::{Collected, First, finish},
     complete,
     epochs::Epochs,
-    graphics, latm,
+    graphics, latm, matroska,
     payload::{self, Framing},
     read::{IngestedStream, stopped},
     reader::{Failure as ReadFailure, Reader, Storage, unread},
@@ -19,7 +19,7 @@ use super::{
     tags::{Cover, metadata},
 };
 use crate::{
-    av::{Demuxer, Interrupt, Learned, PacketView},
+    av::{Demuxer, Interrupt, Learned, PacketView, StreamInfo},
     error::MediaError,
     media::{Chapter, Container, StreamKind},
     options::Limits,
@@ -110,10 +110,15 @@ impl Work {
         let broadcast = container == Container::MpegTs;
         let broadcast = broadcast.then(|| Broadcast::read(&self.storage, self.len));
         let mut broadcast = broadcast.transpose()?;
-        let matroska = matches!(container, Container::Matroska | Container::WebM);
-        let codec_ids = matroska.then(|| codec_ids::read(&self.storage));
+        let is_matroska = matches!(container, Container::Matroska | Container::WebM);
+        let codec_ids = is_matroska.then(|| codec_ids::read(&self.storage));
         let codec_ids = codec_ids.transpose().map_err(|error| unread(0, error))?;
         let codec_ids = codec_ids.unwrap_or_default();
+        let said = if container.is_matroska() {
+            matroska::video_tracks(&self.storage, self.len).map_err(|error| unread(0, error))?
+        } else {
+            Vec::new()
+        };
         let (mut samples, mut scratch) = (0_u64, Scratch::default());
         let mut last = complete::Last::default();
         let mut epochs = Epochs::new(container);
@@ -151,6 +156,12 @@ impl Work {
             // The first packet of a stream, which may come late: what the stream is can be asked now.
             let first = First::of(&packet);
             let all = demuxer.streams().map_err(&judge)?;
+            let videos = |info: &&StreamInfo| info.kind == Some(StreamKind::Video);
+            let nth = all
+                .iter()
+                .filter(videos)
+                .take_while(|info| info.index < index);
+            let nth = nth.count();
             let Some(mut info) = all.into_iter().find(|info| info.index == index) else {
                 continue;
             };
@@ -185,7 +196,10 @@ impl Work {
                 // What only transport streams know has no place elsewhere.
                 let alone = broadcast.is_some() && kind == StreamKind::Data;
                 let file = (!alone).then(|| demuxer.one_packet_file(index, &first.data));
-                Collected::new(info, kind, file.and_then(Result::ok), &first.data)
+                let track = said.get(nth).filter(|said| said.describes(&info));
+                let track = track.cloned().unwrap_or_default();
+                let file = file.and_then(Result::ok);
+                Collected::new(info, kind, file, &first.data, track)
             };
             stream.epoch = epochs.of(stream.kind(), &view, stream.info.tick);
             samples += self.place(&mut stream, &view, &mut rewritten, &mut scratch)?;
@@ -287,6 +301,9 @@ impl Work {
         match verbatim {
             Some(offset) => stream.push(packet, payload, offset, size),
             None => rewritten.put(stream, packet, payload)?,
+        }
+        if let Some((id, bytes)) = packet.addition.filter(|_| stream.is_video()) {
+            rewritten.put_beside(stream, id, bytes)?;
         }
         Ok(0)
     }

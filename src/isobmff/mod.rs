@@ -7,13 +7,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{media::Chapter, time::Timescale, warning::Warning};
+use crate::{
+    media::{Chapter, picture::PictureFacts},
+    time::Timescale,
+    warning::Warning,
+};
 
 pub mod boxes;
 pub mod entry;
 pub mod parameter_sets;
+pub mod picture;
 pub mod read;
 pub mod sample_table;
+pub mod sei;
+mod spherical;
 pub mod write;
 
 pub use sample_table::{Chunk, RunLength, SampleGroup, SampleSizes, SampleTable};
@@ -116,6 +123,8 @@ pub struct TrackDescription {
     pub user_data: Vec<Bytes>,
     /// The track's `meta`, whole, where present.
     pub meta: Option<Bytes>,
+    /// How its pictures are to be shown: what its sample entry says, or the container that it is from.
+    pub picture: PictureFacts,
 }
 
 /// One entry of `stsd`, byte for byte.

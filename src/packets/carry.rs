@@ -2,7 +2,7 @@
 
 use crate::{
     error::Error,
-    ingest::is_unplaced,
+    ingest::{RAW_VIDEO, is_unplaced},
     media::{Container, StreamKind},
     plan::{Plan, PlannedTrack},
     probe::{Fragment, Stream},
@@ -71,7 +71,7 @@ fn keep(
                 container,
                 track,
                 kind,
-                codec: codec.clone(),
+                codec: named(reference),
             });
         }
         let known = Elementary::of_bytes(&reference.parameters.extradata);
@@ -86,6 +86,16 @@ fn keep(
     let mut carried = carried.into_iter();
     plan.tracks.retain(|_| carried.next().unwrap_or(true));
     Ok(())
+}
+
+/// A codec by its name; pictures that are not coded by their layout, too.
+fn named(stream: &Stream) -> String {
+    let codec = &stream.parameters.codec;
+    let video = stream.parameters.video.as_ref();
+    match video.and_then(|video| video.pixel_format.as_ref()) {
+        Some(format) if codec == RAW_VIDEO => format!("{codec} of pixel format {format}"),
+        _ => codec.clone(),
+    }
 }
 
 /// Without edit lists every picture is shown.

@@ -6,7 +6,10 @@ use super::{
     cues::Cues,
     schedule::{Body, Packet, Schedule, Script},
 };
-use crate::{layout::{Piece, changed}, media::StreamKind};
+use crate::{
+    layout::{Piece, changed},
+    media::StreamKind,
+};
 
 /// Walks through the packets that are written. It borrows nothing: each step is given the same
 /// script and the same cues.

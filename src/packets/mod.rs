@@ -11,6 +11,7 @@ mod flac;
 pub(crate) mod matroska;
 mod mux;
 mod own;
+mod picture;
 mod pieces;
 mod reference;
 mod schedule;
@@ -52,26 +53,25 @@ pub(crate) fn fit(
 ) -> Result<(), Error> {
     extras::name_left_out(container, fragments, plan);
     if container.is_iso() {
-        return carry::carry_indexed(container, fragments, plan);
-    }
-    if container.is_matroska() {
+        carry::carry_indexed(container, fragments, plan)?;
+    } else if container.is_matroska() {
         carry::carry(container, fragments, plan, |stream| {
             matroska::takes(container, &stream.parameters.codec, stream.kind)
         })?;
         ass::warn(fragments, plan);
-        return Ok(());
-    }
-    if is_muxed(container) {
-        return carry::carry(container, fragments, plan, |stream| {
+    } else if is_muxed(container) {
+        carry::carry(container, fragments, plan, |stream| {
             mux::takes(container, stream)
-        });
-    }
-    if elementary::writes(container) {
-        return carry::carry(container, fragments, plan, |stream| {
+        })?;
+    } else if elementary::writes(container) {
+        carry::carry(container, fragments, plan, |stream| {
             elementary::takes(container, &stream.parameters.codec, stream.kind)
-        });
+        })?;
+    } else {
+        return Err(Error::NotWritten { container });
     }
-    Err(Error::NotWritten { container })
+    picture::name_left_out(container, fragments, plan);
+    Ok(())
 }
 
 /// Pictures of packet containers are planned in ticks of at most this part of a second, so that they

@@ -100,7 +100,22 @@ pub struct Stream {
     pub(crate) leading: Option<Box<Leading>>,
     /// What it presents with the frames that look like priming.
     pub(crate) interlocked: Option<Vec<Span>>,
+    /// What comes beside its samples in Matroska, by where these lie.
+    pub additions: Arc<[Addition]>,
     edited: bool,
+}
+
+/// What comes beside a sample in Matroska (`BlockAdditional`), such as its alpha channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addition {
+    /// Where the sample lies in its source.
+    pub of: u64,
+    /// `BlockAddID`: what it is.
+    pub id: u64,
+    /// Where it lies itself.
+    pub offset: u64,
+    /// Its number of bytes.
+    pub len: u32,
 }
 
 /// How long a coded frame of sound is.
@@ -140,6 +155,7 @@ impl Stream {
             sets_in_band: false,
             leading: None,
             interlocked: None,
+            additions: Arc::default(),
             edited,
         }
     }
@@ -190,6 +206,14 @@ impl Stream {
             Some(leading) => presented(&leading.alone.spans, self.presentation.timescale),
             None => self.presentation.presented(),
         }
+    }
+
+    /// What comes beside the sample at `offset`.
+    pub(crate) fn addition(&self, offset: u64) -> Option<&Addition> {
+        let at = self
+            .additions
+            .binary_search_by_key(&offset, |addition| addition.of);
+        self.additions.get(at.ok()?)
     }
 
     /// The language, `und` where unknown.

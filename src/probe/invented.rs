@@ -10,7 +10,10 @@ use crate::{
     isobmff::{
         Chunk, Edit, FourCc, RunLength, SampleEntry, SampleSizes, SampleTable, TrackDescription,
     },
-    media::{AudioParameters, CodecParameters, Container, StreamKind, VideoParameters},
+    media::{
+        AudioParameters, CodecParameters, CodedFacts, Container, StreamKind, VideoParameters,
+        picture::PictureFacts,
+    },
     source::{SourceState, Validator},
     time::Timescale,
     timeline::Presentation,
@@ -91,6 +94,7 @@ fn description(kind: StreamKind, ticks: u32, entry: SampleEntry) -> TrackDescrip
         entries: vec![entry],
         user_data: Vec::new(),
         meta: None,
+        picture: PictureFacts::default(),
     }
 }
 
@@ -182,6 +186,7 @@ pub(crate) fn pictures(invented: &Invented) -> Stream {
             color_transfer: Some("bt709".to_owned()),
             color_space: Some("bt709".to_owned()),
             chroma_location: None,
+            coded: CodedFacts::default(),
         }),
         audio: None,
         extradata: record[8..].to_vec(),

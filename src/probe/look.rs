@@ -10,11 +10,14 @@ use crate::{
     codecs::nal::{NalCodec, UnitKind, units},
     error::MediaError,
     isobmff::{
-        FourCc, SampleSizes, Track, entry,
+        FourCc, SampleSizes, Track, TrackDescription,
+        entry::{self, child},
         parameter_sets::{ParameterSets, VvcFormat},
+        picture,
+        sei::CodedLight,
         write::{OutputChunk, OutputMovie, OutputTrack, Tables, header},
     },
-    media::{CodecParameters, StreamKind},
+    media::{CodecParameters, StreamKind, VideoParameters},
 };
 
 /// A first sample larger than this is not looked at: 64 MiB, several uncompressed 4K pictures.
@@ -77,8 +80,26 @@ pub(super) async fn look(
     let length_size = first_entry.and_then(|one| ParameterSets::of(&one.bytes));
     let length_size = length_size.map_or(4, |sets| usize::from(sets.length_size));
     let described = track.description.entries.first().map(|one| one.format);
-    let file = one_sample_file(track, &sample, first.count)?;
-    let found = tokio::task::spawn_blocking(move || av::codec_parameters(file)).await;
+    let file = one_sample_file(track, &track.description, &sample, first.count)?;
+    let own = without_colours(track)
+        .map(|description| one_sample_file(track, &description, &sample, first.count));
+    let own = own.transpose()?;
+    let light = coded_light(track, &sample);
+    let found = tokio::task::spawn_blocking(move || {
+        let own = own.and_then(|own| av::codec_parameters(own).ok()?.pop()?.video);
+        let mut found = av::codec_parameters(file);
+        for video in found
+            .iter_mut()
+            .flatten()
+            .filter_map(|one| one.video.as_mut())
+        {
+            let own = own.as_ref().map(VideoParameters::colors);
+            video.coded.colors = own.filter(|own| *own != video.colors());
+            (video.coded.mastering, video.coded.light) = (light.mastering, light.light);
+        }
+        found
+    })
+    .await;
     let found = found.map(|found| {
         // A damaged entry can leave libav without any stream, which it does not call a failure.
         found.and_then(|mut all| {
@@ -115,12 +136,41 @@ pub(super) async fn look(
     })
 }
 
+/// The description of `track` without what its sample entry says of colours, where it says something and the pictures of its
+/// codec may say it themselves.
+fn without_colours(track: &Track) -> Option<Arc<TrackDescription>> {
+    let entry = track.description.entries.first()?;
+    let kinds = [b"avcC", b"hvcC", b"esds"];
+    let coded = kinds
+        .iter()
+        .any(|kind| child(&entry.bytes, true, kind).is_some());
+    child(&entry.bytes, true, b"colr").filter(|_| coded)?;
+    let mut description = TrackDescription::clone(&track.description);
+    for entry in &mut description.entries {
+        entry.bytes = picture::without(&entry.bytes, b"colr");
+    }
+    Some(Arc::new(description))
+}
+
+/// How bright H.264 and HEVC say that they are.
+fn coded_light(track: &Track, sample: &[u8]) -> CodedLight {
+    let entry = track.description.entries.first();
+    let light = entry.and_then(|entry| {
+        let facts = &track.description.picture;
+        facts.mastering.map(drop).or(facts.light.map(drop))?;
+        let hevc = child(&entry.bytes, true, b"hvcC").is_some();
+        let sets = ParameterSets::of(&entry.bytes)?;
+        Some(CodedLight::of(hevc, &sets, sample))
+    });
+    light.unwrap_or_default()
+}
+
 /// What libav, which may not know VVC yet, has left open and the sample entry says.
 fn described_by_entry(mut parameters: CodecParameters, track: &Track) -> CodecParameters {
     let Some(entry) = track.description.entries.first() else {
         return parameters;
     };
-    if entry::child(&entry.bytes, true, b"vvcC").is_some() {
+    if child(&entry.bytes, true, b"vvcC").is_some() {
         "vvc".clone_into(&mut parameters.codec);
     }
     if let Some(format) = VvcFormat::of(&entry.bytes) {
@@ -137,7 +187,12 @@ fn described_by_entry(mut parameters: CodecParameters, track: &Track) -> CodecPa
 }
 
 /// A file of one track with nothing but the first sample, written by us.
-fn one_sample_file(track: &Track, sample: &Bytes, count: u32) -> Result<Bytes, MediaError> {
+fn one_sample_file(
+    track: &Track,
+    description: &Arc<TrackDescription>,
+    sample: &Bytes,
+    count: u32,
+) -> Result<Bytes, MediaError> {
     let mut tables = Tables::default();
     tables.push_sizes((sample.len() / count.max(1) as usize) as u32, count);
     let duration = track.samples.durations.iter().next().unwrap_or(1);
@@ -147,7 +202,6 @@ fn one_sample_file(track: &Track, sample: &Bytes, count: u32) -> Result<Bytes, M
         samples: count,
         entry: 0,
     });
-    let description = &track.description;
     let movie = OutputMovie {
         major_brand: FourCc(*b"isom"),
         minor_version: 0,

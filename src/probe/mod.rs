@@ -29,7 +29,7 @@ use std::{
 
 use bytes::Bytes;
 
-pub use fragment::{CodedFrame, Extras, Fragment, Head, Stream};
+pub use fragment::{Addition, CodedFrame, Extras, Fragment, Head, Stream};
 pub use leading::Splice;
 pub use rate::FrameRate;
 

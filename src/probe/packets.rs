@@ -46,6 +46,7 @@ pub(super) async fn probe_packets(
             parameters,
             samples,
             span,
+            additions,
         } = stream;
         let description = session.intern(&description);
         let parameters = Arc::new(parameters);
@@ -68,17 +69,18 @@ pub(super) async fn probe_packets(
             samples,
         });
         spans.push(span);
-        own.push(subtitles);
+        own.push((subtitles, additions));
     }
     let mut reads = Reads::new(&ingested.source, &ingested.state);
     let looks = looks(&mut reads, &tracks, session).await?;
     let mut streams = Vec::with_capacity(tracks.len());
-    for (((track, looked), span), own) in tracks.into_iter().zip(looks).zip(spans).zip(own) {
+    let all = tracks.into_iter().zip(looks).zip(spans).zip(own);
+    for (((track, looked), span), (own, additions)) in all {
         let description = track.description;
         let timescale = description.timescale;
         let mut presentation = Presentation::new(track.samples, timescale, &[], timescale)?;
         presentation.spans = vec![span];
-        streams.push(Stream::new(
+        let mut stream = Stream::new(
             track.id,
             kind_of(&description),
             description,
@@ -87,7 +89,9 @@ pub(super) async fn probe_packets(
             presentation,
             false,
             track.references,
-        ));
+        );
+        stream.additions = additions;
+        streams.push(stream);
     }
     leading::look(&mut reads, &mut streams).await?;
     let head = intern(

@@ -6,6 +6,7 @@ mod broadcast;
 mod cues;
 mod ear;
 mod joins;
+mod pictures;
 mod quirks;
 mod refused;
 mod styles;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::{Matching, Mismatch, check};
 use crate::{
-    isobmff::TrackDescription,
-    media::{AudioParameters, CodecParameters, VideoParameters},
+    isobmff::{TrackDescription, picture},
+    media::{AudioParameters, CodecParameters, StreamKind, VideoParameters},
     options::Options,
     probe::{
         Fragment, Stream,
@@ -57,5 +57,10 @@ fn audio(stream: &mut Stream) -> &mut AudioParameters {
 /// Gives a stream another sample entry.
 fn enter(stream: &mut Stream, format: &[u8; 4], children: &[Vec<u8>]) {
     let kind = stream.kind;
-    described(stream).entries = vec![entry(kind, format, children)];
+    let entry = entry(kind, format, children);
+    let description = described(stream);
+    if kind == StreamKind::Video {
+        description.picture = picture::facts(&entry.bytes);
+    }
+    description.entries = vec![entry];
 }

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     compat::Rule,
     isobmff::{FourCc, RunLength},
+    media::picture::{ALPHA, Crop},
     options::Options,
     probe::{
         Fragment, FrameRate, Head, Stream,
@@ -19,7 +20,7 @@ use crate::{
 /// One property changed: which rule, on which stream, and both values.
 type Change = (Rule, usize, &'static str, &'static str, fn(&mut Stream));
 
-const CHANGES: [Change; 21] = [
+const CHANGES: [Change; 23] = [
     (Rule::Codec, 0, "h264", "mpeg4", |s| {
         "mpeg4".clone_into(&mut parameters(s).codec)
     }),
@@ -62,7 +63,7 @@ const CHANGES: [Change; 21] = [
             described(s).matrix = [0, 0x0001_0000, 0, -0x0001_0000, 0, 0, 0, 0, 0x4000_0000];
         },
     ),
-    (Rule::Hdr, 0, "none", "clli 01020304", |s| {
+    (Rule::Hdr, 0, "none", "content light level 258 / 772", |s| {
         enter(
             s,
             b"avc1",
@@ -79,15 +80,38 @@ const CHANGES: [Change; 21] = [
             &[avc(&[0x67, 1, 2], &[0x68, 3], 10), boxed(b"dvvC", &[1, 0])],
         );
     }),
-    (Rule::Spatial, 0, "none", "st3d 0000000001", |s| {
-        enter(
-            s,
-            b"avc1",
-            &[
-                avc(&[0x67, 1, 2], &[0x68, 3], 10),
-                boxed(b"st3d", &[0, 0, 0, 0, 1]),
-            ],
-        );
+    (
+        Rule::Spatial,
+        0,
+        "none",
+        "top and bottom, left eye first",
+        |s| {
+            enter(
+                s,
+                b"avc1",
+                &[
+                    avc(&[0x67, 1, 2], &[0x68, 3], 10),
+                    boxed(b"st3d", &[0, 0, 0, 0, 1]),
+                ],
+            );
+        },
+    ),
+    (
+        Rule::Crop,
+        0,
+        "none",
+        "0 pixels left, 4 top, 0 right, 0 bottom",
+        |s| {
+            described(s).picture.crop = Some(Crop {
+                left: 0,
+                top: 4,
+                right: 0,
+                bottom: 0,
+            });
+        },
+    ),
+    (Rule::Alpha, 0, "none", "alpha channel", |s| {
+        described(s).picture.additions = vec![ALPHA];
     }),
     (Rule::FrameRate, 0, "25.000", "30.000", |s| {
         let mut durations = RunLength::new();

@@ -14,7 +14,9 @@ use crate::{
     isobmff::{
         Edit, FourCc, SampleEntry, Track, TrackDescription,
         boxes::{Boxed, Fields, boxes, word},
+        picture, spherical,
     },
+    media::picture::PictureFacts,
     time::Timescale,
 };
 
@@ -37,6 +39,7 @@ struct Parts<'a> {
     media_header: Option<Bytes>,
     user_data: Vec<Bytes>,
     meta: Option<Bytes>,
+    spherical: Option<Boxed<'a>>,
     tables: Option<Boxed<'a>>,
 }
 
@@ -66,6 +69,7 @@ pub(super) fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, Rea
         entries: Vec::new(),
         user_data: Vec::new(),
         meta: None,
+        picture: PictureFacts::default(),
     };
     let id = track_header(&header, &mut description)?;
     let mut parts = Parts::default();
@@ -86,6 +90,9 @@ pub(super) fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, Rea
                 }
             }
             b"meta" => parts.meta = Some(Bytes::copy_from_slice(child.whole)),
+            b"uuid" if child.payload.starts_with(&spherical::USER_TYPE) => {
+                parts.spherical = Some(child);
+            }
             b"mdia" => media(id, &child, &mut parts)?,
             _ => {}
         }
@@ -109,6 +116,14 @@ pub(super) fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, Rea
     description.user_data = parts.user_data;
     description.meta = parts.meta;
     description.entries = sample_entries(id, &tables)?;
+    if description.handler.0 == *b"vide"
+        && let Some(first) = description.entries.first()
+    {
+        description.picture = picture::facts(&first.bytes);
+        if let Some(found) = parts.spherical {
+            spherical::add(&mut description.picture, found.whole, found.payload);
+        }
+    }
     let samples = sample_table(id, &tables, limits)?;
     Ok(Track {
         id,

@@ -120,6 +120,9 @@ impl Writer {
             if let Some(meta) = &description.meta {
                 out.0.extend_from_slice(meta);
             }
+            if let Some(spherical) = &description.picture.spherical_box {
+                out.0.extend_from_slice(spherical);
+            }
         });
     }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     TICK,
+    additions::Additions,
     ebml::{Elements, vint_len},
     ids,
     track::Blocks,
@@ -13,6 +14,7 @@ use super::{
 use crate::{
     layout::Piece,
     media::StreamKind,
+    packets::Join,
     packets::{
         feed::lay,
         pieces::Writer,
@@ -53,12 +55,16 @@ struct Block {
     sync: bool,
     /// For a group: how long it lasts in ticks of the file, and nanoseconds that are not heard.
     lasting: Option<(u64, u64)>,
+    /// For a group, too.
+    beside: Option<Additions>,
     body: Body,
 }
 
 /// Puts packets into clusters.
 #[derive(Clone)]
 pub(super) struct Clusters {
+    /// Where what comes beside packets is found.
+    join: Join,
     tracks: Arc<[Laid]>,
     /// The track whose key frames begin clusters and get cues.
     leader: Option<usize>,
@@ -70,9 +76,10 @@ pub(super) struct Clusters {
 }
 
 impl Clusters {
-    pub(super) fn new(tracks: Arc<[Laid]>) -> Self {
+    pub(super) fn new(join: Join, tracks: Arc<[Laid]>) -> Self {
         let of_kind = |kind| tracks.iter().position(|track| track.blocks.kind == kind);
         Self {
+            join,
             leader: of_kind(StreamKind::Video).or_else(|| of_kind(StreamKind::Audio)),
             tracks,
             waiting: Vec::new(),
@@ -90,6 +97,7 @@ impl Writer for Clusters {
         mut packet: Packet,
         pieces: &mut VecDeque<Piece>,
     ) -> Result<Option<Cue>, OutOfRange> {
+        let beside = Additions::of(self.join.script(), &packet.body);
         let track = &self.tracks[packet.track];
         if !track.before.is_empty() {
             packet.body = packet.body.behind(Bytes::from_static(track.before));
@@ -132,6 +140,7 @@ impl Writer for Clusters {
             at,
             sync: packet.sync,
             lasting,
+            beside,
             body: packet.body,
         });
         Ok(cue)
@@ -148,7 +157,7 @@ impl Writer for Clusters {
         for block in &self.waiting {
             block.head(self.span.start, &mut blocks);
             ends.push(blocks.len());
-            size += block.body.len();
+            size += block.body.len() + block.beside.as_ref().map_or(0, Additions::len);
         }
         let mut time = Elements::new();
         time.uint(ids::TIMESTAMP, self.span.start.unsigned_abs());
@@ -167,6 +176,9 @@ impl Writer for Clusters {
             pieces.push_back(Piece::Literal(heads.slice(from..end)));
             from = end;
             lay(block.body, pieces);
+            if let Some(beside) = block.beside {
+                beside.lay(pieces);
+            }
         }
     }
 
@@ -181,9 +193,14 @@ impl Block {
         let number = self.track as u64 + 1;
         let inside = (vint_len(number) + 3) as u64 + self.body.len();
         let since = i16::try_from(self.at - base).unwrap_or(0);
-        if let Some((duration, discarded)) = self.lasting {
+        let grouped = self.lasting.is_some() || self.beside.is_some();
+        if grouped {
+            let (duration, discarded) = self.lasting.unzip();
+            let discarded = discarded.unwrap_or(0);
             let mut before = Elements::new();
-            before.uint(ids::BLOCK_DURATION, duration);
+            if let Some(duration) = duration {
+                before.uint(ids::BLOCK_DURATION, duration);
+            }
             if discarded > 0 {
                 let nanos = i64::try_from(discarded).unwrap_or(i64::MAX);
                 before.int(ids::DISCARD_PADDING, nanos);
@@ -193,7 +210,8 @@ impl Block {
             }
             let block = 1 + vint_len(inside) as u64 + inside;
             all.id(ids::BLOCK_GROUP);
-            all.vint(before.len() as u64 + block);
+            let behind = self.beside.as_ref().map_or(0, Additions::len);
+            all.vint(before.len() as u64 + block + behind);
             all.0.extend_from_slice(&before.0);
             all.id(ids::BLOCK);
         } else {
@@ -202,7 +220,7 @@ impl Block {
         all.vint(inside);
         all.vint(number);
         all.0.extend_from_slice(&since.to_be_bytes());
-        let key = self.sync && self.lasting.is_none();
+        let key = self.sync && !grouped;
         all.0.push(if key { 0x80 } else { 0 });
     }
 }

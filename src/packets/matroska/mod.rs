@@ -7,6 +7,7 @@
 //! known before a byte moves, comes in one pass, can be read in any range, and has 10 µs ticks: finer
 //! than a sample of 48 kHz sound, coarse enough for clusters of a third of a second.
 
+mod additions;
 mod clusters;
 mod codec;
 mod cue_points;
@@ -72,7 +73,7 @@ pub(crate) fn layout(container: Container, join: Join) -> Result<(Layout, Vec<u6
         });
     }
     let mut cues = CuePoints::default();
-    let clusters = Clusters::new(laid.into());
+    let clusters = Clusters::new(join.clone(), laid.into());
     let clusters = PacketPieces::new(join.clone(), clusters, |cue, cluster| {
         cues.push(cue, cluster);
     })?;

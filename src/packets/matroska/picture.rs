@@ -1,7 +1,10 @@
 //! How pictures are to be shown: shape, colour, brightness.
 
 use super::{ebml::Elements, ids};
-use crate::{isobmff::entry, media::VideoParameters, probe::Stream};
+use crate::media::{
+    VideoParameters,
+    picture::{Mastering, PictureFacts, StereoMode, Surface, Turn},
+};
 
 /// libav's names of colour primaries and their numbers (ISO/IEC 23091-2 § 8.1).
 const PRIMARIES: [(&str, u64); 11] = [
@@ -56,12 +59,17 @@ const MATRICES: [(&str, u64); 13] = [
 ];
 
 /// The shape of the pictures, where their pixels are not square: pixels of the wider direction.
-pub(super) fn display(all: &mut Elements, video: &VideoParameters) {
+pub(super) fn display(all: &mut Elements, facts: &PictureFacts, video: &VideoParameters) {
     let (across, down) = video.sample_aspect;
-    if across == down || across == 0 || down == 0 {
+    // The size is that of one view, and what is cropped off is not shown.
+    let (beside, below) = facts.stereo.map_or((1, 1), StereoMode::views);
+    let same = u64::from(across) * u64::from(below) == u64::from(down) * u64::from(beside);
+    if same || across == 0 || down == 0 {
         return;
     }
-    let (width, height) = (u64::from(video.width), u64::from(video.height));
+    let size = (video.width, video.height);
+    let shown = facts.crop.and_then(|crop| crop.shown(size)).unwrap_or(size);
+    let (width, height) = (u64::from(shown.0 / beside), u64::from(shown.1 / below));
     let shown = width * u64::from(across) / u64::from(down);
     // The exact ratio, where whole pixels do not give it.
     if shown * u64::from(down) == width * u64::from(across) {
@@ -76,6 +84,51 @@ pub(super) fn display(all: &mut Elements, video: &VideoParameters) {
         .uint(ids::DISPLAY_UNIT, 3);
 }
 
+/// What of the pictures is not shown.
+pub(super) fn crop(all: &mut Elements, facts: &PictureFacts) {
+    let Some(crop) = facts.crop else {
+        return;
+    };
+    for (id, pixels) in [
+        (ids::PIXEL_CROP_BOTTOM, crop.bottom),
+        (ids::PIXEL_CROP_TOP, crop.top),
+        (ids::PIXEL_CROP_LEFT, crop.left),
+        (ids::PIXEL_CROP_RIGHT, crop.right),
+    ] {
+        if pixels > 0 {
+            all.uint(id, u64::from(pixels));
+        }
+    }
+}
+
+/// `Projection`: of what is no plane, or of a plane that is turned; empty of one that is not.
+pub(super) fn projection(facts: &PictureFacts, matrix: &[i32; 9]) -> Elements {
+    let mut all = Elements::new();
+    if let Some(projection) = &facts.projection {
+        let number = match projection.surface {
+            Surface::Equirectangular => 1,
+            Surface::Cubemap => 2,
+            Surface::Mesh => 3,
+        };
+        all.uint(ids::PROJECTION_TYPE, number)
+            .binary(ids::PROJECTION_PRIVATE, &projection.data);
+        for (id, angle) in [
+            (ids::PROJECTION_POSE_YAW, projection.yaw),
+            (ids::PROJECTION_POSE_PITCH, projection.pitch),
+            (ids::PROJECTION_POSE_ROLL, projection.roll),
+        ] {
+            all.float(id, f64::from(angle) / 65_536.0);
+        }
+    } else if let Some(turn) = Turn::of(matrix) {
+        all.uint(ids::PROJECTION_TYPE, 0);
+        if turn.mirrored {
+            all.float(ids::PROJECTION_POSE_YAW, 180.0);
+        }
+        all.float(ids::PROJECTION_POSE_ROLL, turn.degrees);
+    }
+    all
+}
+
 fn greatest_common_divisor(a: u64, b: u64) -> u64 {
     if b == 0 {
         a.max(1)
@@ -85,7 +138,7 @@ fn greatest_common_divisor(a: u64, b: u64) -> u64 {
 }
 
 /// `Colour`; empty where nothing is known.
-pub(super) fn colour(stream: &Stream, video: &VideoParameters) -> Elements {
+pub(super) fn colour(facts: &PictureFacts, video: &VideoParameters) -> Elements {
     let mut all = Elements::new();
     let known = |names: &[(&str, u64)], name: &Option<String>| {
         let name = name.as_deref()?;
@@ -117,41 +170,27 @@ pub(super) fn colour(stream: &Stream, video: &VideoParameters) -> Elements {
     if let Some(primaries) = known(&PRIMARIES, &video.color_primaries) {
         all.uint(ids::PRIMARIES, primaries);
     }
-    if let Some(entry) = stream.description.entries.first() {
-        if let Some(&[a, b, c, d]) = entry::child(&entry.bytes, true, b"clli") {
-            all.uint(ids::MAX_CLL, u64::from(u16::from_be_bytes([a, b])))
-                .uint(ids::MAX_FALL, u64::from(u16::from_be_bytes([c, d])));
-        }
-        if let Some(record) = entry::child(&entry.bytes, true, b"mdcv") {
-            all.some(ids::MASTERING, &mastering(record));
-        }
+    if let Some(light) = facts.light {
+        all.uint(ids::MAX_CLL, u64::from(light.most))
+            .uint(ids::MAX_FALL, u64::from(light.average));
+    }
+    if let Some(mastering) = &facts.mastering {
+        all.some(ids::MASTERING, &display_of(mastering));
     }
     all
 }
 
-/// The mastering display: green, blue, red and white in parts of 50,000, then the luminance in
-/// parts of 10,000 (ISO/IEC 14496-12 § 12.1.7).
-fn mastering(record: &[u8]) -> Elements {
+/// The mastering display.
+fn display_of(mastering: &Mastering) -> Elements {
     let mut all = Elements::new();
-    if record.len() < 24 {
-        return all;
+    let points = mastering.primaries.into_iter().flatten();
+    let parts = points.flat_map(|(x, y)| [x, y]);
+    for (id, part) in ids::MASTERING_CHROMATICITIES.into_iter().zip(parts) {
+        all.float(id, f64::from(part) / 50_000.0);
     }
-    let point = |at: usize| {
-        let value = u16::from_be_bytes([record[2 * at], record[2 * at + 1]]);
-        f64::from(value) / 50_000.0
-    };
-    let light = |at: usize| {
-        let bytes = [record[at], record[at + 1], record[at + 2], record[at + 3]];
-        f64::from(u32::from_be_bytes(bytes)) / 10_000.0
-    };
-    // Matroska wants red first.
-    for (id, at) in ids::MASTERING_CHROMATICITIES
-        .into_iter()
-        .zip([4, 5, 0, 1, 2, 3, 6, 7])
-    {
-        all.float(id, point(at));
+    if let Some((most, least)) = mastering.luminance {
+        all.float(ids::LUMINANCE_MAX, f64::from(most) / 10_000.0)
+            .float(ids::LUMINANCE_MIN, f64::from(least) / 10_000.0);
     }
-    all.float(ids::LUMINANCE_MAX, light(16))
-        .float(ids::LUMINANCE_MIN, light(20));
     all
 }

@@ -6,11 +6,10 @@ use super::{
     codec,
     ebml::Elements,
     ids,
-    picture::{colour, display},
+    picture::{colour, crop, display, projection},
 };
 use crate::{
-    isobmff::entry,
-    media::{Container, StreamKind, VideoParameters},
+    media::{Container, StreamKind, VideoParameters, picture::PictureFacts},
     plan::PlannedTrack,
     probe::{Fragment, Stream},
 };
@@ -72,8 +71,12 @@ pub(super) fn track(
     if let Some(video) = &parameters.video
         && kind == StreamKind::Video
     {
+        let facts = &stream.description.picture;
+        if let Some(&most) = facts.additions.iter().max() {
+            all.uint(ids::MAX_BLOCK_ADDITION_ID, most);
+        }
         all.master(ids::VIDEO, &pictures(stream, video));
-        dolby_vision(&mut all, stream);
+        layers(&mut all, facts);
     }
     if let Some(audio) = &parameters.audio
         && kind == StreamKind::Audio
@@ -154,59 +157,33 @@ fn pictures(stream: &Stream, video: &VideoParameters) -> Elements {
         }
         None => {}
     }
+    let facts = &stream.description.picture;
+    if let Some(mode) = facts.stereo {
+        all.uint(ids::STEREO_MODE, u64::from(mode.number()));
+    }
+    if facts.has_alpha() {
+        all.uint(ids::ALPHA_MODE, 1);
+    }
     all.uint(ids::PIXEL_WIDTH, u64::from(video.width))
         .uint(ids::PIXEL_HEIGHT, u64::from(video.height));
-    display(&mut all, video);
-    all.some(ids::COLOUR, &colour(stream, video));
-    if let Some(degrees) = rotation(stream.description.matrix) {
-        let mut projection = Elements::new();
-        projection
-            .uint(ids::PROJECTION_TYPE, 0)
-            .float(ids::PROJECTION_POSE_ROLL, degrees);
-        all.master(ids::PROJECTION, &projection);
-    }
+    crop(&mut all, facts);
+    display(&mut all, facts, video);
+    all.some(ids::COLOUR, &colour(facts, video));
+    all.some(
+        ids::PROJECTION,
+        &projection(facts, &stream.description.matrix),
+    );
     all
 }
 
-/// Counter-clockwise degrees of a display matrix that turns by quarters; `None` where it does not
-/// turn.
-fn rotation(matrix: [i32; 9]) -> Option<f64> {
-    let signs = [matrix[0], matrix[1], matrix[3], matrix[4]].map(i32::signum);
-    match signs {
-        [0, 1, -1, 0] => Some(-90.0),
-        [-1, 0, 0, -1] => Some(180.0),
-        [0, -1, 1, 0] => Some(90.0),
-        _ => None,
-    }
-}
-
-/// The Dolby Vision configuration, as the sample entry has it.
-fn dolby_vision(all: &mut Elements, stream: &Stream) {
-    let Some(entry) = stream.description.entries.first() else {
-        return;
-    };
-    for kind in [b"dvcC", b"dvvC", b"dvwC"] {
-        if let Some(record) = entry::child(&entry.bytes, true, kind) {
-            let mut mapping = Elements::new();
-            mapping
-                .uint(ids::BLOCK_ADD_ID_TYPE, u64::from(u32::from_be_bytes(*kind)))
-                .binary(ids::BLOCK_ADD_ID_EXTRA_DATA, record);
-            all.master(ids::BLOCK_ADDITION_MAPPING, &mapping);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quarter_turns_are_told_from_plain_pictures() {
-        let one = 1 << 16;
-        let turned = |a, b, c, d| rotation([a, b, 0, c, d, 0, 0, 0, 1 << 30]);
-        assert_eq!(turned(one, 0, 0, one), None);
-        assert_eq!(turned(0, one, -one, 0), Some(-90.0));
-        assert_eq!(turned(-one, 0, 0, -one), Some(180.0));
-        assert_eq!(turned(0, -one, one, 0), Some(90.0));
+/// The configurations of Dolby Vision and of further layers, as the sample entry has them.
+fn layers(all: &mut Elements, facts: &PictureFacts) {
+    for layer in &facts.layers {
+        let kind = u64::from(u32::from_be_bytes(layer.kind));
+        let mut mapping = Elements::new();
+        mapping
+            .uint(ids::BLOCK_ADD_ID_TYPE, kind)
+            .binary(ids::BLOCK_ADD_ID_EXTRA_DATA, &layer.record);
+        all.master(ids::BLOCK_ADDITION_MAPPING, &mapping);
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         FourCc, RunLength, SampleEntry, SampleGroup, SampleSizes, TrackDescription,
         write::{OutputChunk, OutputMovie, OutputTrack, Tables},
     },
-    media::Chapter,
+    media::{Chapter, picture::PictureFacts},
     time::{Time, Timescale},
     timeline::TrackEdit,
 };
@@ -67,6 +67,7 @@ pub(super) fn track(id: u32) -> OutputTrack {
             entries,
             user_data: Vec::new(),
             meta: None,
+            picture: PictureFacts::default(),
         }),
         timescale,
         tables: Tables::default(),
