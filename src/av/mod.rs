@@ -16,6 +16,7 @@ mod io;
 mod learned;
 mod mux;
 mod names;
+mod parser;
 mod silence;
 mod vorbis;
 
@@ -32,6 +33,7 @@ pub use error::{AvError, NoSilence};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use learned::Learned;
 pub(crate) use mux::{MuxStream, MuxTiming, Muxer, ZERO_SENT, ZERO_SHOWN};
+pub(crate) use parser::PictureParser;
 pub(crate) use silence::silent_frame;
 
 /// Keeps libav from writing to the standard error of whatever program this library is part of: what

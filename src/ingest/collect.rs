@@ -7,9 +7,11 @@ use bytes::Bytes;
 use super::{
     description::{describe, only_track},
     graphics::{self, Graphics},
+    order::Order,
     payload::{self, Framing},
     read::IngestedStream,
     times::{self, Item, Timed},
+    unpack::unflagged,
     vorbis::Vorbis,
 };
 use crate::{
@@ -34,6 +36,8 @@ pub(super) struct Collected {
     pub(super) latm: LatmStream,
     pub(super) graphics: Graphics,
     pub(super) sets: Vec<Bytes>,
+    /// Where its container does not tell when pictures are shown.
+    pub(super) order: Option<Order>,
     hidden: u32,
     cut: u32,
     items: Vec<Item>,
@@ -124,6 +128,7 @@ impl Collected {
             latm: LatmStream::default(),
             graphics: Graphics::default(),
             sets: Vec::new(),
+            order: None,
             hidden: 0,
             cut: 0,
             items: Vec::new(),
@@ -132,11 +137,29 @@ impl Collected {
             pushed: 0,
             shown: 0,
         };
+        stream.unflag();
         let description = stream.describe();
         let entry = description.entries.first();
         let sets = entry.and_then(|entry| ParameterSets::of(&entry.bytes));
         stream.sets = sets.map_or_else(Vec::new, |sets| sets.sets);
         stream
+    }
+
+    /// The description must not say that pictures are packed: none are once they are here.
+    fn unflag(&mut self) {
+        if self.info.parameters.codec != "mpeg4" {
+            return;
+        }
+        let extradata = &mut self.info.parameters.extradata;
+        if let Some(plain) = unflagged(extradata) {
+            *extradata = plain;
+        }
+        let entries = self.found.iter_mut().flat_map(|found| &mut found.entries);
+        for entry in entries {
+            if let Some(plain) = unflagged(&entry.bytes) {
+                entry.bytes = plain.into();
+            }
+        }
     }
 
     /// Whether a look at the codec may need the next packet: of its beginning, and of the first that can be
@@ -188,6 +211,9 @@ impl Collected {
     }
 
     pub(super) fn push(&mut self, packet: &PacketView<'_>, payload: &[u8], offset: u64, size: u32) {
+        if let Some(order) = &mut self.order {
+            order.push(packet);
+        }
         let audio = self.info.parameters.audio.as_ref();
         let pcm_samples = match self.info.parameters.codec.as_str() {
             "opus" => payload::opus_samples(payload).unwrap_or(0),
@@ -232,11 +258,16 @@ impl Collected {
 
     /// The stream. Cues and data are told when pictures and sound begin and end.
     pub(super) fn finish(
-        self,
+        mut self,
         extent: Option<(Time, Time)>,
     ) -> Result<Option<IngestedStream>, Failure> {
         if self.items.is_empty() {
             return Ok(None);
+        }
+        if let Some(shown) = self.order.take().and_then(Order::shown) {
+            for (item, at) in self.items.iter_mut().zip(shown) {
+                item.pts = Some(at);
+            }
         }
         let tick = self.info.tick;
         let audio = self.info.parameters.audio.as_ref();

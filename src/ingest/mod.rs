@@ -13,6 +13,7 @@ mod complete;
 mod description;
 mod graphics;
 mod latm;
+mod order;
 mod payload;
 mod read;
 mod reader;
@@ -22,6 +23,7 @@ mod sniff;
 mod source;
 mod tags;
 mod times;
+mod unpack;
 mod vorbis;
 mod work;
 

@@ -15,6 +15,8 @@ pub(super) enum Framing {
     Adts,
     /// Presentation graphics of discs, a segment in a packet or a display set.
     Graphics,
+    /// MPEG-4 Part 2, which may say that pictures are packed.
+    Mpeg4,
     /// AAC in a frame of LOAS (ISO/IEC 14496-3 § 1.7).
     Latm,
 }
@@ -31,6 +33,7 @@ impl Framing {
                 Self::Adts
             }
             "aac_latm" => Self::Latm,
+            "mpeg4" => Self::Mpeg4,
             super::graphics::CODEC => Self::Graphics,
             _ => Self::AsIs,
         }

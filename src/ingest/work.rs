@@ -8,12 +8,14 @@ use super::{
     broadcast::Broadcast,
     collect::{Collected, First, finish},
     complete, graphics, latm,
+    order::Order,
     payload::{self, Framing},
     read::{IngestedStream, stopped},
     reader::{Failure as ReadFailure, Reader, Storage, unread},
     rewritten::Rewritten,
     sniff::Found,
     tags::{Cover, metadata},
+    unpack::{Packed, unflagged},
 };
 use crate::{
     av::{Demuxer, Interrupt, Learned, PacketView},
@@ -168,6 +170,7 @@ impl Work {
                 let file = (!alone).then(|| demuxer.one_packet_file(index, &first.data));
                 Collected::new(info, kind, file.and_then(Result::ok), &first.data)
             };
+            stream.order = Order::where_untimed(container, &stream.info, &view);
             samples += self.place(&mut stream, &view, &mut rewritten, &mut scratch)?;
             streams.insert(index, stream);
         }
@@ -211,8 +214,43 @@ impl Work {
         stopped()
     }
 
-    /// Finds or makes the place of a packet's payload. Returns how many samples it has besides the first.
+    /// Finds or makes the places of a packet's pictures, or of what else it has. Returns how many samples it has
+    /// besides the first.
     fn place(
+        &self,
+        stream: &mut Collected,
+        packet: &PacketView<'_>,
+        rewritten: &mut Rewritten,
+        scratch: &mut Scratch,
+    ) -> Result<u64, Failure> {
+        let order = stream.order.as_mut();
+        let pictures = match order.map(|order| (order.take(packet.data), order)) {
+            None | Some((Packed::One, _)) => {
+                return self.place_one(stream, packet, rewritten, scratch);
+            }
+            Some((Packed::Place, order)) => {
+                order.pass(packet);
+                return Ok(0);
+            }
+            Some((Packed::Several(pictures), _)) => pictures,
+        };
+        for picture in &pictures {
+            let first = picture.start == 0;
+            let one = PacketView {
+                pts: packet.pts.filter(|_| first),
+                dts: packet.dts.filter(|_| first),
+                key: packet.key && first,
+                position: packet.position.map(|at| at + picture.start as u64),
+                data: packet.data.get(picture.clone()).unwrap_or_default(),
+                ..*packet
+            };
+            self.place_one(stream, &one, rewritten, scratch)?;
+        }
+        Ok(pictures.len().saturating_sub(1) as u64)
+    }
+
+    /// Finds or makes the place of a packet's payload. Returns how many samples it has besides the first.
+    fn place_one(
         &self,
         stream: &mut Collected,
         packet: &PacketView<'_>,
@@ -237,6 +275,13 @@ impl Work {
         } = scratch;
         let payload = match framing {
             Framing::AsIs | Framing::Graphics => packet.data,
+            Framing::Mpeg4 => match unflagged(packet.data) {
+                Some(plain) => {
+                    *converted = plain;
+                    converted.as_slice()
+                }
+                None => packet.data,
+            },
             Framing::Adts => payload::behind_adts(packet.data),
             Framing::Latm => return latm::place(stream, packet, rewritten),
             Framing::AvcStartCodes | Framing::HevcStartCodes => {
@@ -252,9 +297,10 @@ impl Work {
             return Ok(0);
         }
         let verbatim = match (packet.position, framing) {
-            (Some(position), Framing::AsIs | Framing::Adts | Framing::Graphics) => {
-                self.find(position, payload, looked_at)?
-            }
+            (
+                Some(position),
+                Framing::AsIs | Framing::Adts | Framing::Graphics | Framing::Mpeg4,
+            ) => self.find(position, payload, looked_at)?,
             _ => None,
         };
         match verbatim {
