@@ -253,6 +253,36 @@ pub enum MediaError {
         /// Where that begins.
         at: u64,
     },
+    /// A stream of a transport stream begins where streams are no longer looked for.
+    #[error(
+        "its program changes: a {kind} stream of {codec} (PID {pid:#x}) begins only at byte {at}, and nothing tells \
+         how it is coded: cut the file there"
+    )]
+    LateStream {
+        /// What it carries.
+        kind: StreamKind,
+        /// The number of its packets.
+        pid: u16,
+        /// Its codec.
+        codec: String,
+        /// Where it begins.
+        at: u64,
+    },
+    /// A stream of a transport stream gives way to another one that needs another decoder.
+    #[error(
+        "its program changes at byte {at}: the {kind} stream with PID {:#x} ({}) gives way to the one with PID \
+         {:#x} ({}): cut the file there, and join the parts that are alike", pids.0, shapes.0, pids.1, shapes.1
+    )]
+    ProgramChanges {
+        /// What they carry.
+        kind: StreamKind,
+        /// Where the later one begins.
+        at: u64,
+        /// The numbers of their packets.
+        pids: (u16, u16),
+        /// Codec and size, or rate and channels, of each.
+        shapes: (String, String),
+    },
     /// There is more of something than allowed.
     #[error("it has {found} {what}, above the limit of {limit}")]
     TooMany {

@@ -13,8 +13,8 @@ use crate::{
 
 /// Bytes in which the maps are looked for; a broadcast repeats them every tenth of a second.
 const LOOKED_AT: u64 = 8 << 20;
-/// Bytes that are read at a time: whole packets of 188 and of 192.
-const PIECE: usize = 188 * 192 * 4;
+/// Bytes that are read at a time: whole packets of 188, of 192 and of 204.
+const PIECE: usize = 47 * 64 * 51;
 
 /// `stream_type` of metadata, and bytes of the header of its access units (ISO/IEC 13818-1 § 2.12.4).
 const METADATA: (u8, usize) = (0x15, 5);

@@ -9,6 +9,7 @@ use super::{
     graphics::{self, Graphics},
     order::Order,
     payload::{self, Framing},
+    program,
     read::IngestedStream,
     times::{self, Item, Timed},
     unpack::unflagged,
@@ -29,7 +30,7 @@ const LOOKED_AT: u64 = 64 << 10;
 /// A stream while it is read.
 pub(super) struct Collected {
     pub(super) info: StreamInfo,
-    kind: StreamKind,
+    pub(super) kind: StreamKind,
     pub(super) framing: Framing,
     /// How libav, or the stream itself, describes it.
     found: Option<TrackDescription>,
@@ -39,8 +40,10 @@ pub(super) struct Collected {
     /// Where its container does not tell when pictures are shown.
     pub(super) order: Option<Order>,
     hidden: u32,
-    cut: u32,
-    items: Vec<Item>,
+    pub(super) cut: u32,
+    pub(super) items: Vec<Item>,
+    /// Where in the file its first and its last packet begin.
+    pub(super) places: Option<(u64, u64)>,
     vorbis: Option<Vorbis>,
     /// Samples in the block before, of Vorbis.
     block: Option<u32>,
@@ -132,6 +135,7 @@ impl Collected {
             hidden: 0,
             cut: 0,
             items: Vec::new(),
+            places: None,
             vorbis,
             block: None,
             pushed: 0,
@@ -227,6 +231,10 @@ impl Collected {
         if packet.skip.1 > 0 {
             self.cut = packet.skip.1;
         }
+        if let Some(at) = packet.position {
+            let first = self.places.map_or(at, |(first, _)| first);
+            self.places = Some((first, at));
+        }
         self.pushed += u64::from(size);
         if packet.key || self.shown > 0 {
             self.shown += u64::from(size);
@@ -321,7 +329,11 @@ pub(super) fn finish(
     streams: impl Iterator<Item = Collected>,
     container: Container,
 ) -> Result<Vec<IngestedStream>, Failure> {
-    let (sparse, others): (Vec<_>, Vec<_>) = streams.partition(Collected::is_sparse);
+    let streams = match container {
+        Container::MpegTs => program::joined(streams)?,
+        _ => streams.collect(),
+    };
+    let (sparse, others): (Vec<_>, Vec<_>) = streams.into_iter().partition(Collected::is_sparse);
     let mut all = Vec::with_capacity(sparse.len() + others.len());
     let (mut start, mut end) = (None, None);
     for stream in others {

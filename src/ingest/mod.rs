@@ -15,6 +15,7 @@ mod graphics;
 mod latm;
 mod order;
 mod payload;
+mod program;
 mod read;
 mod reader;
 mod remote;

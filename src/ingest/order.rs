@@ -19,6 +19,9 @@ use crate::{
 /// More pictures than this are never waiting to be shown: 16 frames (ISO/IEC 14496-10 § A.3.1), of two fields.
 const WAITING: usize = 32;
 
+/// Codecs whose pictures count. libav never says of one that it is shown when it is decoded.
+const COUNTED: [&str; 2] = ["h264", "hevc"];
+
 /// What a picture says of its place among those that are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -62,7 +65,7 @@ impl Order {
         // libav takes pictures for shown as they are decoded while it knows of no B-pictures.
         let counts = match container {
             Container::Avi => true,
-            Container::Matroska => codec == "mpeg4" && first.pts == first.dts,
+            Container::Matroska => first.pts == first.dts && !COUNTED.contains(&codec),
             _ => false,
         };
         let untimed = first.pts.is_none() && first.dts.is_some();
@@ -80,7 +83,7 @@ impl Order {
             "mpeg1video" | "mpeg2video" => Headers::Mpeg12,
             "mpeg4" => Headers::Mpeg4,
             "vc1" => Headers::Types(parser()?),
-            "h264" | "hevc" => Headers::Counts(parser()?),
+            _ if COUNTED.contains(&codec) => Headers::Counts(parser()?),
             _ => return None,
         };
         Some(Self {
@@ -169,7 +172,7 @@ fn shown(mut times: Vec<i64>, places: &[Place], unpacked: bool) -> Option<Vec<i6
         times.push(last.saturating_add(frame));
     }
     let counted = times.get(late).map_or(0, |at| at.saturating_sub(first));
-    let lead = if counted.abs_diff(exact) <= lead.unsigned_abs() {
+    let lead = if counted.abs_diff(exact) <= lead.min(frame / 2).unsigned_abs() {
         counted
     } else {
         exact

@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 
-use crate::{elementary::loas_length, media::Container};
+use crate::{elementary::loas_length, media::Container, transport::STEPS};
 
 /// Bytes of a file's beginning that tell.
 pub(crate) const LOOKED_AT: u64 = 64 << 10;
@@ -84,10 +84,10 @@ pub(crate) fn sniff(bytes: &[u8], behind_tag: Option<&[u8]>) -> Option<Found> {
         .and_then(|at| begins(&at))
 }
 
-/// Three packets of 188 bytes (or 192, with a time code before each) in a row, from any of the first
-/// bytes on.
+/// Five packets of 188 bytes (or 192, with a time code before each, or 204, with a code behind it) in a row, from any of
+/// the first bytes on.
 fn is_transport_stream(bytes: &[u8]) -> bool {
-    [188, 192].iter().any(|&step| {
+    STEPS.iter().any(|&step| {
         (0..step).any(|from| {
             let mut syncs = bytes.iter().skip(from).step_by(step).take(5);
             bytes.len() > from + 4 * step && syncs.all(|&byte| byte == 0x47)

@@ -10,6 +10,7 @@ use super::{
     complete, graphics, latm,
     order::Order,
     payload::{self, Framing},
+    program,
     read::{IngestedStream, stopped},
     reader::{Failure as ReadFailure, Reader, Storage, unread},
     rewritten::Rewritten,
@@ -79,6 +80,7 @@ impl Work {
         let container = self.found.container;
         let failure = ReadFailure::default();
         let reader = || Reader {
+            base: 0,
             storage: self.storage.clone(),
             len: self.len,
             at: 0,
@@ -142,6 +144,7 @@ impl Work {
             let Some(mut info) = all.into_iter().find(|info| info.index == index) else {
                 continue;
             };
+            let late = broadcast.is_some() && program::is_unknown(&info);
             let mut view = first.view(index);
             let whole;
             if let Some(broadcast) = &mut broadcast {
@@ -167,8 +170,15 @@ impl Work {
             } else {
                 // What only transport streams know has no place elsewhere.
                 let alone = broadcast.is_some() && kind == StreamKind::Data;
-                let file = (!alone).then(|| demuxer.one_packet_file(index, &first.data));
-                Collected::new(info, kind, file.and_then(Result::ok), &first.data)
+                let file = if late {
+                    let (at, demuxer) = (first.at(), self.found.demuxer);
+                    let (storage, data) = (&self.storage, &first.data);
+                    program::look_again(storage, self.len, at, demuxer, &mut info, data)?
+                } else {
+                    let file = (!alone).then(|| demuxer.one_packet_file(index, &first.data));
+                    file.and_then(Result::ok)
+                };
+                Collected::new(info, kind, file, &first.data)
             };
             stream.order = Order::where_untimed(container, &stream.info, &view);
             samples += self.place(&mut stream, &view, &mut rewritten, &mut scratch)?;
