@@ -7,7 +7,7 @@ use crate::{
     compat::Mismatch,
     elementary::ElementaryError,
     isobmff::{read::ReadError, write::TooLarge},
-    media::{Container, StreamKind},
+    media::{Container, Foreign, StreamKind},
     placement::RefusedSeam,
     sink::SinkError,
     source::SourceError,
@@ -196,6 +196,41 @@ pub enum MediaError {
     /// Its index is damaged, missing, or not of an ISO base media file.
     #[error(transparent)]
     Index(#[from] ReadError),
+    /// It is no media file, or one of a kind that is not read.
+    #[error("it is {}, which cannot be joined{}{}", .0.what, if .0.remedy.is_empty() { "" } else { ": " }, .0.remedy)]
+    Foreign(Foreign),
+    /// Nothing tells what kind of file it is.
+    #[error(
+        "it is of an unknown format: it begins like no MP4, QuickTime, Matroska, WebM, MPEG-TS, AVI, FLV, Ogg, WAV, \
+         AIFF, FLAC, MP3, AAC, AC-3 or AMR file"
+    )]
+    Unknown,
+    /// It is a picture with a film behind it.
+    #[error(
+        "it is a JPEG picture with an MP4 behind it (a motion photo), which begins at byte {at}: cut off what comes \
+         before that, and give the rest"
+    )]
+    MotionPhoto {
+        /// Where the film begins.
+        at: u64,
+    },
+    /// It is an initialization segment.
+    #[error(
+        "it is an initialization segment alone ('moov' without samples): put it before its media segments, in one \
+         file"
+    )]
+    OnlyInit,
+    /// It has streams in a form that the linked libav does not read.
+    #[error(
+        "it is an FLV file with {codec} in enhanced tags, which are read with FFmpeg {needs} and later only: copy its \
+         streams into MP4 or Matroska first"
+    )]
+    EnhancedFlv {
+        /// The codec's four characters, or what they stand for.
+        codec: String,
+        /// The first version that reads it.
+        needs: &'static str,
+    },
     /// It is one run of sound, and damaged or of no kind that is known.
     #[error(transparent)]
     Elementary(#[from] ElementaryError),

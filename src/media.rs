@@ -1,12 +1,14 @@
 //! What a fragment holds, in words shared by every container.
 
 mod container;
+mod foreign;
 
 use bytes::Bytes;
 
 use crate::time::Time;
 
 pub use container::Container;
+pub use foreign::{Foreign, foreign};
 
 /// What a stream carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -46,6 +46,13 @@ fn silence_log() {
     });
 }
 
+/// Major and minor version of the libavformat that is linked.
+pub(crate) fn version() -> (u32, u32) {
+    // SAFETY: it takes nothing and returns a constant.
+    let version = unsafe { ffi::avformat_version() };
+    (version >> 16, version >> 8 & 0xFF)
+}
+
 /// A return code of libav: negative is a failure, anything else is the call's value.
 fn check(call: &'static str, code: c_int) -> Result<c_int, AvError> {
     if code < 0 {

@@ -11,6 +11,7 @@ mod broadcast;
 mod collect;
 mod complete;
 mod description;
+mod enhanced;
 mod graphics;
 mod latm;
 mod order;
@@ -29,6 +30,7 @@ mod vorbis;
 mod work;
 
 pub(crate) use description::is_unplaced;
+pub(crate) use enhanced::check as check_tags;
 pub(crate) use graphics::nothing_shown;
 pub(crate) use read::{IngestedStream, Shared, ingest};
 pub(crate) use sniff::{Found, LOOKED_AT, sniff, tag_length};

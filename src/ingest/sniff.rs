@@ -3,7 +3,11 @@
 
 use std::ffi::CStr;
 
-use crate::{elementary::loas_length, media::Container, transport::STEPS};
+use crate::{
+    elementary::loas_length,
+    media::{Container, foreign},
+    transport::STEPS,
+};
 
 /// Bytes of a file's beginning that tell.
 pub(crate) const LOOKED_AT: u64 = 64 << 10;
@@ -73,9 +77,9 @@ pub(crate) fn sniff(bytes: &[u8], behind_tag: Option<&[u8]>) -> Option<Found> {
         Some(bytes) => bytes,
         None => bytes,
     };
-    // Text is never sound, whatever bytes it has further on.
+    // Other files may hold sound, and text is none, whatever bytes it has further on.
     let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
-    if behind_tag.is_none() && bytes.iter().take(64).all(is_text) {
+    if behind_tag.is_none() && (bytes.iter().take(64).all(is_text) || foreign(bytes).is_some()) {
         return None;
     }
     let begins = |at: &usize| frame_chain(&frames[*at..]);

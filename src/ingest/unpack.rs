@@ -122,9 +122,9 @@ mod tests {
         let packed = |end: &[u8]| [b"\0\0\x01\xB2DivX503b1393p", end].concat();
         for end in [&b"\0\0\x01\xB6abc"[..], b""] {
             let plain = unflagged(&packed(end)).expect("it is marked");
-            assert_eq!(plain[..17], packed(end)[..17]);
-            assert_eq!(plain[17], 0);
-            assert_eq!(plain[18..], packed(end)[18..]);
+            assert_eq!(plain[..16], packed(end)[..16]);
+            assert_eq!(plain[16], 0);
+            assert_eq!(plain[17..], packed(end)[17..]);
             assert_eq!(unflagged(&plain), None);
         }
         assert_eq!(unflagged(b"\0\0\x01\xB2XviD0050p\0\0\x01\xB6"), None);

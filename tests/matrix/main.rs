@@ -8,3 +8,4 @@ mod ear;
 mod joins;
 mod quirks;
 mod refused;
+mod untimed;
