@@ -303,6 +303,19 @@ pub enum MediaError {
         /// Where it begins.
         at: u64,
     },
+    /// Packets of a transport stream carry something else at its end than at its beginning.
+    #[error(
+        "its program changes: packets with PID {pid:#x} carry {before} at its beginning and {after} at its end: cut \
+         the file there, and join the parts that are alike"
+    )]
+    CodecChanges {
+        /// The number of the packets.
+        pid: u16,
+        /// What they carry first.
+        before: &'static str,
+        /// What they carry last.
+        after: &'static str,
+    },
     /// A stream of a transport stream gives way to another one that needs another decoder.
     #[error(
         "its program changes at byte {at}: the {kind} stream with PID {:#x} ({}) gives way to the one with PID \

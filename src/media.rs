@@ -8,7 +8,8 @@ use bytes::Bytes;
 use crate::time::Time;
 
 pub use container::Container;
-pub use foreign::{Foreign, foreign};
+pub use foreign::Foreign;
+pub(crate) use foreign::foreign;
 
 /// What a stream carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     av::{Demuxer, StreamInfo},
     error::MediaError,
-    media::StreamKind,
+    media::{CodecParameters, StreamKind},
     probe::Failure,
 };
 
@@ -77,7 +77,17 @@ impl Collected {
 
     /// Whether what can decode it can decode `later`.
     fn goes_on_in(&self, later: &Self) -> bool {
-        self.info.parameters == later.info.parameters && self.info.tick == later.info.tick
+        let (own, other) = (&self.info.parameters, &later.info.parameters);
+        let size = |of: &CodecParameters| of.video.as_ref().map(|one| (one.width, one.height));
+        let sound = |of: &CodecParameters| {
+            let audio = of.audio.as_ref()?;
+            Some((audio.sample_rate, audio.channels))
+        };
+        own.codec == other.codec
+            && own.extradata == other.extradata
+            && size(own) == size(other)
+            && sound(own) == sound(other)
+            && self.info.tick == later.info.tick
     }
 
     /// When it begins and ends, in its ticks.

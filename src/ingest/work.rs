@@ -106,6 +106,9 @@ impl Work {
         let broadcast = container == Container::MpegTs;
         let broadcast = broadcast.then(|| Broadcast::read(&self.storage, self.len));
         let mut broadcast = broadcast.transpose()?;
+        if let Some(broadcast) = &broadcast {
+            broadcast.check_end(&self.storage, self.len)?;
+        }
         let (mut samples, mut scratch) = (0_u64, Scratch::default());
         let mut last = complete::Last::default();
         while let Some(mut packet) = demuxer.next().map_err(&judge)? {

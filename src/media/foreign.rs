@@ -173,8 +173,7 @@ const TEXT: usize = 1_000;
 
 /// What begins with `bytes`, of which there should be 64 KiB where the file has as many; `None` for what is not
 /// known. Containers that are read are not asked for: some of what they hold looks like something else.
-#[must_use]
-pub fn foreign(bytes: &[u8]) -> Option<Foreign> {
+pub(crate) fn foreign(bytes: &[u8]) -> Option<Foreign> {
     let begins = |(place, magic, _): &&Signature| {
         bytes
             .get(*place..)

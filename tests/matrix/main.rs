@@ -5,7 +5,9 @@
 mod broadcast;
 mod cues;
 mod ear;
+mod foreign;
 mod joins;
+mod programs;
 mod quirks;
 mod refused;
 mod untimed;
