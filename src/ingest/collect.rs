@@ -177,6 +177,11 @@ impl Collected {
         matches!(self.kind, StreamKind::Subtitle | StreamKind::Data)
     }
 
+    /// Whether its pictures may be shown in another order than they are decoded, and nobody looks at it.
+    pub(super) fn has_unknown_order(&self) -> bool {
+        self.order.is_none() && Order::is_told(&self.info.parameters.codec)
+    }
+
     pub(super) fn is_video(&self) -> bool {
         self.kind == StreamKind::Video
     }

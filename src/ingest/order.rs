@@ -1,9 +1,10 @@
-//! When pictures are shown of which the container tells only in which order they are decoded.
+//! When pictures are shown of which the container does not tell it.
 //!
 //! AVI, and Matroska that holds what was an AVI, count coded pictures. A decoder gives a picture for each one that it
 //! takes, some pictures late: the first of them at the first time, the next at the next. Which one that is, the
 //! pictures' own headers say: the types of MPEG-1, MPEG-2, MPEG-4 Part 2 and VC-1, of which a decoder holds back what is
-//! referred to until the next such picture comes, and the picture order counts of H.264 and HEVC.
+//! referred to until the next such picture comes, and the picture order counts of H.264 and HEVC. Where a transport
+//! stream tells it of some pictures only, the others have their places between these.
 
 use std::collections::BTreeSet;
 
@@ -47,19 +48,25 @@ pub(super) struct Order {
     places: Vec<Place>,
     /// One time for each picture, of the packets.
     times: Vec<i64>,
-    /// Whether the container tells when a picture is shown.
+    /// When they are shown, where the container tells.
+    known: Vec<Option<i64>>,
+    /// Whether it tells of any, or only when they are decoded.
     timed: bool,
+    /// How long the last one lasts by the container.
+    lasts: i64,
     /// Pictures that share packets are taken apart where they are packed.
     unpack: Unpack,
     unpacked: bool,
 }
 
 impl Order {
-    /// Of a stream whose first packet is `first`, unless its container tells when pictures are shown.
+    /// Of a stream whose first packet is `first`, unless its container tells when pictures are shown, and a picture
+    /// without its time was not met.
     pub(super) fn where_untimed(
         container: Container,
         stream: &StreamInfo,
         first: &PacketView<'_>,
+        met: bool,
     ) -> Option<Self> {
         let codec = stream.parameters.codec.as_str();
         // libav takes pictures for shown as they are decoded while it knows of no B-pictures.
@@ -70,7 +77,7 @@ impl Order {
         };
         let untimed = first.pts.is_none() && first.dts.is_some();
         let order = || Self::of(codec, &stream.parameters.extradata);
-        (stream.kind == Some(StreamKind::Video) && (counts || untimed))
+        (stream.kind == Some(StreamKind::Video) && (counts || untimed || met))
             .then(order)
             .flatten()
     }
@@ -90,10 +97,17 @@ impl Order {
             headers,
             places: Vec::new(),
             times: Vec::new(),
+            known: Vec::new(),
             timed: false,
+            lasts: 0,
             unpack: Unpack::default(),
             unpacked: false,
         })
+    }
+
+    /// Whether pictures of `codec` tell their order.
+    pub(super) fn is_told(codec: &str) -> bool {
+        matches!(codec, "mpeg1video" | "mpeg2video" | "mpeg4" | "vc1") || COUNTED.contains(&codec)
     }
 
     /// What the next packet has.
@@ -124,6 +138,12 @@ impl Order {
             }
         };
         self.places.push(place);
+        self.known.push(packet.pts);
+        self.lasts = if packet.duration > 0 {
+            packet.duration
+        } else {
+            self.lasts
+        };
         self.pass(packet);
     }
 
@@ -135,7 +155,12 @@ impl Order {
 
     /// When each picture is shown; `None` where that is what the container says.
     pub(super) fn shown(mut self) -> Option<Vec<i64>> {
-        if (self.timed && !self.unpacked) || self.times.is_empty() {
+        if self.timed && !self.unpacked {
+            let missing = self.known.iter().any(Option::is_none);
+            let order = || display_order(&self.places);
+            return missing.then(|| filled(&self.known, &order(), self.lasts.max(1)));
+        }
+        if self.times.is_empty() {
             return None;
         }
         // They count: what goes back was damaged.
@@ -182,6 +207,52 @@ fn shown(mut times: Vec<i64>, places: &[Place], unpacked: bool) -> Option<Vec<i6
         shown[decoded] = at.saturating_sub(lead);
     }
     Some(shown)
+}
+
+/// When all pictures are shown: those between two that are `known` at even distances, others `frame` by `frame`.
+fn filled(known: &[Option<i64>], order: &[usize], frame: i64) -> Vec<i64> {
+    let mut shown: Vec<i64> = known.iter().map(|at| at.unwrap_or(0)).collect();
+    let mut set = |index: usize, at: i64| {
+        if let Some(shown) = shown.get_mut(index) {
+            *shown = at;
+        }
+    };
+    let (mut last, mut open): (Option<i64>, Vec<usize>) = (None, Vec::new());
+    let behind = |at: i64, steps: usize| {
+        let steps = i64::try_from(steps).unwrap_or(i64::MAX);
+        at.saturating_add(frame.saturating_mul(steps))
+    };
+    for &index in order {
+        let Some(next) = known.get(index).copied().flatten() else {
+            open.push(index);
+            continue;
+        };
+        let count = open.len();
+        for (place, index) in open.drain(..).enumerate() {
+            let Some(last) = last else {
+                set(index, next.saturating_sub(behind(0, count - place)));
+                continue;
+            };
+            let room = next.saturating_sub(last);
+            let even = (1..=behind(0, 2 * (count + 1))).contains(&room);
+            let part = |of: i64| {
+                let (place, count) = (place as i128 + 1, count as i128 + 1);
+                i64::try_from(i128::from(of) * place / count).unwrap_or(0)
+            };
+            let at = if even {
+                last.saturating_add(part(room))
+            } else {
+                behind(last, place + 1)
+            };
+            set(index, at);
+        }
+        last = Some(next);
+    }
+    let last = last.unwrap_or(-frame);
+    for (place, index) in open.into_iter().enumerate() {
+        set(index, behind(last, place + 1));
+    }
+    shown
 }
 
 /// The pictures as they are shown, by their places in decoding order.
@@ -311,6 +382,24 @@ mod tests {
         let order = display_order(&of_counts(&counts));
         let expected: Vec<usize> = (0..61).chain([62, 61]).collect();
         assert_eq!(order, expected);
+    }
+
+    /// Broadcasts say of key pictures only when they are shown.
+    #[test]
+    fn pictures_between_known_ones_are_shown_between_them() {
+        let order = display_order(&of_types("IPBBPBBIBB"));
+        let mut known = vec![None; 10];
+        (known[0], known[7]) = (Some(3_000), Some(30_000));
+        let shown = filled(&known, &order, 3_000);
+        let expected = [3, 12, 6, 9, 21, 15, 18, 30, 24, 27].map(|at| at * 1_000);
+        assert_eq!(shown, expected);
+        // Before the first and behind the last that is known; over a hole in between.
+        known[7] = Some(900_000);
+        let shown = filled(&known, &order, 3_000);
+        assert_eq!(shown[9], 27_000);
+        let shown = filled(&[None, Some(7), None], &[0, 1, 2], 2);
+        assert_eq!(shown, [5, 7, 9]);
+        assert_eq!(filled(&[None, None], &[1, 0], 2), [2, 0]);
     }
 
     #[test]

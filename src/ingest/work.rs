@@ -68,15 +68,15 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn run(self) -> Result<Read, Failure> {
         complete::check(self.found.container, &self.storage, self.len)?;
-        match self.read(&self.learned)? {
+        match self.read(&self.learned, false)? {
             Some(read) => Ok(read),
-            // Nothing is known without decoding.
-            None => self.read(&Learned::default())?.ok_or_else(stopped),
+            // Nothing is known without decoding, and without the pictures' own headers.
+            None => self.read(&Learned::default(), true)?.ok_or_else(stopped),
         }
     }
 
-    /// Reads all packets; `None` if times are missing that decoding may tell.
-    fn read(&self, learned: &Learned) -> Result<Option<Read>, Failure> {
+    /// Reads all packets; `None` if times are missing that a second look may tell, which is `closer`.
+    fn read(&self, learned: &Learned, closer: bool) -> Result<Option<Read>, Failure> {
         let container = self.found.container;
         let failure = ReadFailure::default();
         let reader = || Reader {
@@ -135,7 +135,8 @@ impl Work {
                 return Err(over("samples", samples, self.limits.samples));
             }
             if let Some(stream) = streams.get_mut(&index) {
-                if undecoded && packet.pts.is_none() && stream.is_video() {
+                let untimed = packet.pts.is_none() && stream.is_video();
+                if untimed && !closer && (undecoded || stream.has_unknown_order()) {
                     return Ok(None);
                 }
                 samples += self.place(stream, &packet, &mut rewritten, &mut scratch)?;
@@ -183,7 +184,11 @@ impl Work {
                 };
                 Collected::new(info, kind, file, &first.data)
             };
-            stream.order = Order::where_untimed(container, &stream.info, &view);
+            stream.order = Order::where_untimed(container, &stream.info, &view, closer);
+            let untimed = view.pts.is_none() && stream.is_video();
+            if untimed && !closer && stream.has_unknown_order() {
+                return Ok(None);
+            }
             samples += self.place(&mut stream, &view, &mut rewritten, &mut scratch)?;
             streams.insert(index, stream);
         }

@@ -234,3 +234,57 @@ fn packed_pictures_are_taken_apart() {
         }
     }
 }
+
+/// A transport stream of which only every `kept`th packet of pictures says when they are shown.
+fn sparse(stream: &[u8], kept: usize) -> Vec<u8> {
+    let mut stream = stream.to_vec();
+    let mut count = 0;
+    for packet in stream.chunks_exact_mut(188) {
+        let pid = u16::from_be_bytes([packet[1] & 0x1F, packet[2]]);
+        if pid != 0x100 || packet[1] & 0x40 == 0 {
+            continue;
+        }
+        let field = if packet[3] & 0x20 == 0 {
+            0
+        } else {
+            1 + usize::from(packet[4])
+        };
+        let pes = &mut packet[4 + field..];
+        if count % kept > 0 {
+            pes[7] &= 0x3F;
+            let header = usize::from(pes[8]);
+            pes[9..9 + header].fill(0xFF);
+        }
+        count += 1;
+    }
+    stream
+}
+
+/// Broadcasts need not say of every picture when it is shown: the others were shown when they are decoded.
+#[test]
+fn pictures_between_those_with_times_are_shown_between_them() {
+    let desk = Desk::new();
+    for (name, options) in REORDERED {
+        if ["xvid", "one"].contains(&name) {
+            continue;
+        }
+        let whole = make(&desk, &format!("{name}.ts"), options);
+        let bytes = std::fs::read(&whole).unwrap();
+        let clip = desk.write("sparse.ts", &[&sparse(&bytes, 12)]);
+        let own = shown(&whole);
+        let zero = own[0];
+        for extension in ["mp4", "mkv"] {
+            let output = desk.path(&format!("out.{extension}"));
+            let joined = tool(&["join", "--force", "-o", text(&output), text(&clip)]);
+            let said = String::from_utf8_lossy(&joined.stderr);
+            assert!(joined.status.success(), "{name}: {said}");
+            let pictures = ear::hashes(&output, "0:v:0", false);
+            assert!(pictures == ear::hashes(&whole, "0:v:0", false), "{name}");
+            let times = shown(&output);
+            for (own, time) in own.iter().zip(&times) {
+                let late = (time - times[0]) - (own - zero);
+                assert!(late.abs() < 0.002, "{name}: {late}");
+            }
+        }
+    }
+}
