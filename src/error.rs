@@ -7,7 +7,7 @@ use crate::{
     compat::Mismatch,
     elementary::ElementaryError,
     isobmff::{read::ReadError, write::TooLarge},
-    media::{Container, StreamKind},
+    media::{Container, Foreign, StreamKind},
     placement::RefusedSeam,
     sink::SinkError,
     source::SourceError,
@@ -218,6 +218,41 @@ pub enum MediaError {
         /// Where, and by how much.
         jump: String,
     },
+    /// It is no media file, or one of a kind that is not read.
+    #[error("it is {}, which cannot be joined{}{}", .0.what, if .0.remedy.is_empty() { "" } else { ": " }, .0.remedy)]
+    Foreign(Foreign),
+    /// Nothing tells what kind of file it is.
+    #[error(
+        "it is of an unknown format: it begins like no MP4, QuickTime, Matroska, WebM, MPEG-TS, AVI, FLV, Ogg, WAV, \
+         AIFF, FLAC, MP3, AAC, AC-3 or AMR file"
+    )]
+    Unknown,
+    /// It is a picture with a film behind it.
+    #[error(
+        "it is a JPEG picture with an MP4 behind it (a motion photo), which begins at byte {at}: cut off what comes \
+         before that, and give the rest"
+    )]
+    MotionPhoto {
+        /// Where the film begins.
+        at: u64,
+    },
+    /// It is an initialization segment.
+    #[error(
+        "it is an initialization segment alone ('moov' without samples): put it before its media segments, in one \
+         file"
+    )]
+    OnlyInit,
+    /// It has streams in a form that the linked libav does not read.
+    #[error(
+        "it is an FLV file with {codec} in enhanced tags, which are read with FFmpeg {needs} and later only: copy its \
+         streams into MP4 or Matroska first"
+    )]
+    EnhancedFlv {
+        /// The codec's four characters, or what they stand for.
+        codec: String,
+        /// The first version that reads it.
+        needs: &'static str,
+    },
     /// It is one run of sound, and damaged or of no kind that is known.
     #[error(transparent)]
     Elementary(#[from] ElementaryError),
@@ -274,6 +309,49 @@ pub enum MediaError {
         what: &'static str,
         /// Where that begins.
         at: u64,
+    },
+    /// A stream of a transport stream begins where streams are no longer looked for.
+    #[error(
+        "its program changes: a {kind} stream of {codec} (PID {pid:#x}) begins only at byte {at}, and nothing tells \
+         how it is coded: cut the file there"
+    )]
+    LateStream {
+        /// What it carries.
+        kind: StreamKind,
+        /// The number of its packets.
+        pid: u16,
+        /// Its codec.
+        codec: String,
+        /// Where it begins.
+        at: u64,
+    },
+    /// Packets of a transport stream carry something else at its end than at its beginning.
+    #[error(
+        "its program changes: packets with PID {pid:#x} carry {before} at its beginning and {after} at its end: cut \
+         the file there, and join the parts that are alike"
+    )]
+    CodecChanges {
+        /// The number of the packets.
+        pid: u16,
+        /// What they carry first.
+        before: &'static str,
+        /// What they carry last.
+        after: &'static str,
+    },
+    /// A stream of a transport stream gives way to another one that needs another decoder.
+    #[error(
+        "its program changes at byte {at}: the {kind} stream with PID {:#x} ({}) gives way to the one with PID \
+         {:#x} ({}): cut the file there, and join the parts that are alike", pids.0, shapes.0, pids.1, shapes.1
+    )]
+    ProgramChanges {
+        /// What they carry.
+        kind: StreamKind,
+        /// Where the later one begins.
+        at: u64,
+        /// The numbers of their packets.
+        pids: (u16, u16),
+        /// Codec and size, or rate and channels, of each.
+        shapes: (String, String),
     },
     /// There is more of something than allowed.
     #[error("it has {found} {what}, above the limit of {limit}")]

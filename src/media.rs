@@ -1,6 +1,7 @@
 //! What a fragment holds, in words shared by every container.
 
 mod container;
+mod foreign;
 pub mod picture;
 
 use bytes::Bytes;
@@ -8,6 +9,8 @@ use bytes::Bytes;
 use crate::time::Time;
 
 pub use container::Container;
+pub use foreign::Foreign;
+pub(crate) use foreign::foreign;
 
 /// What a stream carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -69,6 +69,23 @@ impl Elementary {
     }
 }
 
+/// What a `stream_type` says that pictures or sound are coded as; `None` for others, and for those that do not.
+pub(crate) const fn codec(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        0x01 | 0x02 => "MPEG-2 video",
+        0x03 | 0x04 => "MPEG audio",
+        0x0F => "AAC (ADTS)",
+        0x10 => "MPEG-4 Part 2 video",
+        0x11 => "AAC (LATM)",
+        0x1B => "H.264",
+        0x24 => "HEVC",
+        0x33 => "VVC",
+        0x81 => "AC-3",
+        0x87 => "E-AC-3",
+        _ => return None,
+    })
+}
+
 /// The checksum of a section (ISO/IEC 13818-1 Annex A).
 pub(crate) fn crc(bytes: &[u8]) -> [u8; 4] {
     let all = bytes.iter().fold(u32::MAX, |sum, &byte| {

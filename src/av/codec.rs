@@ -148,6 +148,50 @@ impl Encoder {
     }
 }
 
+/// A context for libav's decoder of `codec` with `extradata` as its configuration, not yet opened.
+pub(super) fn configured(
+    codec: &str,
+    settings: &[Setting],
+    extradata: &[u8],
+) -> Result<(Context, *const ffi::AVCodec), AvError> {
+    let missing = || AvError::Missing {
+        what: "decoder",
+        codec: codec.to_owned(),
+    };
+    let name = CString::new(codec).map_err(|_| missing())?;
+    // SAFETY: it reads a constant table; the name is terminated and lives through the call.
+    let descriptor = unsafe { ffi::avcodec_descriptor_get_by_name(name.as_ptr()) };
+    if descriptor.is_null() {
+        return Err(missing());
+    }
+    // SAFETY: a descriptor that is not null is one of libav's constants.
+    let decoder = unsafe { ffi::avcodec_find_decoder((*descriptor).id) };
+    if decoder.is_null() {
+        return Err(missing());
+    }
+    let context = Context::new(decoder, settings)?;
+    if !extradata.is_empty() {
+        let call = "av_mallocz";
+        let too_long = |_| AvError::OutOfMemory { call };
+        let len = c_int::try_from(extradata.len()).map_err(too_long)?;
+        let padding = usize::try_from(ffi::AV_INPUT_BUFFER_PADDING_SIZE)
+            .map_err(|_| AvError::OutOfMemory { call })?;
+        // SAFETY: takes a size; what it returns is null or that many zeroed bytes of ours.
+        let copy = unsafe { ffi::av_mallocz(extradata.len().saturating_add(padding)) };
+        if copy.is_null() {
+            return Err(AvError::OutOfMemory { call });
+        }
+        // SAFETY: `copy` has room for all of `extradata` and overlaps nothing. The context owns
+        // it from here on and frees it with `av_free`.
+        unsafe {
+            ptr::copy_nonoverlapping(extradata.as_ptr(), copy.cast::<u8>(), extradata.len());
+            (*context.0).extradata = copy.cast();
+            (*context.0).extradata_size = len;
+        }
+    }
+    Ok((context, decoder))
+}
+
 /// Decodes packets and tells what they sound like.
 pub(super) struct Decoder(Context);
 
@@ -158,41 +202,7 @@ impl Decoder {
         settings: &[Setting],
         extradata: &[u8],
     ) -> Result<Self, AvError> {
-        let missing = || AvError::Missing {
-            what: "decoder",
-            codec: codec.to_owned(),
-        };
-        let name = CString::new(codec).map_err(|_| missing())?;
-        // SAFETY: it reads a constant table; the name is terminated and lives through the call.
-        let descriptor = unsafe { ffi::avcodec_descriptor_get_by_name(name.as_ptr()) };
-        if descriptor.is_null() {
-            return Err(missing());
-        }
-        // SAFETY: a descriptor that is not null is one of libav's constants.
-        let decoder = unsafe { ffi::avcodec_find_decoder((*descriptor).id) };
-        if decoder.is_null() {
-            return Err(missing());
-        }
-        let mut context = Context::new(decoder, settings)?;
-        if !extradata.is_empty() {
-            let call = "av_mallocz";
-            let too_long = |_| AvError::OutOfMemory { call };
-            let len = c_int::try_from(extradata.len()).map_err(too_long)?;
-            let padding = usize::try_from(ffi::AV_INPUT_BUFFER_PADDING_SIZE)
-                .map_err(|_| AvError::OutOfMemory { call })?;
-            // SAFETY: takes a size; what it returns is null or that many zeroed bytes of ours.
-            let copy = unsafe { ffi::av_mallocz(extradata.len().saturating_add(padding)) };
-            if copy.is_null() {
-                return Err(AvError::OutOfMemory { call });
-            }
-            // SAFETY: `copy` has room for all of `extradata` and overlaps nothing. The context owns
-            // it from here on and frees it with `av_free`.
-            unsafe {
-                ptr::copy_nonoverlapping(extradata.as_ptr(), copy.cast::<u8>(), extradata.len());
-                (*context.0).extradata = copy.cast();
-                (*context.0).extradata_size = len;
-            }
-        }
+        let (mut context, decoder) = configured(codec, settings, extradata)?;
         context.open(decoder)?;
         Ok(Self(context))
     }

@@ -16,6 +16,7 @@ mod io;
 mod learned;
 mod mux;
 mod names;
+mod parser;
 mod silence;
 mod vorbis;
 
@@ -32,6 +33,7 @@ pub use error::{AvError, NoSilence};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use learned::Learned;
 pub(crate) use mux::{MuxStream, MuxTiming, Muxer, ZERO_SENT, ZERO_SHOWN};
+pub(crate) use parser::PictureParser;
 pub(crate) use silence::silent_frame;
 
 /// Keeps libav from writing to the standard error of whatever program this library is part of: what
@@ -42,6 +44,13 @@ fn silence_log() {
         // SAFETY: it stores one integer atomically and takes no pointer.
         unsafe { ffi::av_log_set_level(ffi::AV_LOG_QUIET) }
     });
+}
+
+/// Major and minor version of the libavformat that is linked.
+pub(crate) fn version() -> (u32, u32) {
+    // SAFETY: it takes nothing and returns a constant.
+    let version = unsafe { ffi::avformat_version() };
+    (version >> 16, version >> 8 & 0xFF)
 }
 
 /// A return code of libav: negative is a failure, anything else is the call's value.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::reader::{Storage, unread};
 use crate::{
     av::{PacketView, StreamInfo, ZERO_SENT},
+    error::MediaError,
     media::StreamKind,
     probe::Failure,
     transport::{self, Elementary, MapReader, PACKET, STEPS, SYNC},
@@ -13,8 +14,10 @@ use crate::{
 
 /// Bytes in which the maps are looked for; a broadcast repeats them every tenth of a second.
 const LOOKED_AT: u64 = 8 << 20;
-/// Bytes that are read at a time: whole packets of 188 and of 192.
-const PIECE: usize = 188 * 192 * 4;
+/// Bytes at the end in which they are looked for again, or the last quarter.
+const END: u64 = 1 << 20;
+/// Bytes that are read at a time: whole packets of 188, of 192 and of 204.
+const PIECE: usize = 47 * 64 * 51;
 
 /// `stream_type` of metadata, and bytes of the header of its access units (ISO/IEC 13818-1 § 2.12.4).
 const METADATA: (u8, usize) = (0x15, 5);
@@ -43,37 +46,27 @@ pub(super) struct Broadcast {
 impl Broadcast {
     /// Reads the maps.
     pub(super) fn read(storage: &Storage, len: u64) -> Result<Self, Failure> {
-        let mut map = MapReader::default();
-        let mut bytes = vec![0; PIECE];
-        let mut at = 0;
-        let mut layout = None;
-        while at < len.min(LOOKED_AT) {
-            let room = usize::try_from(len - at).map_or(PIECE, |left| left.min(PIECE));
-            let piece = &mut bytes[..room];
-            let filled = storage.fill(piece, at);
-            let filled = filled.map_err(|source| unread(at, source))?;
-            let Some((from, step)) = layout.or_else(|| packets(piece)).filter(|_| filled) else {
-                break;
-            };
-            let rest = piece.get(from..).unwrap_or_default();
-            for packet in rest.chunks(step) {
-                if let Some(packet) = packet.first_chunk::<PACKET>()
-                    && packet[0] == SYNC
-                    && map.look(packet)
-                {
-                    at = len;
-                }
-            }
-            // Packets go on at the same place: a piece holds whole ones.
-            at = at
-                .saturating_add((from + rest.len() / step * step) as u64)
-                .max(at + 1);
-            layout = Some((0, step));
-        }
         Ok(Self {
-            map,
+            map: maps(storage, 0, len.min(LOOKED_AT))?,
             ..Self::default()
         })
+    }
+
+    /// Refuses a stream whose last maps tell of other codecs than its first: libav goes by the first.
+    pub(super) fn check_end(&self, storage: &Storage, len: u64) -> Result<(), Failure> {
+        let last = maps(storage, len - END.min(len / 4), len)?;
+        for (pid, kind) in self.map.kinds() {
+            let later = last.stream(pid).map_or(kind, |stream| stream.kind);
+            let codecs = transport::codec(kind).zip(transport::codec(later));
+            if let Some((before, after)) = codecs.filter(|(before, after)| before != after) {
+                return Err(Failure::Media(MediaError::CodecChanges {
+                    pid,
+                    before,
+                    after,
+                }));
+            }
+        }
+        Ok(())
     }
 
     /// Completes what libav says of a stream of data.
@@ -151,6 +144,37 @@ impl Broadcast {
         let stripped = !same(own) && same(rest);
         Ok(stripped.then(|| [head, packet.data].concat()))
     }
+}
+
+/// The maps that come first between `at` and `end`.
+fn maps(storage: &Storage, mut at: u64, end: u64) -> Result<MapReader, Failure> {
+    let mut map = MapReader::default();
+    let mut bytes = vec![0; PIECE];
+    let mut layout = None;
+    while at < end {
+        let room = usize::try_from(end - at).map_or(PIECE, |left| left.min(PIECE));
+        let piece = &mut bytes[..room];
+        let filled = storage.fill(piece, at);
+        let filled = filled.map_err(|source| unread(at, source))?;
+        let Some((from, step)) = layout.or_else(|| packets(piece)).filter(|_| filled) else {
+            break;
+        };
+        let rest = piece.get(from..).unwrap_or_default();
+        for packet in rest.chunks(step) {
+            if let Some(packet) = packet.first_chunk::<PACKET>()
+                && packet[0] == SYNC
+                && map.look(packet)
+            {
+                return Ok(map);
+            }
+        }
+        // Packets go on at the same place: a piece holds whole ones.
+        at = at
+            .saturating_add((from + rest.len() / step * step) as u64)
+            .max(at + 1);
+        layout = Some((0, step));
+    }
+    Ok(map)
 }
 
 /// What `packet`, the first of a packet of an elementary stream, has of its payload.

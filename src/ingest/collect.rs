@@ -10,10 +10,12 @@ use super::{
     epochs,
     graphics::{self, Graphics},
     matroska::VideoTrack,
+    order::Order,
     payload::{self, Framing},
-    picture, raw,
+    picture, program, raw,
     read::IngestedStream,
     times::{self, Item, Timed},
+    unpack::unflagged,
     vorbis::Vorbis,
 };
 use crate::{
@@ -33,7 +35,7 @@ const LOOKED_AT: u64 = 64 << 10;
 /// A stream while it is read.
 pub(super) struct Collected {
     pub(super) info: StreamInfo,
-    kind: StreamKind,
+    pub(super) kind: StreamKind,
     pub(super) framing: Framing,
     /// How libav, or the stream itself, describes it.
     found: Option<TrackDescription>,
@@ -44,11 +46,15 @@ pub(super) struct Collected {
     pub(super) latm: LatmStream,
     pub(super) graphics: Graphics,
     pub(super) configurations: Option<Configurations>,
+    /// Where its container does not tell when pictures are shown.
+    pub(super) order: Option<Order>,
     hidden: u32,
-    cut: u32,
-    items: Vec<Item>,
+    pub(super) cut: u32,
+    pub(super) items: Vec<Item>,
     /// The epoch of what is pushed.
     pub(super) epoch: u16,
+    /// Where in the file its first and its last packet begin.
+    pub(super) places: Option<(u64, u64)>,
     vorbis: Option<Vorbis>,
     /// Samples in the block before, of Vorbis.
     block: Option<u32>,
@@ -164,19 +170,39 @@ impl Collected {
             latm: LatmStream::default(),
             graphics: Graphics::default(),
             configurations: None,
+            order: None,
             hidden: 0,
             cut: 0,
             items: Vec::new(),
             epoch: 0,
+            places: None,
             vorbis,
             block: None,
             pushed: 0,
             shown: 0,
         };
+        stream.unflag();
         let description = stream.describe();
         let codec = stream.info.parameters.codec.as_str();
         stream.configurations = Configurations::new(codec, description.entries.first());
         stream
+    }
+
+    /// The description must not say that pictures are packed: none are once they are here.
+    fn unflag(&mut self) {
+        if self.info.parameters.codec != "mpeg4" {
+            return;
+        }
+        let extradata = &mut self.info.parameters.extradata;
+        if let Some(plain) = unflagged(extradata) {
+            *extradata = plain;
+        }
+        let entries = self.found.iter_mut().flat_map(|found| &mut found.entries);
+        for entry in entries {
+            if let Some(plain) = unflagged(&entry.bytes) {
+                entry.bytes = plain.into();
+            }
+        }
     }
 
     /// Whether a look at the codec may need the next packet: of its beginning, and of the first that can be
@@ -192,6 +218,11 @@ impl Collected {
 
     pub(super) const fn kind(&self) -> StreamKind {
         self.kind
+    }
+
+    /// Whether its pictures may be shown in another order than they are decoded, and nobody looks at it.
+    pub(super) fn has_unknown_order(&self) -> bool {
+        self.order.is_none() && Order::is_told(&self.info.parameters.codec)
     }
 
     pub(super) fn is_video(&self) -> bool {
@@ -232,6 +263,9 @@ impl Collected {
     }
 
     pub(super) fn push(&mut self, packet: &PacketView<'_>, payload: &[u8], offset: u64, size: u32) {
+        if let Some(order) = &mut self.order {
+            order.push(packet);
+        }
         let audio = self.info.parameters.audio.as_ref();
         let pcm_samples = match self.info.parameters.codec.as_str() {
             "opus" => payload::opus_samples(payload).unwrap_or(0),
@@ -244,6 +278,10 @@ impl Collected {
         }
         if packet.skip.1 > 0 {
             self.cut = packet.skip.1;
+        }
+        if let Some(at) = packet.position {
+            let first = self.places.map_or(at, |(first, _)| first);
+            self.places = Some((first, at));
         }
         self.pushed += u64::from(size);
         if packet.key || self.shown > 0 {
@@ -336,12 +374,17 @@ impl Collected {
 
     /// The stream. Cues and data are told when pictures and sound begin and end.
     pub(super) fn finish(
-        self,
+        mut self,
         extent: Option<(Time, Time)>,
         warnings: &mut Vec<Warning>,
     ) -> Result<Option<IngestedStream>, Failure> {
         if self.items.is_empty() {
             return Ok(None);
+        }
+        if let Some(shown) = self.order.take().and_then(Order::shown) {
+            for (item, at) in self.items.iter_mut().zip(shown) {
+                item.pts = Some(at);
+            }
         }
         let tick = self.info.tick;
         let audio = self.info.parameters.audio.as_ref();
@@ -429,7 +472,10 @@ pub(super) fn finish(
     broken: bool,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<IngestedStream>, Failure> {
-    let mut streams: Vec<Collected> = streams.collect();
+    let mut streams = match container {
+        Container::MpegTs => program::joined(streams)?,
+        _ => streams.collect(),
+    };
     if broken {
         let timed = streams.iter().filter(|stream| !stream.is_sparse());
         let extents: Vec<_> = timed

@@ -159,6 +159,7 @@ mod tests {
             skip: (0, 0),
             stream_id: None,
             new_extradata: None,
+            addition: None,
             data: &[],
         }
     }

@@ -16,6 +16,8 @@ pub(super) enum Framing {
     Adts,
     /// Presentation graphics of discs, a segment in a packet or a display set.
     Graphics,
+    /// MPEG-4 Part 2, which may say that pictures are packed.
+    Mpeg4,
     /// AAC in a frame of LOAS (ISO/IEC 14496-3 § 1.7).
     Latm,
 }
@@ -32,6 +34,7 @@ impl Framing {
                 Self::Adts
             }
             "aac_latm" => Self::Latm,
+            "mpeg4" => Self::Mpeg4,
             super::graphics::CODEC => Self::Graphics,
             _ => Self::AsIs,
         }
@@ -181,6 +184,7 @@ mod tests {
             skip: (0, 0),
             stream_id: None,
             new_extradata: None,
+            addition: None,
             data: &data,
         };
         let mut out = Vec::new();

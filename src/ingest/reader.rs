@@ -77,6 +77,8 @@ impl Failure {
 /// A reader that remembers its failure.
 pub(super) struct Reader {
     pub(super) storage: Storage,
+    /// Where the first byte that it gives lies.
+    pub(super) base: u64,
     pub(super) len: u64,
     pub(super) at: u64,
     pub(super) failure: Failure,
@@ -89,7 +91,9 @@ impl Read for Reader {
         if count == 0 {
             return Ok(0);
         }
-        let read = self.storage.read_at(&mut buffer[..count], self.at);
+        let read = self
+            .storage
+            .read_at(&mut buffer[..count], self.base + self.at);
         let read = match read {
             // The file is shorter than it was.
             Ok(0) => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
@@ -108,7 +112,7 @@ impl Read for Reader {
                     .0
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner);
-                failure.get_or_insert((self.at, error));
+                failure.get_or_insert((self.base + self.at, error));
                 Err(said)
             }
         }

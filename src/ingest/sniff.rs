@@ -3,7 +3,11 @@
 
 use std::ffi::CStr;
 
-use crate::{elementary::loas_length, media::Container};
+use crate::{
+    elementary::loas_length,
+    media::{Container, foreign},
+    transport::STEPS,
+};
 
 /// Bytes of a file's beginning that tell.
 pub(crate) const LOOKED_AT: u64 = 64 << 10;
@@ -73,9 +77,9 @@ pub(crate) fn sniff(bytes: &[u8], behind_tag: Option<&[u8]>) -> Option<Found> {
         Some(bytes) => bytes,
         None => bytes,
     };
-    // Text is never sound, whatever bytes it has further on.
+    // Other files may hold sound, and text is none, whatever bytes it has further on.
     let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
-    if behind_tag.is_none() && bytes.iter().take(64).all(is_text) {
+    if behind_tag.is_none() && (bytes.iter().take(64).all(is_text) || foreign(bytes).is_some()) {
         return None;
     }
     let begins = |at: &usize| frame_chain(&frames[*at..]);
@@ -84,10 +88,10 @@ pub(crate) fn sniff(bytes: &[u8], behind_tag: Option<&[u8]>) -> Option<Found> {
         .and_then(|at| begins(&at))
 }
 
-/// Three packets of 188 bytes (or 192, with a time code before each) in a row, from any of the first
-/// bytes on.
+/// Five packets of 188 bytes (or 192, with a time code before each, or 204, with a code behind it) in a row, from any of
+/// the first bytes on.
 fn is_transport_stream(bytes: &[u8]) -> bool {
-    [188, 192].iter().any(|&step| {
+    STEPS.iter().any(|&step| {
         (0..step).any(|from| {
             let mut syncs = bytes.iter().skip(from).step_by(step).take(5);
             bytes.len() > from + 4 * step && syncs.all(|&byte| byte == 0x47)

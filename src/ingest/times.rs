@@ -190,7 +190,7 @@ fn shown_times(
 }
 
 /// The middle one of the steps between pictures.
-fn usual_step(own: &[i64]) -> i64 {
+pub(super) fn usual_step(own: &[i64]) -> i64 {
     let mut rising = own.to_vec();
     rising.sort_unstable();
     let mut steps: Vec<i64> = rising.windows(2).map(|pair| pair[1] - pair[0]).collect();

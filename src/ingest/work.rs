@@ -11,12 +11,15 @@ use super::{
     complete,
     epochs::Epochs,
     graphics, latm, matroska,
+    order::Order,
     payload::{self, Framing},
+    program,
     read::{IngestedStream, stopped},
     reader::{Failure as ReadFailure, Reader, Storage, unread},
     rewritten::Rewritten,
     sniff::Found,
     tags::{Cover, metadata},
+    unpack::{Packed, unflagged},
 };
 use crate::{
     av::{Demuxer, Interrupt, Learned, PacketView, StreamInfo},
@@ -73,18 +76,19 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn run(self) -> Result<Read, Failure> {
         complete::check(self.found.container, &self.storage, self.len)?;
-        match self.read(&self.learned)? {
+        match self.read(&self.learned, false)? {
             Some(read) => Ok(read),
-            // Nothing is known without decoding.
-            None => self.read(&Learned::default())?.ok_or_else(stopped),
+            // Nothing is known without decoding, and without the pictures' own headers.
+            None => self.read(&Learned::default(), true)?.ok_or_else(stopped),
         }
     }
 
-    /// Reads all packets; `None` if times are missing that decoding may tell.
-    fn read(&self, learned: &Learned) -> Result<Option<Read>, Failure> {
+    /// Reads all packets; `None` if times are missing that a second look may tell, which is `closer`.
+    fn read(&self, learned: &Learned, closer: bool) -> Result<Option<Read>, Failure> {
         let container = self.found.container;
         let failure = ReadFailure::default();
         let reader = || Reader {
+            base: 0,
             storage: self.storage.clone(),
             len: self.len,
             at: 0,
@@ -110,6 +114,9 @@ impl Work {
         let broadcast = container == Container::MpegTs;
         let broadcast = broadcast.then(|| Broadcast::read(&self.storage, self.len));
         let mut broadcast = broadcast.transpose()?;
+        if let Some(broadcast) = &broadcast {
+            broadcast.check_end(&self.storage, self.len)?;
+        }
         let is_matroska = matches!(container, Container::Matroska | Container::WebM);
         let codec_ids = is_matroska.then(|| codec_ids::read(&self.storage));
         let codec_ids = codec_ids.transpose().map_err(|error| unread(0, error))?;
@@ -146,7 +153,8 @@ impl Work {
                 return Err(over("samples", samples, self.limits.samples));
             }
             if let Some(stream) = streams.get_mut(&index) {
-                if undecoded && packet.pts.is_none() && stream.is_video() {
+                let untimed = packet.pts.is_none() && stream.is_video();
+                if untimed && !closer && (undecoded || stream.has_unknown_order()) {
                     return Ok(None);
                 }
                 stream.epoch = epochs.of(stream.kind(), &packet, stream.info.tick);
@@ -165,6 +173,7 @@ impl Work {
             let Some(mut info) = all.into_iter().find(|info| info.index == index) else {
                 continue;
             };
+            let late = broadcast.is_some() && program::is_unknown(&info);
             let mut view = first.view(index);
             let whole;
             if let Some(broadcast) = &mut broadcast {
@@ -195,12 +204,23 @@ impl Work {
             } else {
                 // What only transport streams know has no place elsewhere.
                 let alone = broadcast.is_some() && kind == StreamKind::Data;
-                let file = (!alone).then(|| demuxer.one_packet_file(index, &first.data));
+                let file = if late {
+                    let (at, demuxer) = (first.at(), self.found.demuxer);
+                    let (storage, data) = (&self.storage, &first.data);
+                    program::look_again(storage, self.len, at, demuxer, &mut info, data)?
+                } else {
+                    let file = (!alone).then(|| demuxer.one_packet_file(index, &first.data));
+                    file.and_then(Result::ok)
+                };
                 let track = said.get(nth).filter(|said| said.describes(&info));
                 let track = track.cloned().unwrap_or_default();
-                let file = file.and_then(Result::ok);
                 Collected::new(info, kind, file, &first.data, track)
             };
+            stream.order = Order::where_untimed(container, &stream.info, &view, closer);
+            let untimed = view.pts.is_none() && stream.is_video();
+            if untimed && !closer && stream.has_unknown_order() {
+                return Ok(None);
+            }
             stream.epoch = epochs.of(stream.kind(), &view, stream.info.tick);
             samples += self.place(&mut stream, &view, &mut rewritten, &mut scratch)?;
             streams.insert(index, stream);
@@ -247,8 +267,43 @@ impl Work {
         stopped()
     }
 
-    /// Finds or makes the place of a packet's payload. Returns how many samples it has besides the first.
+    /// Finds or makes the places of a packet's pictures, or of what else it has. Returns how many samples it has
+    /// besides the first.
     fn place(
+        &self,
+        stream: &mut Collected,
+        packet: &PacketView<'_>,
+        rewritten: &mut Rewritten,
+        scratch: &mut Scratch,
+    ) -> Result<u64, Failure> {
+        let order = stream.order.as_mut();
+        let pictures = match order.map(|order| (order.take(packet.data), order)) {
+            None | Some((Packed::One, _)) => {
+                return self.place_one(stream, packet, rewritten, scratch);
+            }
+            Some((Packed::Place, order)) => {
+                order.pass(packet);
+                return Ok(0);
+            }
+            Some((Packed::Several(pictures), _)) => pictures,
+        };
+        for picture in &pictures {
+            let first = picture.start == 0;
+            let one = PacketView {
+                pts: packet.pts.filter(|_| first),
+                dts: packet.dts.filter(|_| first),
+                key: packet.key && first,
+                position: packet.position.map(|at| at + picture.start as u64),
+                data: packet.data.get(picture.clone()).unwrap_or_default(),
+                ..*packet
+            };
+            self.place_one(stream, &one, rewritten, scratch)?;
+        }
+        Ok(pictures.len().saturating_sub(1) as u64)
+    }
+
+    /// Finds or makes the place of a packet's payload. Returns how many samples it has besides the first.
+    fn place_one(
         &self,
         stream: &mut Collected,
         packet: &PacketView<'_>,
@@ -278,6 +333,13 @@ impl Work {
         } = scratch;
         let payload = match framing {
             Framing::AsIs | Framing::Graphics => packet.data,
+            Framing::Mpeg4 => match unflagged(packet.data) {
+                Some(plain) => {
+                    *converted = plain;
+                    converted.as_slice()
+                }
+                None => packet.data,
+            },
             Framing::Adts => payload::behind_adts(packet.data),
             Framing::Latm => return latm::place(stream, packet, rewritten),
             Framing::AvcStartCodes | Framing::HevcStartCodes => {
@@ -293,9 +355,10 @@ impl Work {
             return Ok(0);
         }
         let verbatim = match (packet.position, framing) {
-            (Some(position), Framing::AsIs | Framing::Adts | Framing::Graphics) => {
-                self.find(position, payload, looked_at)?
-            }
+            (
+                Some(position),
+                Framing::AsIs | Framing::Adts | Framing::Graphics | Framing::Mpeg4,
+            ) => self.find(position, payload, looked_at)?,
             _ => None,
         };
         match verbatim {

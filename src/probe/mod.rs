@@ -6,6 +6,7 @@
 
 mod chapters;
 mod elementary;
+mod foreign;
 mod fragment;
 mod in_band;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use rate::FrameRate;
 
 use chapters::read_chapters;
 use elementary::{read_elementary, sniff};
+use foreign::refusal;
 use look::{Looked, first_sample, look};
 use packets::{packets_of, probe_packets};
 use reads::Reads;
@@ -205,7 +207,7 @@ async fn probe_source(
         Err(failure) if failure.is_another_container() => {
             return match packets_of(&reads, state.len).await? {
                 Some(found) => probe_packets(index, source, &state, found, session, limits).await,
-                None => Err(failure),
+                None => Err(refusal(&reads, state.len).await?.into()),
             };
         }
         Err(failure) => return Err(failure),
@@ -215,6 +217,9 @@ async fn probe_source(
         movie,
         carried,
     } = index_read;
+    if movie.fragmented && movie.tracks.iter().all(|track| track.samples.is_empty()) {
+        return Err(MediaError::OnlyInit.into());
+    }
     let chapter_tracks: HashSet<u32> = movie
         .tracks
         .iter()

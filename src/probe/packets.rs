@@ -6,6 +6,7 @@ use super::{
     Failure, Fragment, Head, Looked, Session, Stream, intern, kind_of, leading, looks, reads::Reads,
 };
 use crate::{
+    av,
     ingest::{self, Found, IngestedStream, LOOKED_AT},
     isobmff::{FourCc, Track},
     media::StreamKind,
@@ -19,7 +20,11 @@ pub(super) async fn packets_of(reads: &Reads<'_>, len: u64) -> Result<Option<Fou
     let first = reads.read(0..LOOKED_AT.min(len)).await?;
     let tag = ingest::tag_length(&first);
     if tag == 0 {
-        return Ok(ingest::sniff(&first, None));
+        let found = ingest::sniff(&first, None);
+        if let Some(found) = found {
+            ingest::check_tags(found, &first, av::version())?;
+        }
+        return Ok(found);
     }
     let behind = tag.min(len)..tag.saturating_add(LOOKED_AT).min(len);
     let behind = reads.read(behind).await?;

@@ -6,8 +6,8 @@ use super::Elementary;
 pub(crate) const PACKET: usize = 188;
 /// What it begins with.
 pub(crate) const SYNC: u8 = 0x47;
-/// From one to the next: each may have four bytes before it.
-pub(crate) const STEPS: [usize; 2] = [PACKET, PACKET + 4];
+/// From one to the next: each may have four bytes before it (of discs), or sixteen behind it (of a Reed-Solomon code).
+pub(crate) const STEPS: [usize; 3] = [PACKET, PACKET + 4, PACKET + 16];
 /// Packets in a row that tell where packets are.
 pub(crate) const IN_A_ROW: usize = 5;
 /// Bytes of it behind its header.

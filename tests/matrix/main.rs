@@ -5,8 +5,11 @@
 mod broadcast;
 mod cues;
 mod ear;
+mod foreign;
 mod joins;
 mod pictures;
+mod programs;
 mod quirks;
 mod refused;
 mod styles;
+mod untimed;

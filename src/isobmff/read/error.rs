@@ -26,6 +26,23 @@ pub enum ReadError {
         /// Where that ends by its own word.
         end: u64,
     },
+    /// It is a media segment, and the segment that describes its tracks is another file.
+    #[error(
+        "it is a media segment ('moof' at byte {at}) without its initialization segment ('moov'): put the init \
+         segment before it, in one file"
+    )]
+    NoInit {
+        /// Where its first movie fragment begins.
+        at: u64,
+    },
+    /// It is a picture.
+    #[error("it is {what} ('{brand}'), not a film: it has no index ('moov')")]
+    Picture {
+        /// What it is.
+        what: &'static str,
+        /// Its major brand.
+        brand: FourCc,
+    },
     /// A box goes beyond the end of the file.
     #[error("it is cut: box '{kind}' at byte {at} ends at byte {end}, the file has {len} bytes")]
     Truncated {

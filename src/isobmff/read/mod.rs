@@ -94,6 +94,8 @@ pub struct IndexReader {
     file_type: movie::FileType,
     movie: Option<movie::Builder>,
     last: (FourCc, u64, u64),
+    /// Where the first movie fragment before any index begins.
+    fragment: Option<u64>,
     index_bytes: u64,
     boxes: u64,
 }
@@ -116,6 +118,7 @@ impl IndexReader {
             file_type: movie::FileType::default(),
             movie: None,
             last: (FourCc(*b"    "), 0, 0),
+            fragment: None,
             index_bytes: 0,
             boxes: 0,
         }
@@ -222,6 +225,8 @@ impl IndexReader {
                 } else if let Some(movie) = &mut self.movie {
                     movie.add_fragment(payload, self.at, &self.limits)?;
                     self.passed_fragment(size);
+                } else {
+                    self.fragment = self.fragment.or(Some(self.at));
                 }
             } else if kind.0 == *b"ftyp" && !is_whole && end <= self.len {
                 self.limit("the size of 'ftyp' in bytes", size, FIRST_READ)?;
@@ -330,7 +335,12 @@ impl IndexReader {
         let (last, at, end) = self.last;
         let len = self.len;
         let Some(movie) = self.movie else {
-            return Err(ReadError::NoIndex { len, last, at, end });
+            let brand = self.file_type.major;
+            return Err(match (self.fragment, sniff::picture(brand)) {
+                (Some(at), _) => ReadError::NoInit { at },
+                (None, Some(what)) if end <= len => ReadError::Picture { what, brand },
+                _ => ReadError::NoIndex { len, last, at, end },
+            });
         };
         if movie.is_fragmented() && end > len {
             return Err(ReadError::Truncated {

@@ -24,7 +24,7 @@ const TRAK: FourCc = FourCc(*b"trak");
 /// Brands of a file.
 #[derive(Debug, Clone)]
 pub(super) struct FileType {
-    major: FourCc,
+    pub(super) major: FourCc,
     minor: u32,
     compatible: Vec<FourCc>,
 }
