@@ -170,7 +170,7 @@ proptest! {
                     // The fragment's first frame: where the others of the fragment put it.
                     let (heard_index, own) = (0_u32..).zip(&belongs[fragment])
                         .find_map(|(index, own)| own.map(|own| (index, own))).expect("heard");
-                    let own = nearest(own, timescale) - i64::from(heard_index - index) * 1_024;
+                    let own = nearest(own, timescale) - (i64::from(heard_index) - i64::from(index)) * 1_024;
                     let by_count = count * 1_024 + heard;
                     prop_assert!((by_count - own).abs() <= 512 + 1, "{by_count} {own} {place:?}");
                     if seams == AudioSeams::Exact {

@@ -1,0 +1,213 @@
+//! What FFmpeg shows and plays.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::clip::{Clip, SECONDS};
+
+/// PCM samples a second that are listened to.
+const RATE: f64 = 16_000.0;
+
+/// The pictures of a file.
+pub(crate) struct Shown {
+    /// When, and which.
+    pictures: Vec<(f64, String)>,
+    /// What the decoder complained of.
+    complaints: usize,
+    /// Of the container.
+    length: f64,
+    /// Samples by their count, the first one at the time of the first picture.
+    sound: Vec<f32>,
+}
+
+fn run(program: &str, words: &[&str], path: &Path, behind: &[&str]) -> (Vec<u8>, String) {
+    let mut command = Command::new(program);
+    command
+        .args(["-v", "error"])
+        .args(words)
+        .arg("-i")
+        .arg(path)
+        .args(behind);
+    let done = command.stdin(Stdio::null()).output().expect("FFmpeg runs");
+    (
+        done.stdout,
+        String::from_utf8_lossy(&done.stderr).into_owned(),
+    )
+}
+
+impl Shown {
+    pub(crate) fn of(path: &Path) -> Self {
+        let behind =
+            "-map 0:v:0 -fps_mode passthrough -enc_time_base 1:1000000 -f framehash -hash md5 -";
+        let behind: Vec<&str> = behind.split(' ').collect();
+        let (out, said) = run("ffmpeg", &["-copyts"], path, &behind);
+        let rows = String::from_utf8_lossy(&out).into_owned();
+        let picture = |row: &str| {
+            let columns: Vec<&str> = row.split(',').map(str::trim).collect();
+            let time: f64 = columns.get(2)?.parse().ok()?;
+            Some((time / 1e6, (*columns.get(5)?).to_owned()))
+        };
+        let pictures: Vec<_> = rows
+            .lines()
+            .filter(|row| !row.starts_with('#'))
+            .filter_map(picture)
+            .collect();
+        let (out, _) = run(
+            "ffprobe",
+            &["-show_entries", "format=duration", "-of", "csv=p=0"],
+            path,
+            &[],
+        );
+        let length = String::from_utf8_lossy(&out).trim().parse().unwrap_or(0.0);
+        let first = pictures.first().map_or(0.0, |(at, _)| *at);
+        let align = format!(
+            "aresample={RATE},aresample=async=1:min_comp=0.0001:min_hard_comp=1000:first_pts={}",
+            (first * RATE).round()
+        );
+        let behind = [
+            "-map", "0:a:0", "-ac", "1", "-af", &align, "-f", "f32le", "-",
+        ];
+        let (out, _) = run("ffmpeg", &["-copyts"], path, &behind);
+        let sound = out
+            .chunks_exact(4)
+            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+        Self {
+            pictures,
+            complaints: said.lines().count(),
+            length,
+            sound: sound.collect(),
+        }
+    }
+
+    pub(crate) fn hashes(&self) -> Vec<String> {
+        self.pictures.iter().map(|(_, hash)| hash.clone()).collect()
+    }
+
+    /// From the first picture to the end of the last, which is shown for `last`.
+    fn shown_for(&self, last: f64) -> f64 {
+        match (self.pictures.first(), self.pictures.last()) {
+            (Some((first, _)), Some((end, _))) => end - first + last,
+            _ => 0.0,
+        }
+    }
+}
+
+/// When the key frames of a clip are shown, rising.
+pub(crate) fn key_times(path: &Path) -> Vec<f64> {
+    let words = [
+        "-select_streams",
+        "v:0",
+        "-show_entries",
+        "packet=pts_time,flags",
+        "-of",
+        "csv=p=0",
+    ];
+    let (out, _) = run("ffprobe", &words, path, &[]);
+    let rows = String::from_utf8_lossy(&out).into_owned();
+    let key = |row: &str| {
+        let (time, flags) = row.split_once(',')?;
+        flags.contains('K').then(|| time.parse().ok()).flatten()
+    };
+    let mut keys: Vec<f64> = rows.lines().filter_map(key).collect();
+    keys.sort_by(f64::total_cmp);
+    keys
+}
+
+/// How much later than at `at` the sound of `wanted` from `from` on lies in `heard`, in seconds; `None` where it is not
+/// found.
+fn lag(wanted: &[f32], from: f64, heard: &[f32], at: f64) -> Option<f64> {
+    let index = |seconds: f64| (seconds * RATE).round() as usize;
+    let piece = wanted.get(index(from)..index(from) + 4_000)?;
+    let reach = 4_800_i64;
+    let energy = |samples: &[f32]| samples.iter().map(|x| x * x).sum::<f32>();
+    let mut best = (0.3, None);
+    for shift in -reach..=reach {
+        let begin = i64::try_from(index(at)).ok()? + shift;
+        let Ok(begin) = usize::try_from(begin) else {
+            continue;
+        };
+        let Some(span) = heard.get(begin..begin + piece.len()) else {
+            continue;
+        };
+        let product: f32 = piece.iter().zip(span).map(|(a, b)| a * b).sum();
+        let likeness = product / (energy(piece) * energy(span)).sqrt().max(1e-9);
+        if likeness > best.0 {
+            best = (likeness, Some(shift as f64 / RATE));
+        }
+    }
+    best.1
+}
+
+/// How much later than in the clip the sound of pieces lies behind their first picture by themselves, of the second one.
+pub(crate) fn own_lag(pieces: &[(PathBuf, f64)], alone: &[Shown]) -> f64 {
+    let clip = pieces.first().and_then(|(path, _)| path.parent()?.parent());
+    let (Some(folder), Some((_, start)), Some(second)) = (clip, pieces.get(1), alone.get(1)) else {
+        return 0.0;
+    };
+    let whole = Shown::of(&folder.join("clip.mp4"));
+    lag(&whole.sound, start + 0.4, &second.sound, 0.4).unwrap_or(0.0)
+}
+
+/// What is wrong with `output`: it must show one of `runs`, complain of no more than `wanted`, and be as long; its sound
+/// must be where it is in the clip, or in the pieces (`own` later), to half a coded frame.
+pub(crate) fn differences(
+    output: &Path,
+    runs: &[Vec<String>],
+    wanted: &Shown,
+    clip: &Clip,
+    own: f64,
+) -> Vec<String> {
+    let found = Shown::of(output);
+    let mut faults = Vec::new();
+    let hashes = found.hashes();
+    if !runs.contains(&hashes) {
+        let right = hashes
+            .iter()
+            .zip(&runs[0])
+            .take_while(|(a, b)| a == b)
+            .count();
+        faults.push(format!(
+            "{} pictures for {}, the first {right} right",
+            hashes.len(),
+            runs[0].len()
+        ));
+    }
+    if found.complaints > wanted.complaints {
+        faults.push(format!(
+            "{} complaints, {} of the clip",
+            found.complaints, wanted.complaints
+        ));
+    }
+    let longest = clip.rate.longest;
+    let lengths = [wanted.length, wanted.shown_for(longest), SECONDS];
+    if lengths
+        .iter()
+        .all(|length| (found.length - length).abs() > 0.03 + longest)
+    {
+        faults.push(format!("{} s for {} s", found.length, wanted.length));
+    }
+    // Rising times, no picture held for longer than in the clip.
+    let steps = |shown: &Shown| -> (f64, f64) {
+        let apart = shown.pictures.windows(2).map(|pair| pair[1].0 - pair[0].0);
+        apart.fold((f64::MAX, 0.0), |(least, most), step| {
+            (least.min(step), most.max(step))
+        })
+    };
+    if runs[0] == hashes {
+        let (least, most) = steps(&found);
+        if least <= 0.0 || most > steps(wanted).1.max(longest) + 0.02 {
+            faults.push(format!("pictures {least:.3} to {most:.3} s apart"));
+        }
+    }
+    for at in [0.4, 1.2, 2.3, 3.1, 4.3, 5.1, 6.3] {
+        let most = clip.audio.frame / 2.0 + 0.001;
+        match lag(&wanted.sound, at, &found.sound, at) {
+            None => faults.push(format!("the sound at {at} s is lost")),
+            Some(late) if late.abs() > most && (late - own).abs() > most => {
+                faults.push(format!("the sound at {at} s is {late:+.3} s off"));
+            }
+            Some(_) => {}
+        }
+    }
+    faults
+}
