@@ -79,6 +79,12 @@ impl Demuxer {
         check("av_seek_frame", code).map(drop)
     }
 
+    /// Whether what is decoded of the packet that was read last is not to be shown: an edit list hides it.
+    pub(crate) fn is_hidden(&self) -> bool {
+        // SAFETY: the packet is ours and alive; this is an integer of it.
+        unsafe { (*self.packet.0).flags & ffi::AV_PKT_FLAG_DISCARD != 0 }
+    }
+
     /// Reads only stream `index` from here on, until the next [`Demuxer::seek`].
     pub(crate) fn select(&mut self, index: usize) {
         for (at, stream) in self.input.streams().enumerate() {

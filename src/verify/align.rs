@@ -6,12 +6,19 @@ use std::ops::Range;
 const CHUNK: usize = 2048;
 /// Samples of it that are compared exactly.
 const PATTERN: usize = 48;
+/// Every so many samples are correlated first, and how much worse that may be than the best place so far.
+const SKIPPED: usize = 8;
+const ROUGH: f64 = 0.1;
+/// Correlations that differ by less are about as good.
+const ALIKE: f64 = 0.01;
+/// Samples that differ by less are the same: decoders may add up in another order, 116 dB below full scale.
+const EQUAL: f32 = 1.6e-6;
 /// Chunks, the loudest first, whose best place is searched for where none is the same to the bit.
 const SEARCHED: usize = 2;
 
 /// How many samples later than in `signal` the sound of `range` is found in `output`, up to `most` in
 /// either direction, and how well it correlates there, from −1 to 1. The nearest place of several where it is
-/// the same to the bit, else the best one. `None` where there is nothing louder than `audible`.
+/// the same, else the best one. `None` where there is nothing louder than `audible`.
 pub(super) fn lag_of(
     signal: &[f32],
     output: &[f32],
@@ -28,7 +35,7 @@ pub(super) fn lag_of(
     let mut chunks: Vec<_> = chunks.filter(|(_, chunk)| peak(chunk) >= audible).collect();
     chunks.sort_by(|(_, a), (_, b)| level(b).total_cmp(&level(a)));
     let exact = chunks.iter().find_map(|&(start, chunk)| {
-        let late = same_to_the_bit(chunk, start, output, most)?;
+        let late = same_sound(chunk, start, output, most)?;
         let found = placed(output, start, late, len)?;
         Some((late, correlation(chunk, found)))
     });
@@ -41,7 +48,7 @@ pub(super) fn lag_of(
 }
 
 /// The nearest place where `chunk`, which begins at `start`, is found in its beginning, middle and end.
-fn same_to_the_bit(chunk: &[f32], start: usize, output: &[f32], most: usize) -> Option<isize> {
+fn same_sound(chunk: &[f32], start: usize, output: &[f32], most: usize) -> Option<isize> {
     let len = chunk.len();
     let distinct = chunk.windows(2).filter(|pair| pair[0] != pair[1]).count();
     if distinct <= len / 8 {
@@ -51,23 +58,34 @@ fn same_to_the_bit(chunk: &[f32], start: usize, output: &[f32], most: usize) -> 
     nearest_first(most).find(|&late| {
         let mut all = patterns.iter();
         placed(output, start, late, len)
-            .is_some_and(|found| all.all(|at| chunk[at.clone()] == found[at.clone()]))
+            .is_some_and(|found| all.all(|at| equal(&chunk[at.clone()], &found[at.clone()])))
     })
 }
 
-/// The place where `chunk`, which begins at `start`, correlates best; the nearest of equals.
+/// The place where `chunk`, which begins at `start`, correlates best; the nearest of those that are about as
+/// good: decoders make up noise, and a tone repeats.
 fn best(chunk: &[f32], start: usize, output: &[f32], most: usize) -> Option<(isize, f64)> {
     let mut best: Option<(isize, f64)> = None;
+    let some: Vec<f32> = chunk.iter().step_by(SKIPPED).copied().collect();
     for late in nearest_first(most) {
         let Some(found) = placed(output, start, late, chunk.len()) else {
             continue;
         };
+        // A look at some of the samples tells most places to be wrong.
+        let roughly = correlate(some.iter(), found.iter().step_by(SKIPPED));
+        if best.is_some_and(|(_, most)| roughly < most - ROUGH) {
+            continue;
+        }
         let same = correlation(chunk, found);
-        if best.is_none_or(|(_, most)| same > most + 1e-7) {
+        if best.is_none_or(|(_, most)| same > most + ALIKE) {
             best = Some((late, same));
         }
     }
     best
+}
+
+fn equal(a: &[f32], b: &[f32]) -> bool {
+    a.iter().zip(b).all(|(a, b)| (a - b).abs() < EQUAL)
 }
 
 /// `len` samples that begin `late` behind `start`.
@@ -84,8 +102,12 @@ fn nearest_first(most: usize) -> impl Iterator<Item = isize> {
 
 /// The normalised correlation of two runs of one length; 0 where one of them is silent.
 pub(super) fn correlation(a: &[f32], b: &[f32]) -> f64 {
+    correlate(a.iter(), b.iter())
+}
+
+fn correlate<'a>(a: impl Iterator<Item = &'a f32>, b: impl Iterator<Item = &'a f32>) -> f64 {
     let (mut product, mut of_a, mut of_b) = (0.0_f32, 0.0_f32, 0.0_f32);
-    for (&a, &b) in a.iter().zip(b) {
+    for (&a, &b) in a.zip(b) {
         product += a * b;
         of_a += a * a;
         of_b += b * b;

@@ -65,8 +65,11 @@ pub(super) struct Pictures {
     pub(super) to: Option<Time>,
     /// When the coded pictures are shown, in decode order.
     pub(super) coded: Vec<Time>,
-    /// When the first key frame is shown.
+    /// When the first key frame would be shown, and whether an edit list hides it.
     pub(super) first_key: Option<Time>,
+    pub(super) hides_first: bool,
+    /// When the first picture from there on that is not hidden is shown.
+    begin: Option<Time>,
     /// Seconds of a tick of the stream, as numerator and denominator.
     pub(super) tick: (u32, u32),
     pub(super) shown: Vec<ShownPicture>,
@@ -223,13 +226,17 @@ impl MediaFile {
                         pts: packet.pts.or(packet.dts),
                         dts: packet.dts.or(packet.pts),
                         key: packet.key,
+                        hidden: false,
                     };
                     (packet.stream, stamp)
                 })
             });
             match self.judged(next)? {
                 None => return Ok(None),
-                Some((stream, stamp)) if stream == index => return Ok(Some(stamp)),
+                Some((stream, mut stamp)) if stream == index => {
+                    stamp.hidden = self.demuxer()?.is_hidden();
+                    return Ok(Some(stamp));
+                }
                 Some(_) => {}
             }
         }
@@ -278,8 +285,9 @@ impl MediaFile {
             }
             let (pts, dts) = found.map_or((None, None), |found| (found.pts, found.dts));
             let early = pts.is_some_and(|pts| from_ticks(pts, info.tick) <= target);
-            // What seeking further back leads to as well is the beginning.
-            if early || at_start || (first.is_some() && first == previous) {
+            // What seeking a second further back leads to as well is the beginning.
+            let is_first = attempt > 1 && first.is_some() && first == previous;
+            if early || at_start || is_first {
                 return Ok(found);
             }
             previous = first;
@@ -333,30 +341,23 @@ impl MediaFile {
                     ..Pictures::default()
                 };
             }
-            let to = match until {
-                Until::Time(time) => Some(time),
-                Until::NextKey(least, most) => {
-                    if let (None, Some(first), Some(pts)) = (all.to, all.first_key, pts) {
-                        let (least, most) = (first.plus(least)?, first.plus(most)?);
-                        if packet.key && pts >= least {
-                            all.to = Some(pts.min(most));
-                        } else if dts.is_some_and(|dts| dts >= most) {
-                            all.to = Some(most);
-                        }
-                    }
-                    all.to
+            if !packet.hidden {
+                let to = all.end(until, &packet, pts, dts)?;
+                if let (Some(to), Some(dts)) = (to, dts)
+                    && dts >= to
+                {
+                    all.to = Some(to);
+                    break;
                 }
-            };
-            if let (Some(to), Some(dts)) = (to, dts)
-                && dts >= to
-            {
-                all.to = Some(to);
-                break;
+                all.coded.extend(pts);
             }
-            if packet.key {
-                all.first_key = all.first_key.or(pts);
+            if packet.key && all.first_key.is_none() {
+                all.first_key = pts;
+                all.hides_first = packet.hidden;
             }
-            all.coded.extend(pts);
+            if !packet.hidden && all.first_key.is_some() {
+                all.begin = all.begin.or(pts);
+            }
             let frames = decoder.decode(self.demuxer()?);
             all.take(frames, tick);
             stamp = self.next(info.index)?;
@@ -376,9 +377,36 @@ pub(super) struct Stamp {
     pub(super) pts: Option<i64>,
     dts: Option<i64>,
     key: bool,
+    /// Whether an edit list hides it. Where it hides what lies between, libav gives packets twice: once
+    /// for each edit that needs them.
+    hidden: bool,
 }
 
 impl Pictures {
+    /// Up to which time pictures are decoded, as far as that is known at a packet.
+    fn end(
+        &mut self,
+        until: Until,
+        packet: &Stamp,
+        pts: Option<Time>,
+        dts: Option<Time>,
+    ) -> Result<Option<Time>, OutOfRange> {
+        match until {
+            Until::Time(time) => Ok(Some(time)),
+            Until::NextKey(least, most) => {
+                if let (None, Some(begin), Some(pts)) = (self.to, self.begin, pts) {
+                    let (least, most) = (begin.plus(least)?, begin.plus(most)?);
+                    if packet.key && pts >= least {
+                        self.to = Some(pts.min(most));
+                    } else if dts.is_some_and(|dts| dts >= most) {
+                        self.to = Some(most);
+                    }
+                }
+                Ok(self.to)
+            }
+        }
+    }
+
     fn take(&mut self, frames: Frames, tick: (u32, u32)) {
         self.errors.extend(frames.errors);
         for frame in frames.frames {

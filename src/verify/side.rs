@@ -61,31 +61,51 @@ impl Side<'_> {
         self.fragment.zero.plus(since)?.minus(shift)
     }
 
-    /// What libav's times of pictures lack of the fragment's: AVI has none but the order of decoding.
+    /// What libav's times of pictures lack of the fragment's. AVI has none but the order of decoding. Where
+    /// composition offsets are below 0 and no edit list makes up for that, libav has all pictures later by
+    /// the lowest of them (libavformat/mov.c, `dts_shift`).
     pub(super) fn shift(
         &self,
         planned: &PlannedTrack,
         head: &Pictures,
     ) -> Result<Time, OutOfRange> {
-        let stream = self.stream(planned).map(|(_, stream)| stream);
-        let (Container::Avi, Some(stream)) = (self.fragment.container, stream) else {
+        let (Some(most), Some((_, stream))) = (self.most_shift(planned), self.stream(planned))
+        else {
             return Ok(Time::ZERO);
         };
         let first = head.shown.iter().map(|one| one.at).min();
         let presented = stream.presentation.presented()?;
-        match (first, presented) {
-            (Some(first), Some((start, _))) => start.minus(first),
-            _ => Ok(Time::ZERO),
-        }
+        let (Some(first), Some((start, _))) = (first, presented) else {
+            return Ok(Time::ZERO);
+        };
+        let shift = start.minus(first)?;
+        Ok(if shift.abs() <= most {
+            shift
+        } else {
+            Time::ZERO
+        })
     }
 
-    /// The same where the fragment's beginning was not decoded yet.
+    /// How far libav's times of pictures may be off; `None` where they are the fragment's.
+    fn most_shift(&self, planned: &PlannedTrack) -> Option<Time> {
+        if self.fragment.container == Container::Avi {
+            return Some(Time::from_secs(1));
+        }
+        let (_, stream) = self.stream(planned)?;
+        let samples = &stream.presentation.samples;
+        let offsets = samples.composition.as_ref()?.iter();
+        let lowest = offsets.map(|&offset| i64::from(offset)).min()?;
+        (lowest < 0 && self.fragment.container.is_iso())
+            .then(|| Time::from_ticks(1 - lowest, stream.presentation.timescale))
+    }
+
+    /// The same as [`Side::shift`] where the fragment's beginning was not decoded yet.
     pub(super) fn head_shift(
         &mut self,
         planned: &PlannedTrack,
         which: Which,
     ) -> Result<Time, Failed> {
-        if self.fragment.container != Container::Avi {
+        if self.most_shift(planned).is_none() {
             return Ok(Time::ZERO);
         }
         let until = Until::NextKey(Time::ZERO, Time::ZERO);
@@ -136,7 +156,8 @@ impl Side<'_> {
     /// When the pictures before the first key frame would be shown that the fragment does not show alone.
     pub(super) fn leading(&self, own: &Pictures, shift: Time) -> Result<Vec<i64>, OutOfRange> {
         let shown = |time: &Time| own.shown.iter().any(|one| one.at == *time);
-        let leads = |time: &&Time| own.first_key.is_some_and(|key| **time < key);
+        let first = own.first_key.filter(|_| !own.hides_first);
+        let leads = |time: &&Time| first.is_some_and(|key| **time < key);
         let coded = own.coded.iter().filter(leads);
         let hidden = coded.filter(|time| !shown(time));
         hidden

@@ -16,7 +16,8 @@ const MAX_TOLD: usize = 4;
 const AUDIBLE: f32 = 0.01;
 /// Sound this much quieter than the fragment's own is silence: −20 dB.
 const SILENT: f32 = 0.1;
-/// Sound this much louder than the fragment's own peak is a burst: +3 dB.
+/// Sound this much louder than the fragments' own peak is a burst: +3 dB, which is what two windowed frames
+/// that overlap may add up to.
 const BURST: f32 = 1.41;
 /// What rounding may add to a peak.
 const FLOOR: f32 = 0.02;
@@ -214,6 +215,9 @@ impl Scene {
         let mut silent = 0;
         for from in range.clone().step_by(block.max(1)) {
             let own = from..from + block;
+            if own.end > range.end {
+                break;
+            }
             let there = shifted(&own, late);
             let (Some(expected), Some(found)) =
                 (signal.samples.get(own), self.output.get(there.clone()))
@@ -295,8 +299,8 @@ impl Scene {
                 break;
             };
             let (earlier, later) = (near(&self.earlier, at), near(&self.later, at));
-            let loudest = earlier.map_or(0.0, peak) + later.map_or(0.0, peak);
-            let is_burst = peak(found) > loudest * 1.2 + FLOOR;
+            let loudest = earlier.map_or(0.0, peak).max(later.map_or(0.0, peak));
+            let is_burst = peak(found) > loudest * BURST + FLOOR;
             if is_burst && !burst {
                 told.push(self.burst(at, loudest, peak(found)));
             }
