@@ -81,7 +81,18 @@ fn best(chunk: &[f32], start: usize, output: &[f32], most: usize) -> Option<(isi
             best = Some((late, same));
         }
     }
-    best
+    // From there to the top of the hill.
+    let (mut late, mut same) = best?;
+    for step in [1, -1] {
+        while late.unsigned_abs() < most
+            && let Some(found) = placed(output, start, late + step, chunk.len())
+            && correlation(chunk, found) > same
+        {
+            late += step;
+            same = correlation(chunk, found);
+        }
+    }
+    Some((late, same))
 }
 
 fn equal(a: &[f32], b: &[f32]) -> bool {
