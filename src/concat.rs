@@ -36,7 +36,7 @@ use crate::{
     sink::{self, MakeFilter, Overwrite, Publication, SinkError},
     source::{OpenSource, SharedSource, Source},
     time::Time,
-    verify,
+    verify::{self, Join, SeamCheck, Verify},
     warning::WarningKind,
 };
 
@@ -399,5 +399,41 @@ impl Planned {
             return verify::verify(&self.plan, output).await;
         }
         verify::same_bytes(self.stream(), output).await
+    }
+
+    /// Decodes both sides of every seam, in an output that was written by this plan and in its fragments
+    /// alone, and compares them: each picture that a fragment shows alone, and that no cut takes away, is
+    /// shown once and at its time, and no others; sound is in its place, as loud as in its fragment, and
+    /// silent where no fragment has any; decoders report no errors that the fragments do not have. Of a
+    /// side, one group of pictures and one second of sound are decoded.
+    ///
+    /// # Errors
+    /// [`Error::Decoded`] with the differences, or what reading the output or a fragment gives.
+    #[tracing::instrument(name = "verify", skip_all)]
+    pub async fn verify_decoded(&self, output: &SharedSource) -> Result<Vec<SeamCheck>, Error> {
+        let join = Join {
+            container: self.container,
+            fragments: Arc::clone(&self.fragments),
+            plan: Arc::clone(&self.plan),
+            sources: Arc::clone(&self.sources),
+        };
+        let compared = verify::decoded(join, output);
+        let cancelled = self.concat.cancel.run_until_cancelled(compared).await;
+        cancelled.unwrap_or(Err(Error::Cancelled))
+    }
+
+    /// Looks at an output again as `how` says: [`Planned::verify`] or [`Planned::verify_decoded`].
+    ///
+    /// # Errors
+    /// As those.
+    pub async fn verify_as(
+        &self,
+        output: &SharedSource,
+        how: Verify,
+    ) -> Result<Vec<SeamCheck>, Error> {
+        match how {
+            Verify::Plan => self.verify(output).await.map(|()| Vec::new()),
+            Verify::Decoded => self.verify_decoded(output).await,
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     sink::SinkError,
     source::SourceError,
     time::{OutOfRange, Time},
+    verify::SeamDifference,
 };
 
 /// Why a join failed. Nothing of an output exists when a call returns this.
@@ -135,6 +136,9 @@ pub enum Error {
         /// As found.
         found: String,
     },
+    /// Decoded pictures or sound of the output differ at seams from those of the fragments.
+    #[error("the output decodes otherwise than its fragments: {} {}", .0.len(), if .0.len() == 1 { "difference" } else { "differences" })]
+    Decoded(Vec<SeamDifference>),
     /// The caller cancelled.
     #[error("cancelled")]
     Cancelled,

@@ -57,3 +57,4 @@ pub use options::Options;
 pub use report::Report;
 pub use sink::Overwrite;
 pub use tokio_util::sync::CancellationToken;
+pub use verify::{SeamCheck, SeamDifference, StreamCheck, Verify};

@@ -11,6 +11,7 @@ use crate::{
     probe::Fragment,
     sink::Written,
     time::{OutOfRange, Time},
+    verify::SeamCheck,
     warning::Warning,
 };
 
@@ -51,6 +52,8 @@ pub struct Report {
     /// Checksums of the output, as far as they were asked for and it was written.
     #[cfg(feature = "checksum")]
     pub checksums: Digests,
+    /// Seams that were decoded and compared with their fragments; empty where that was not asked for.
+    pub seam_checks: Vec<SeamCheck>,
     /// What is worth knowing.
     pub warnings: Vec<Warning>,
 }
@@ -224,6 +227,7 @@ impl Report {
             bytes_copied_server_side: 0,
             #[cfg(feature = "checksum")]
             checksums: Digests::default(),
+            seam_checks: Vec::new(),
             warnings: plan.warnings.clone(),
         })
     }

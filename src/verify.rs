@@ -1,4 +1,15 @@
-//! Reads an output again and compares it with its plan.
+//! Reads an output again and compares it with its plan, or its seams with what the fragments decode to.
+
+mod align;
+mod check;
+mod decoded;
+mod grid;
+mod media;
+mod pictures;
+mod seam;
+mod side;
+mod sound;
+mod sounds;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -12,6 +23,19 @@ use crate::{
     source::{OpenSource, SharedSource, SourceError},
     time::Time,
 };
+
+pub use check::{SeamCheck, SeamDifference, StreamCheck};
+pub(crate) use decoded::{Join, decoded};
+
+/// How a written output is looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verify {
+    /// It is compared with its plan: tracks, samples and durations, or every byte.
+    #[default]
+    Plan,
+    /// Both sides of every seam are decoded, in the output and in the fragments alone, and compared.
+    Decoded,
+}
 
 /// Compares what `output` holds with what was planned: tracks, their samples and decode durations,
 /// and when the presentation ends.

@@ -26,8 +26,8 @@ const PROBED: i64 = 5_000_000;
 /// An opened container whose packets are read one after the other. Not shared between threads; every
 /// call blocks as its reader does.
 pub(crate) struct Demuxer {
-    input: Input,
-    packet: Packet,
+    pub(super) input: Input,
+    pub(super) packet: Packet,
 }
 
 /// One stream of a container.
@@ -93,8 +93,20 @@ impl Demuxer {
         name: &CStr,
         reader: R,
     ) -> Result<Self, AvError> {
+        Self::open_until(name, reader, Interrupt::default())
+    }
+
+    /// As [`Demuxer::open`]; this and every later call end with an error once `interrupt` is due.
+    ///
+    /// # Errors
+    /// As those of [`Demuxer::open`].
+    pub(crate) fn open_until<R: Read + Seek + Send + 'static>(
+        name: &CStr,
+        reader: R,
+        interrupt: Interrupt,
+    ) -> Result<Self, AvError> {
         silence_log();
-        let mut input = Input::with_header(name, reader, PROBED, Interrupt::default())?;
+        let mut input = Input::with_header(name, reader, PROBED, interrupt)?;
         input.describe_streams()?;
         let packet = Packet::new()?;
         Ok(Self { input, packet })

@@ -3,10 +3,12 @@
 //! Two questions: what a sample entry means ([`codec_parameters`]) and what silence looks like to a
 //! decoder that is already configured ([`silent_frame`]). Both block for a few milliseconds and may
 //! run on any thread, several at a time: no libav object of theirs outlives a call or is seen by two
-//! threads. And one machine: a [`Muxer`], which writes into memory. None touches a file or a network.
+//! threads. And machines: a [`Demuxer`], a [`StreamDecoder`] for what it reads, and a [`Muxer`], which
+//! writes into memory. None touches a file or a network.
 
 mod codec;
 mod codecpar;
+mod decode;
 mod demux;
 mod describing;
 mod error;
@@ -14,9 +16,11 @@ mod frame;
 mod interrupt;
 mod io;
 mod learned;
+mod log;
 mod mux;
 mod names;
 mod parser;
+mod picture;
 mod silence;
 mod vorbis;
 
@@ -28,6 +32,7 @@ use std::{ffi::c_int, sync::Once};
 use ffmpeg_next::ffi;
 
 pub(crate) use codecpar::codec_parameters;
+pub(crate) use decode::{Decoded, Frames, StreamDecoder};
 pub(crate) use demux::{Demuxer, PacketView, StreamInfo};
 pub use error::{AvError, NoSilence};
 pub(crate) use interrupt::Interrupt;

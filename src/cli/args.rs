@@ -5,6 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use media_concat::{
+    Verify,
     media::Container,
     options::{
         AudioSeams, Checksums, Durability, Leading, Limits, OnDiscontinuity, OnGap, OnMissing,
@@ -67,9 +68,11 @@ pub(crate) struct Join {
     /// Replace OUT if it exists, once the join is finished.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Read the written file again and compare it with the plan.
-    #[arg(long)]
-    pub(crate) verify: bool,
+    /// Read the written file again and compare it with the plan, or decode both sides of every seam and
+    /// compare them with the fragments.
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true,
+          default_missing_value = "plan")]
+    verify: Option<How>,
     /// Compute checksums of the output, for the report: of a file before it gets its name, of
     /// standard output as it passes.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAMES")]
@@ -220,6 +223,14 @@ enum Sets {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum How {
+    /// With the plan.
+    Plan,
+    /// Decoded pictures and sound at the seams with those of the fragments.
+    Decode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Checksum {
     /// SHA-256.
     Sha256,
@@ -237,6 +248,14 @@ impl Join {
             },
             ..self.options.to_options()
         }
+    }
+
+    /// How the output is looked at again, if it is.
+    pub(crate) fn verify(&self) -> Option<Verify> {
+        self.verify.map(|how| match how {
+            How::Plan => Verify::Plan,
+            How::Decode => Verify::Decoded,
+        })
     }
 
     pub(crate) fn has_checksums(&self) -> bool {

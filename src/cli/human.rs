@@ -71,6 +71,13 @@ pub(super) fn report(report: &Report, output: Option<&Path>) -> String {
         );
         let _ = writeln!(text, "  {copied} copied, {shared} shared, {made} generated");
     }
+    for check in report.seam_checks.iter().take(LISTED) {
+        let _ = writeln!(text, "  seam {check}");
+    }
+    if report.seam_checks.len() > LISTED {
+        let more = report.seam_checks.len() - LISTED;
+        let _ = writeln!(text, "  … and {more} more seams decode as planned");
+    }
     for checksum in checksums(&report.checksums) {
         let _ = writeln!(text, "  {checksum}");
     }

@@ -57,15 +57,15 @@ pub(super) async fn join(
             ..planned.report().clone()
         }
     } else {
-        let (report, written): (_, SharedSource) = match object {
+        let (mut report, written): (_, SharedSource) = match object {
             Some((target, written)) => (planned.write_object(&target).await?, written),
             None => {
                 let report = planned.write_file(&join.output, overwrite).await?;
                 (report, Arc::new(FileSource::new(&join.output)))
             }
         };
-        if join.verify {
-            planned.verify(&written).await?;
+        if let Some(how) = join.verify() {
+            report.seam_checks = planned.verify_as(&written, how).await?;
         }
         report
     };

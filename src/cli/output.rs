@@ -105,6 +105,7 @@ impl Failure {
                     mismatches.iter().map(ToString::to_string).collect()
                 }
                 Error::Seams(refused) => refused.iter().map(ToString::to_string).collect(),
+                Error::Decoded(all) => all.iter().map(ToString::to_string).collect(),
                 Error::Fragments(all) => all.iter().map(chain).collect(),
                 error => vec![chain(error)],
             },

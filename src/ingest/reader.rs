@@ -15,7 +15,7 @@ use crate::{
 
 /// The bytes of a fragment, in a thread that may block.
 #[derive(Debug, Clone)]
-pub(super) enum Storage {
+pub(crate) enum Storage {
     /// A local file.
     File(Arc<File>),
     /// What was downloaded.
@@ -35,7 +35,7 @@ impl Storage {
     }
 
     /// Fills `buffer` from `offset` on; whether there was enough.
-    pub(super) fn fill(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<bool> {
+    pub(crate) fn fill(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<bool> {
         while !buffer.is_empty() {
             match self.read_at(buffer, offset) {
                 Ok(0) => return Ok(false),
@@ -65,23 +65,23 @@ pub(super) fn unread(offset: u64, error: io::Error) -> probe::Failure {
 
 /// What went wrong while libav read, which it takes for the end of the file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Failure(Arc<Mutex<Option<(u64, io::Error)>>>);
+pub(crate) struct Failure(Arc<Mutex<Option<(u64, io::Error)>>>);
 
 impl Failure {
     /// Where and why reading failed.
-    pub(super) fn take(&self) -> Option<(u64, io::Error)> {
+    pub(crate) fn take(&self) -> Option<(u64, io::Error)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 /// A reader that remembers its failure.
-pub(super) struct Reader {
-    pub(super) storage: Storage,
+pub(crate) struct Reader {
+    pub(crate) storage: Storage,
     /// Where the first byte that it gives lies.
-    pub(super) base: u64,
-    pub(super) len: u64,
-    pub(super) at: u64,
-    pub(super) failure: Failure,
+    pub(crate) base: u64,
+    pub(crate) len: u64,
+    pub(crate) at: u64,
+    pub(crate) failure: Failure,
 }
 
 impl Read for Reader {

@@ -30,7 +30,7 @@ const AHEAD: usize = 8;
 
 /// The bytes of a remote fragment.
 #[derive(Debug)]
-pub(super) struct Remote {
+pub(crate) struct Remote {
     runtime: Handle,
     source: SharedSource,
     state: SourceState,
@@ -60,7 +60,7 @@ struct Coming {
 
 impl Remote {
     /// For threads of this runtime, until `stop`.
-    pub(super) fn new(source: &SharedSource, state: &SourceState, stop: CancellationToken) -> Self {
+    pub(crate) fn new(source: &SharedSource, state: &SourceState, stop: CancellationToken) -> Self {
         Self {
             stop,
             runtime: Handle::current(),

@@ -29,6 +29,8 @@ pub struct Fragment {
     pub name: String,
     /// Length and validator of its source.
     pub state: SourceState,
+    /// Bytes of the file itself: what its source gives behind them was made of it.
+    pub file_len: u64,
     /// What kind of file it is.
     pub container: Container,
     /// What surrounds the sound of a file that is nothing but sound.
@@ -315,6 +317,7 @@ impl Fragment {
         Ok(Self {
             index,
             name,
+            file_len: state.len,
             state,
             container: Container::Mp4,
             carried: Carried::default(),

@@ -252,6 +252,7 @@ pub(crate) fn fragment(index: usize, streams: Vec<Stream>) -> Fragment {
     Fragment {
         index,
         name: format!("invented {index}"),
+        file_len: state.len,
         state,
         container: Container::Mp4,
         carried: Carried::default(),

@@ -113,6 +113,7 @@ pub(super) async fn probe_packets(
     let (name, chapters) = (source.name(), ingested.chapters);
     let fragment = Fragment::new(index, name, ingested.state, head, streams, chapters)?;
     let fragment = Fragment {
+        file_len: state.len,
         container: found.container,
         warnings: ingested.warnings,
         extras: intern(&session.extras, Arc::new(ingested.extras)),

@@ -4,6 +4,7 @@
 
 mod broadcast;
 mod cues;
+mod decoded;
 mod ear;
 mod foreign;
 mod joins;

@@ -10,3 +10,4 @@ mod joins;
 mod nginx;
 mod support;
 mod tool;
+mod verify;

@@ -1,0 +1,469 @@
+//! What one file shows and sounds like around an instant, decoded. Blocks: for a thread that may.
+//!
+//! All times are those that the file itself gives, as libav reads them.
+
+use std::{ffi::CStr, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    av::{AvError, Decoded, Demuxer, Frames, Interrupt, StreamDecoder, StreamInfo},
+    ingest::{ReadFailure, Reader, Remote, Storage},
+    media::{Container, StreamKind},
+    probe::Failure,
+    source::{OpenSource, SourceError, open_unchanged},
+    time::{OutOfRange, Rounding, Time, Timescale},
+};
+
+/// How many times a place is looked for further back before the file is read from its beginning.
+pub(super) const MAX_SEEKS: u32 = 8;
+
+/// Which stream of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Which {
+    /// The one that its container numbers so.
+    Id(u32),
+    /// Its position among all.
+    Index(usize),
+    /// Its position among those of its kind.
+    Nth(StreamKind, usize),
+}
+
+/// Where pictures are decoded from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum From {
+    /// The beginning.
+    Start,
+    /// The last key frame that is shown at or before this.
+    KeyBefore(Time),
+}
+
+/// Up to where pictures are decoded.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until {
+    /// All that are shown before this.
+    Time(Time),
+    /// All that are shown before the next key frame, but not less than the first time behind the first
+    /// picture and not more than the second.
+    NextKey(Time, Time),
+}
+
+/// A decoded picture and when it is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ShownPicture {
+    pub(super) at: Time,
+    pub(super) hash: u64,
+    pub(super) is_damaged: bool,
+}
+
+/// Pictures around an instant.
+#[derive(Debug, Default)]
+pub(super) struct Pictures {
+    /// From which time on they are complete; `None`: from the beginning.
+    pub(super) from: Option<Time>,
+    /// Up to which time they are; `None`: to the end.
+    pub(super) to: Option<Time>,
+    /// When the coded pictures are shown, in decode order.
+    pub(super) coded: Vec<Time>,
+    /// When the first key frame would be shown, and whether an edit list hides it.
+    pub(super) first_key: Option<Time>,
+    pub(super) hides_first: bool,
+    /// When the first picture from there on that is not hidden is shown.
+    begin: Option<Time>,
+    /// Seconds of a tick of the stream, as numerator and denominator.
+    pub(super) tick: (u32, u32),
+    pub(super) shown: Vec<ShownPicture>,
+    pub(super) errors: Vec<String>,
+}
+
+/// Why a file cannot be decoded.
+#[derive(Debug)]
+pub(super) enum Failed {
+    Source(SourceError),
+    Av(AvError),
+    Time,
+}
+
+impl std::convert::From<AvError> for Failed {
+    fn from(error: AvError) -> Self {
+        Self::Av(error)
+    }
+}
+
+impl std::convert::From<OutOfRange> for Failed {
+    fn from(_: OutOfRange) -> Self {
+        Self::Time
+    }
+}
+
+/// A file that is decoded in places.
+pub(super) struct MediaFile {
+    pub(super) storage: Storage,
+    len: u64,
+    pub(super) demuxer: Option<&'static CStr>,
+    opened: Option<Demuxer>,
+    failure: ReadFailure,
+    pub(super) interrupt: Interrupt,
+}
+
+impl MediaFile {
+    /// The first `len` bytes of `source`, which are a file of `container`; with `codec` where that is one
+    /// run of coded frames.
+    pub(super) fn new(
+        source: &OpenSource,
+        len: u64,
+        container: Container,
+        interrupt: &Interrupt,
+        stop: &CancellationToken,
+    ) -> Result<Self, Failed> {
+        let OpenSource { source, state } = source;
+        let storage = match source.local_path() {
+            Some(path) => {
+                let file = open_unchanged(path, state).map_err(Failed::Source)?;
+                Storage::File(Arc::new(file))
+            }
+            None => Storage::Remote(Arc::new(Remote::new(source, state, stop.clone()))),
+        };
+        let demuxer = demuxer(container);
+        Ok(Self {
+            storage,
+            len: if demuxer.is_some() { len } else { state.len },
+            demuxer,
+            opened: None,
+            failure: ReadFailure::default(),
+            interrupt: interrupt.clone(),
+        })
+    }
+
+    /// Opens it, from its beginning.
+    fn open(&mut self) -> Result<(), Failed> {
+        let name = self.demuxer.ok_or_else(|| {
+            Failed::Av(AvError::Missing {
+                what: "demuxer",
+                codec: "coded frames".to_owned(),
+            })
+        })?;
+        let reader = Reader {
+            base: 0,
+            storage: self.storage.clone(),
+            len: self.len,
+            at: 0,
+            failure: self.failure.clone(),
+        };
+        let opened = Demuxer::open_until(name, reader, self.interrupt.clone());
+        self.opened = Some(self.judged(opened)?);
+        Ok(())
+    }
+
+    /// A failure of the reader comes first: libav takes it for the end, or for damage.
+    fn judged<T>(&self, done: Result<T, AvError>) -> Result<T, Failed> {
+        match self.failure.take() {
+            Some((offset, error)) => Err(match error.downcast::<SourceError>() {
+                Ok(error) => Failed::Source(error),
+                Err(error) => Failed::Source(SourceError::Io {
+                    offset,
+                    source: Arc::new(error),
+                }),
+            }),
+            None => done.map_err(Failed::Av),
+        }
+    }
+
+    pub(super) fn demuxer(&mut self) -> Result<&mut Demuxer, Failed> {
+        if self.opened.is_none() {
+            self.open()?;
+        }
+        let missing = || Failed::Av(AvError::OutOfMemory { call: "open" });
+        self.opened.as_mut().ok_or_else(missing)
+    }
+
+    pub(super) fn info(&mut self, which: Which) -> Result<StreamInfo, Failed> {
+        let all = self.demuxer()?.streams()?;
+        let found = match which {
+            Which::Id(id) => all
+                .into_iter()
+                .find(|info| u32::try_from(info.id) == Ok(id)),
+            Which::Index(index) => all.into_iter().find(|info| info.index == index),
+            Which::Nth(kind, nth) => all
+                .into_iter()
+                .filter(|info| info.kind == Some(kind))
+                .nth(nth),
+        };
+        found.ok_or_else(|| {
+            Failed::Av(AvError::Missing {
+                what: "stream",
+                codec: format!("{which:?}"),
+            })
+        })
+    }
+
+    /// Where seeking is by pictures, the first stream of these; else `own`.
+    pub(super) fn seeking(&mut self, own: &StreamInfo) -> Result<StreamInfo, Failed> {
+        let by_pictures = self
+            .demuxer
+            .is_some_and(|name| name == c"matroska" || name == c"flv");
+        let all = self.demuxer()?.streams()?;
+        let pictures = all
+            .into_iter()
+            .find(|info| info.kind == Some(StreamKind::Video));
+        Ok(pictures
+            .filter(|_| by_pictures)
+            .unwrap_or_else(|| own.clone()))
+    }
+
+    /// The next packet of stream `index`.
+    pub(super) fn next(&mut self, index: usize) -> Result<Option<Stamp>, Failed> {
+        loop {
+            if self.interrupt.is_due() {
+                return Err(Failed::Av(AvError::Missing {
+                    what: "time",
+                    codec: "decoding".to_owned(),
+                }));
+            }
+            let next = self.demuxer()?.next();
+            let next = next.map(|packet| {
+                packet.map(|packet| {
+                    let stamp = Stamp {
+                        pts: packet.pts.or(packet.dts),
+                        dts: packet.dts.or(packet.pts),
+                        key: packet.key,
+                        hidden: false,
+                    };
+                    (packet.stream, stamp)
+                })
+            });
+            match self.judged(next)? {
+                None => return Ok(None),
+                Some((stream, mut stamp)) if stream == index => {
+                    stamp.hidden = self.demuxer()?.is_hidden();
+                    return Ok(Some(stamp));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Reads on from a place at or before `ticks` of `by`, or from the beginning where that cannot be
+    /// told; whether it is the beginning.
+    pub(super) fn go(
+        &mut self,
+        by: &StreamInfo,
+        ticks: Option<i64>,
+        index: usize,
+    ) -> Result<bool, Failed> {
+        let sought = match ticks {
+            Some(ticks) => {
+                let sought = self.demuxer()?.seek(by.index, ticks);
+                match self.judged(sought) {
+                    Err(Failed::Source(error)) => return Err(Failed::Source(error)),
+                    sought => sought.is_ok(),
+                }
+            }
+            None => false,
+        };
+        if !sought {
+            self.open()?;
+        }
+        self.demuxer()?.select(index);
+        Ok(!sought)
+    }
+
+    /// The first key frame of a place from which all that is shown from `target` on can be decoded.
+    fn land(&mut self, info: &StreamInfo, target: Time) -> Result<Option<Stamp>, Failed> {
+        let mut ticks = to_ticks(target, info.tick)?;
+        let second = to_ticks(Time::from_secs(1), info.tick)?;
+        let mut previous = None;
+        for attempt in 0..=MAX_SEEKS {
+            let place = (attempt < MAX_SEEKS).then_some(ticks);
+            let at_start = self.go(info, place, info.index)?;
+            let (mut found, mut first) = (None, None);
+            while let Some(stamp) = self.next(info.index)? {
+                first = first.or(stamp.pts);
+                if stamp.key {
+                    found = Some(stamp);
+                    break;
+                }
+            }
+            let (pts, dts) = found.map_or((None, None), |found| (found.pts, found.dts));
+            let early = pts.is_some_and(|pts| from_ticks(pts, info.tick) <= target);
+            // What seeking a second further back leads to as well is the beginning.
+            let is_first = attempt > 1 && first.is_some() && first == previous;
+            if early || at_start || is_first {
+                return Ok(found);
+            }
+            previous = first;
+            ticks = ticks.min(dts.unwrap_or(ticks)).saturating_sub(1);
+            if attempt > 0 {
+                ticks = ticks.saturating_sub(second.saturating_mul(1 << (attempt - 1)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Decodes pictures.
+    pub(super) fn pictures(
+        &mut self,
+        which: Which,
+        from: From,
+        until: Until,
+    ) -> Result<Pictures, Failed> {
+        let info = self.info(which)?;
+        let tick = info.tick;
+        let mut stamp = match from {
+            From::Start => {
+                self.go(&info, None, info.index)?;
+                self.next(info.index)?
+            }
+            From::KeyBefore(target) => self.land(&info, target)?,
+        };
+        let begins = |stamp: &Stamp| match from {
+            From::Start => None,
+            From::KeyBefore(_) => stamp.pts.map(|pts| from_ticks(pts, tick)),
+        };
+        let mut all = Pictures {
+            from: stamp.as_ref().and_then(&begins),
+            tick,
+            ..Pictures::default()
+        };
+        let mut decoder = self.decoder(info.index)?;
+        while let Some(packet) = stamp {
+            let pts = packet.pts.map(|pts| from_ticks(pts, tick));
+            let dts = packet.dts.map(|dts| from_ticks(dts, tick));
+            if let (From::KeyBefore(target), Some(pts)) = (from, pts)
+                && packet.key
+                && pts <= target
+                && all.first_key.is_some()
+            {
+                // Nothing before it is needed.
+                decoder = self.decoder(info.index)?;
+                all = Pictures {
+                    from: Some(pts),
+                    tick,
+                    ..Pictures::default()
+                };
+            }
+            if !packet.hidden {
+                let to = all.end(until, &packet, pts, dts)?;
+                if let (Some(to), Some(dts)) = (to, dts)
+                    && dts >= to
+                {
+                    all.to = Some(to);
+                    break;
+                }
+                all.coded.extend(pts);
+            }
+            if packet.key && all.first_key.is_none() {
+                all.first_key = pts;
+                all.hides_first = packet.hidden;
+            }
+            if !packet.hidden && all.first_key.is_some() {
+                all.begin = all.begin.or(pts);
+            }
+            let frames = decoder.decode(self.demuxer()?);
+            all.take(frames, tick);
+            stamp = self.next(info.index)?;
+        }
+        all.take(decoder.finish(), tick);
+        Ok(all)
+    }
+
+    pub(super) fn decoder(&mut self, index: usize) -> Result<StreamDecoder, Failed> {
+        Ok(StreamDecoder::of(self.demuxer()?, index)?)
+    }
+}
+
+/// What a packet says of itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    pub(super) pts: Option<i64>,
+    dts: Option<i64>,
+    key: bool,
+    /// Whether an edit list hides it. Where it hides what lies between, libav gives packets twice: once
+    /// for each edit that needs them.
+    hidden: bool,
+}
+
+impl Pictures {
+    /// Up to which time pictures are decoded, as far as that is known at a packet.
+    fn end(
+        &mut self,
+        until: Until,
+        packet: &Stamp,
+        pts: Option<Time>,
+        dts: Option<Time>,
+    ) -> Result<Option<Time>, OutOfRange> {
+        match until {
+            Until::Time(time) => Ok(Some(time)),
+            Until::NextKey(least, most) => {
+                if let (None, Some(begin), Some(pts)) = (self.to, self.begin, pts) {
+                    let (least, most) = (begin.plus(least)?, begin.plus(most)?);
+                    if packet.key && pts >= least {
+                        self.to = Some(pts.min(most));
+                    } else if dts.is_some_and(|dts| dts >= most) {
+                        self.to = Some(most);
+                    }
+                }
+                Ok(self.to)
+            }
+        }
+    }
+
+    fn take(&mut self, frames: Frames, tick: (u32, u32)) {
+        self.errors.extend(frames.errors);
+        for frame in frames.frames {
+            if let Decoded::Picture(picture) = frame
+                && let Some(pts) = picture.pts
+            {
+                self.shown.push(ShownPicture {
+                    at: from_ticks(pts, tick),
+                    hash: picture.hash,
+                    is_damaged: picture.is_damaged,
+                });
+            }
+        }
+    }
+}
+
+/// Ticks of a stream as a time.
+pub(super) fn from_ticks(ticks: i64, (num, den): (u32, u32)) -> Time {
+    let den = Timescale::new(den).unwrap_or(Timescale::MIN);
+    Time::from_ticks(ticks.saturating_mul(i64::from(num)), den)
+}
+
+/// A time in ticks of a stream, rounded down.
+pub(super) fn to_ticks(time: Time, (num, den): (u32, u32)) -> Result<i64, OutOfRange> {
+    let den = Timescale::new(den).unwrap_or(Timescale::MIN);
+    let ticks = time.to_ticks(den, Rounding::Down)?.0;
+    Ok(ticks.div_euclid(i64::from(num.max(1))))
+}
+
+/// What libav calls the demuxer of a container; `None` where it is nothing but coded frames, in which
+/// libav can only guess where a time is.
+const fn demuxer(container: Container) -> Option<&'static CStr> {
+    Some(match container {
+        Container::Mp4 | Container::M4a | Container::Mov => c"mov",
+        Container::Matroska | Container::Mka | Container::WebM => c"matroska",
+        Container::MpegTs => c"mpegts",
+        Container::Flac => c"flac",
+        Container::Ogg | Container::Opus => c"ogg",
+        Container::Wav => c"wav",
+        Container::Aiff => c"aiff",
+        Container::Flv => c"flv",
+        Container::Avi => c"avi",
+        Container::Mp3 | Container::Adts | Container::Latm | Container::Ac3 | Container::Amr => {
+            return None;
+        }
+    })
+}
+
+/// As an error of a fragment.
+impl Failed {
+    pub(super) fn failure(self, container: Container) -> Failure {
+        use crate::error::MediaError;
+        match self {
+            Self::Source(error) => Failure::Source(error),
+            Self::Av(source) => Failure::Media(MediaError::Packets { container, source }),
+            Self::Time => Failure::Media(MediaError::Time(OutOfRange)),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A fragment at a seam: what it shows and sounds like alone, and where that is in the output.
+
+use super::{
+    media::{Failed, From, MediaFile, Pictures, ShownPicture, Until, Which},
+    pictures::{self, Expected, Shot, Window},
+    sounds::Sounds,
+};
+use crate::{
+    media::Container,
+    placement::Place,
+    plan::PlannedTrack,
+    probe::{Fragment, Stream},
+    time::{OutOfRange, Time},
+    timeline::{Pace, Payload},
+};
+
+/// A fragment at a seam.
+pub(super) struct Side<'a> {
+    pub(super) fragment: &'a Fragment,
+    pub(super) place: Place,
+    /// Its position among the placed ones.
+    pub(super) placed: usize,
+    pub(super) file: MediaFile,
+}
+
+/// Which file could not be decoded.
+pub(super) enum Whose {
+    Output,
+    Fragment(usize),
+}
+
+impl Side<'_> {
+    /// Names this side's fragment in a failure.
+    pub(super) fn of(&self) -> impl Fn(Failed) -> (Whose, Failed) + use<> {
+        let fragment = self.place.fragment;
+        move |failed| (Whose::Fragment(fragment), failed)
+    }
+
+    /// The fragment's stream of a track.
+    pub(super) fn stream(&self, planned: &PlannedTrack) -> Option<(Which, &Stream)> {
+        let index = (*planned.matched.members.get(self.place.fragment)?)?;
+        let stream = self.fragment.streams.get(index)?;
+        let id = stream.track_id;
+        let which = match self.fragment.container {
+            container if container.is_iso() => Which::Id(id),
+            Container::Wav | Container::Aiff | Container::Flac => Which::Nth(stream.kind, 0),
+            _ => Which::Index(usize::try_from(id).map_or(0, |id| id.saturating_sub(1))),
+        };
+        Some((which, stream))
+    }
+
+    /// An instant of the fragment, as its decoder gives it, on the output's timeline.
+    pub(super) fn in_output(&self, own: Time, shift: Time) -> Result<Time, OutOfRange> {
+        let since = own.plus(shift)?.minus(self.fragment.zero)?;
+        self.place.start.plus(since)
+    }
+
+    /// An instant of the output on the fragment's timeline, as its decoder gives it.
+    pub(super) fn own(&self, time: Time, shift: Time) -> Result<Time, OutOfRange> {
+        let since = time.minus(self.place.start)?;
+        self.fragment.zero.plus(since)?.minus(shift)
+    }
+
+    /// What libav's times of pictures lack of the fragment's. AVI has none but the order of decoding. Where
+    /// composition offsets are below 0 and no edit list makes up for that, libav has all pictures later by
+    /// the lowest of them (libavformat/mov.c, `dts_shift`).
+    pub(super) fn shift(
+        &self,
+        planned: &PlannedTrack,
+        head: &Pictures,
+    ) -> Result<Time, OutOfRange> {
+        let (Some(most), Some((_, stream))) = (self.most_shift(planned), self.stream(planned))
+        else {
+            return Ok(Time::ZERO);
+        };
+        let first = head.shown.iter().map(|one| one.at).min();
+        let presented = stream.presentation.presented()?;
+        let (Some(first), Some((start, _))) = (first, presented) else {
+            return Ok(Time::ZERO);
+        };
+        let shift = start.minus(first)?;
+        Ok(if shift.abs() <= most {
+            shift
+        } else {
+            Time::ZERO
+        })
+    }
+
+    /// How far libav's times of pictures may be off; `None` where they are the fragment's.
+    fn most_shift(&self, planned: &PlannedTrack) -> Option<Time> {
+        if self.fragment.container == Container::Avi {
+            return Some(Time::from_secs(1));
+        }
+        let (_, stream) = self.stream(planned)?;
+        let samples = &stream.presentation.samples;
+        let offsets = samples.composition.as_ref()?.iter();
+        let lowest = offsets.map(|&offset| i64::from(offset)).min()?;
+        (lowest < 0 && self.fragment.container.is_iso())
+            .then(|| Time::from_ticks(1 - lowest, stream.presentation.timescale))
+    }
+
+    /// The same as [`Side::shift`] where the fragment's beginning was not decoded yet.
+    pub(super) fn head_shift(
+        &mut self,
+        planned: &PlannedTrack,
+        which: Which,
+    ) -> Result<Time, Failed> {
+        if self.most_shift(planned).is_none() {
+            return Ok(Time::ZERO);
+        }
+        let until = Until::NextKey(Time::ZERO, Time::ZERO);
+        let head = self.file.pictures(which, From::Start, until)?;
+        Ok(self.shift(planned, &head)?)
+    }
+
+    /// The fragment's pictures as the output should show them.
+    pub(super) fn expected(
+        &self,
+        own: &Pictures,
+        shift: Time,
+        planned: &PlannedTrack,
+        window: Window,
+    ) -> Result<Vec<Expected>, OutOfRange> {
+        let at = |time: Time| Ok(self.in_output(time, shift)?.as_nanos());
+        let coded = own.coded.iter().map(|&time| at(time));
+        let coded = coded.collect::<Result<Vec<_>, OutOfRange>>()?;
+        let cut = self.place.cut.map_or(i64::MAX, Time::as_nanos);
+        let kept = pictures::before_cut(&coded, cut, window.tolerance);
+        let advanced = self.advanced(planned);
+        let expected = own.shown.iter().map(|one| {
+            let at = at(one.at)?;
+            Ok(Expected {
+                shot: shot(one, at),
+                fragment: self.place.fragment,
+                is_due: kept.contains(&at),
+                moved: advanced.map(|ticks| at - ticks),
+            })
+        });
+        expected.collect()
+    }
+
+    /// How much earlier the plan shows the fragment's last pictures, so that they come before the cut.
+    pub(super) fn advanced(&self, planned: &PlannedTrack) -> Option<i64> {
+        let timeline = &planned.timeline;
+        let of_this = timeline.runs.iter().filter(
+            |run| matches!(run.payload, Payload::Samples { placed, .. } if placed == self.placed),
+        );
+        let advanced = of_this.filter_map(|run| match run.pace {
+            Pace::Source { pulled, .. } if pulled.samples > 0 => Some(pulled.ticks),
+            _ => None,
+        });
+        let ticks = advanced.max()?;
+        Some(Time::from_ticks(ticks, timeline.timescale).as_nanos())
+    }
+
+    /// When the pictures before the first key frame would be shown that the fragment does not show alone.
+    pub(super) fn leading(&self, own: &Pictures, shift: Time) -> Result<Vec<i64>, OutOfRange> {
+        let shown = |time: &Time| own.shown.iter().any(|one| one.at == *time);
+        let first = own.first_key.filter(|_| !own.hides_first);
+        let leads = |time: &&Time| first.is_some_and(|key| **time < key);
+        let coded = own.coded.iter().filter(leads);
+        let hidden = coded.filter(|time| !shown(time));
+        hidden
+            .map(|&time| Ok(self.in_output(time, shift)?.as_nanos()))
+            .collect()
+    }
+
+    /// The fragment's sound between two instants of the output; `None` where it has none.
+    pub(super) fn sounds(
+        &mut self,
+        planned: &PlannedTrack,
+        from: Time,
+        to: Time,
+    ) -> Result<Option<Sounds>, Failed> {
+        let Some((which, _)) = self.stream(planned) else {
+            return Ok(None);
+        };
+        let (from, to) = (self.own(from, Time::ZERO)?, self.own(to, Time::ZERO)?);
+        let index = planned.matched.members[self.place.fragment].unwrap_or(0);
+        let stream = self.fragment.streams.get(index);
+        self.file.sounds(which, stream, from, to).map(Some)
+    }
+}
+
+pub(super) fn shot(one: &ShownPicture, at: i64) -> Shot {
+    Shot {
+        at,
+        hash: one.hash,
+        is_damaged: one.is_damaged,
+    }
+}
