@@ -23,6 +23,9 @@ pub struct Warning {
 pub enum WarningKind {
     /// A file that comes with the fragments, such as a font, is not in the output.
     AttachmentLeftOut,
+    /// The clock of a fragment jumps or starts again inside it: what follows goes on behind what
+    /// came before.
+    ClockJump,
     /// A fragment is shown for no time at all: the next begins where it does.
     FragmentHidden,
     /// An edit list hides pictures inside the output.
@@ -33,6 +36,8 @@ pub enum WarningKind {
     MixedFrames,
     /// A hole in the sound could not be filled with silence.
     NoSilence,
+    /// Tables or boxes of a fragment's index disagree; they are read as players read them.
+    OddIndex,
     /// A track of the fragments is not in the output.
     TrackLeftOut,
 }
