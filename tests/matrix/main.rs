@@ -5,6 +5,7 @@
 mod broadcast;
 mod cues;
 mod ear;
+mod index;
 mod joins;
 mod quirks;
 mod refused;

@@ -135,10 +135,10 @@ fn packets(
     /// Packets of several lengths (QuickTime File Format, sound sample descriptions).
     const VARIABLE: u16 = 0xFFFE;
     let (instants, bytes) = match format {
-        b"ima4" if version == 0 => (64, channels.checked_mul(34)?),
-        b"MAC3" if version == 0 => (6, channels.checked_mul(2)?),
-        b"MAC6" if version == 0 => (6, channels),
-        b"agsm" if version == 0 => (160, 33),
+        b"ima4" => (64, channels.checked_mul(34)?),
+        b"MAC3" => (6, channels.checked_mul(2)?),
+        b"MAC6" => (6, channels),
+        b"agsm" => (160, 33),
         _ if version == 0 || compression == VARIABLE => return None,
         _ => stated,
     };
