@@ -23,7 +23,8 @@ pub struct Warning {
 pub enum WarningKind {
     /// A file that comes with the fragments, such as a font, is not in the output.
     AttachmentLeftOut,
-    /// The clock of a fragment starts again or jumps inside it.
+    /// The clock of a fragment jumps or starts again inside it: what follows goes on behind what
+    /// came before.
     ClockJump,
     /// A fragment is shown for no time at all: the next begins where it does.
     FragmentHidden,
@@ -41,6 +42,8 @@ pub enum WarningKind {
     SubtitleStyles,
     /// The output's container has no place for what is said of the pictures.
     PictureFactLeftOut,
+    /// Tables or boxes of a fragment's index disagree; they are read as players read them.
+    OddIndex,
     /// A track of the fragments is not in the output.
     TrackLeftOut,
 }

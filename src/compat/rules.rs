@@ -160,21 +160,25 @@ fn matrix(matrix: &[i32; 9]) -> String {
 }
 
 const MILLION: u128 = 1_000_000;
+/// By which two constant frame rates may differ.
+const PARTS_PER_MILLION: u128 = 500;
 
-/// Both frame rates, where they differ. Two constant rates must be equal but for rounding of their
-/// timescales; a variable one says little, so it may be off by a tenth.
+/// Both frame rates, where both are constant and differ by more than the rounding of their
+/// timescales. A variable one says nothing that had to be equal: no container states it, and every
+/// picture has its own time.
 fn frame_rates_differ(ours: &Stream, theirs: &Stream) -> Option<(String, String)> {
     if ours.kind != StreamKind::Video {
         return None;
     }
     let (a, b) = (ours.frame_rate?, theirs.frame_rate?);
-    let constant = a.constant && b.constant;
-    let parts_per_million = if constant { 500 } else { 100_000 };
+    if !(a.constant && b.constant) {
+        return None;
+    }
     let (a_scaled, b_scaled) = (a.product(&b), b.product(&a));
     let larger = a_scaled.max(b_scaled);
     // In two steps, as the products may fill 128 bits.
     let allowed =
-        larger / MILLION * parts_per_million + larger % MILLION * parts_per_million / MILLION;
+        larger / MILLION * PARTS_PER_MILLION + larger % MILLION * PARTS_PER_MILLION / MILLION;
     let differ = a_scaled.abs_diff(b_scaled) > allowed;
     let text = |rate: FrameRate| rate.to_string();
     differ.then(|| (text(a), text(b)))

@@ -2,6 +2,7 @@
 
 mod flv;
 mod frames;
+mod matroska;
 mod mpegts;
 mod ogg;
 
@@ -11,6 +12,7 @@ use super::reader::{Storage, unread};
 use crate::{error::MediaError, media::Container, probe::Failure};
 
 pub(super) use frames::{Last, is_cut};
+pub(super) use matroska::Elements;
 
 /// What the end of a file lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,16 @@ pub(super) fn check_last(
     len: u64,
 ) -> Result<(), Failure> {
     refuse(container, last.cut(container, storage, len), len)
+}
+
+/// Refuses a file of elements that ends in the middle of one.
+pub(super) fn check_elements(
+    container: Container,
+    elements: &mut Elements,
+    storage: &Storage,
+    len: u64,
+) -> Result<(), Failure> {
+    refuse(container, elements.cut(storage, len), len)
 }
 
 fn refuse(container: Container, cut: io::Result<Option<Cut>>, len: u64) -> Result<(), Failure> {

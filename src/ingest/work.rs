@@ -129,12 +129,17 @@ impl Work {
         let (mut samples, mut scratch) = (0_u64, Scratch::default());
         let mut last = complete::Last::default();
         let mut epochs = Epochs::new(container);
+        let mut elements = is_matroska.then(complete::Elements::default);
         while let Some(mut packet) = demuxer.next().map_err(&judge)? {
             if self.interrupt.is_due() {
                 return Err(self.given_up());
             }
             let index = packet.stream;
             last.see(packet.data);
+            if let (Some(elements), Some(position)) = (&mut elements, packet.position) {
+                let passed = elements.pass(&self.storage, self.len, position);
+                passed.map_err(|error| unread(position, error))?;
+            }
             let whole;
             if streams.contains_key(&index)
                 && let Some(broadcast) = &mut broadcast
@@ -233,6 +238,9 @@ impl Work {
             return Err(self.given_up());
         }
         complete::check_last(container, &last, &self.storage, self.len)?;
+        if let Some(elements) = &mut elements {
+            complete::check_elements(container, elements, &self.storage, self.len)?;
+        }
         let rewritten = rewritten.finish()?;
         let chapters = demuxer.chapters();
         let metadata = metadata(&demuxer.tags(), cover.as_ref());

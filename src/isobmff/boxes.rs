@@ -100,6 +100,10 @@ impl<'a> Fields<'a> {
         }
     }
 
+    pub(crate) fn kind(&self) -> FourCc {
+        self.kind
+    }
+
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }

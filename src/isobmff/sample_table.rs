@@ -49,6 +49,22 @@ impl<T: Copy + PartialEq> RunLength<T> {
         Some(value)
     }
 
+    /// Leaves the first `len` values.
+    pub fn truncate(&mut self, len: u64) {
+        while self.len > len {
+            let Some((count, _)) = self.runs.last_mut() else {
+                break;
+            };
+            let over = u32::try_from(self.len - len).unwrap_or(u32::MAX);
+            let taken = over.min(*count);
+            *count -= taken;
+            self.len -= u64::from(taken);
+            if *count == 0 {
+                self.runs.pop();
+            }
+        }
+    }
+
     /// The runs: how often, what.
     #[must_use]
     pub fn runs(&self) -> &[(u32, T)] {
@@ -97,6 +113,31 @@ pub enum SampleSizes {
     },
     /// One size per sample.
     Each(Vec<u32>),
+}
+
+impl SampleSizes {
+    /// How many samples there are.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        match self {
+            Self::Fixed { count, .. } => *count,
+            Self::Each(sizes) => u32::try_from(sizes.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Leaves the first `len` samples.
+    pub fn truncate(&mut self, len: u32) {
+        match self {
+            Self::Fixed { count, .. } => *count = len.min(*count),
+            Self::Each(sizes) => sizes.truncate(len as usize),
+        }
+    }
 }
 
 /// Samples that lie one after the other.
@@ -164,10 +205,7 @@ impl SampleTable {
     /// How many samples there are.
     #[must_use]
     pub fn len(&self) -> u32 {
-        match &self.sizes {
-            SampleSizes::Fixed { count, .. } => *count,
-            SampleSizes::Each(sizes) => u32::try_from(sizes.len()).unwrap_or(u32::MAX),
-        }
+        self.sizes.len()
     }
 
     /// Whether there is none.

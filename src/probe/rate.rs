@@ -13,15 +13,20 @@ pub struct FrameRate {
     pub ticks: u64,
     /// Ticks per second.
     pub timescale: Timescale,
-    /// Whether nearly all pictures last equally long.
+    /// Whether all pictures last equally long, but for a few next to a cut.
     pub constant: bool,
 }
+
+/// Pictures at either end of a fragment whose durations a cut may have changed: as many as are
+/// reordered, since a cut leaves some of them without their neighbours.
+const NEXT_TO_A_CUT: u64 = 4;
 
 impl FrameRate {
     /// The rate of `durations`; `None` for fewer than two pictures, which tell nothing.
     ///
-    /// The rate is constant when nine of ten pictures last as long as the most frequent duration,
-    /// give or take a tick of rounding; what a cut or a pause made of the others does not count.
+    /// The rate is constant when pictures last as long as the most frequent duration, give or take a
+    /// tick of rounding, but for a few at the beginning and at the end: less than one in ten, and no
+    /// more than a cut makes of them. A picture that is missing elsewhere makes it variable.
     #[must_use]
     pub fn of(durations: &RunLength<u32>, timescale: Timescale) -> Option<Self> {
         let all = durations.len();
@@ -31,16 +36,22 @@ impl FrameRate {
         }
         let near = |duration: u32| duration.abs_diff(usual) <= (usual / 200).max(1);
         let (mut frames, mut ticks, mut total) = (0, 0, 0);
+        let (mut at, mut elsewhere) = (0, false);
         for &(count, duration) in durations.runs() {
-            let lasting = u64::from(count) * u64::from(duration);
+            let count = u64::from(count);
+            let lasting = count * u64::from(duration);
             total += lasting;
             if near(duration) {
-                frames += u64::from(count);
+                frames += count;
                 ticks += lasting;
+            } else {
+                let end = at + count;
+                elsewhere |= end > NEXT_TO_A_CUT && at + NEXT_TO_A_CUT < all;
             }
+            at += count;
         }
         // The last picture's duration is often made up: it alone does not make a rate variable.
-        let constant = frames * 10 >= (all - 1) * 9;
+        let constant = frames * 10 >= (all - 1) * 9 && !elsewhere;
         if !constant {
             (frames, ticks) = (all, total);
         }
@@ -113,5 +124,15 @@ mod tests {
             Some("30.120 (variable)")
         );
         assert_eq!(text(&[(1, 512)], 15_360), None);
+    }
+
+    #[test]
+    fn a_picture_missing_now_and_then_makes_a_rate_variable() {
+        let constant = |runs: &[_]| rate(runs, 15_360).map(|rate| rate.constant);
+        assert_eq!(constant(&[(30, 512), (1, 1_024), (60, 512)]), Some(false));
+        // Pictures that a cut took away, behind the first key frame and among the last.
+        assert_eq!(constant(&[(1, 1_536), (60, 512), (2, 1_024)]), Some(true));
+        assert_eq!(constant(&[(3, 512), (40, 2_048), (2, 512)]), Some(true));
+        assert_eq!(constant(&[(20, 512), (20, 600)]), Some(false));
     }
 }

@@ -7,6 +7,7 @@ mod cues;
 mod decoded;
 mod ear;
 mod foreign;
+mod index;
 mod joins;
 mod pictures;
 mod programs;

@@ -48,6 +48,46 @@ fn truncated_files_are_refused() {
     }
 }
 
+/// A recorder that is killed, an upload that breaks off: nothing states the length of a live recording,
+/// and its last element is not all there.
+#[test]
+fn live_recordings_that_were_cut_are_refused() {
+    let desk = Desk::new();
+    for (name, kind) in [("vp9_opus0.webm", "webm"), ("h264_aac0.mkv", "matroska")] {
+        let own = clip(name);
+        let args = ["-i", text(&own), "-c", "copy", "-live", "1", "-f", kind];
+        let sized = std::fs::read(desk.make("live", &args)).unwrap();
+        // Browsers do not say how long a cluster is either.
+        let unsized_clusters = without_cluster_sizes(&sized);
+        for whole in [sized, unsized_clusters] {
+            let live = desk.write("live.mkv", &[&whole]);
+            std::fs::remove_file(desk.join("whole.mkv", &live, &live)).unwrap();
+            for part in [3, 5, 8] {
+                let cut = desk.write("cut.mkv", &[&whole[..whole.len() * part / 9]]);
+                let said = desk.refused("out.mkv", &[&live, &cut]);
+                let named = ["fragment 1", "it is a truncated", "should have"];
+                assert!(
+                    named.iter().all(|word| said.contains(word)),
+                    "{name}: {said}"
+                );
+            }
+        }
+    }
+}
+
+fn without_cluster_sizes(file: &[u8]) -> Vec<u8> {
+    let mut file = file.to_vec();
+    let cluster = [0x1F, 0x43, 0xB6, 0x75];
+    for at in 0..file.len().saturating_sub(12) {
+        if file[at..at + 4] == cluster {
+            let length = file[at + 4].leading_zeros() as usize + 1;
+            file[at + 4..at + 4 + length].fill(0xFF);
+            file[at + 4] >>= length - 1;
+        }
+    }
+    file
+}
+
 /// Playlists and scripts are refused under any name, and what they point to is never read.
 #[test]
 fn scripts_posing_as_media_are_refused() {

@@ -300,6 +300,10 @@ fn frame_rates_are_compared_as_what_they_mean() {
         .is_ok()
     );
     assert!(checked(&[film(), rate(&[(48, 1_000)], 24_000)], &Options::default()).is_err());
+    // A phone takes fewer pictures in the dark.
+    let dark = || rate(&[(20, 1_000), (1, 3_000), (20, 2_000)], 24_000);
+    assert!(checked(&[film(), dark()], &Options::default()).is_ok());
+    assert!(checked(&[dark(), film()], &Options::default()).is_ok());
     // Rates at the ends of their types.
     let fast = || rate(&[(u32::MAX, 1)], u32::MAX);
     let slow = || rate(&[(1 << 26, u32::MAX)], 1);

@@ -88,6 +88,16 @@ pub enum ReadError {
         /// What the other table says.
         expected: u64,
     },
+    /// Two recordings that were put one after the other differ.
+    #[error(
+        "it is several recordings: the index ('moov') at byte {at} describes track {track} otherwise than the first one"
+    )]
+    OtherIndex {
+        /// Track identifier.
+        track: u32,
+        /// Where the other index begins.
+        at: u64,
+    },
     /// An edit plays at another speed.
     #[error(
         "track {track}: an edit plays at {rate_16_16:#x}/65536 of the speed, only 65536/65536 can be joined"

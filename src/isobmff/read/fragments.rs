@@ -1,12 +1,18 @@
 //! `moof`: samples in movie fragments (ISO/IEC 14496-12 § 8.8).
 
-use super::{ReadError, movie::limit, tables::sample_groups};
+use super::{ReadError, clock::Clock, movie::limit, oddities::Oddities, tables::sample_groups};
 use crate::isobmff::{
     Chunk, FourCc, RunLength, SampleGroup, SampleSizes, SampleTable,
     boxes::{BoxError, Boxed, Fields, boxes},
 };
+use crate::{
+    time::{Time, Timescale},
+    warning::WarningKind,
+};
 
 const TRAF: FourCc = FourCc(*b"traf");
+/// Boxes of a `traf` that change what is read of it.
+const WANTED: [[u8; 4]; 5] = [*b"tfhd", *b"tfdt", *b"trun", *b"saiz", *b"senc"];
 /// `sample_is_non_sync_sample` among the sample flags.
 const NON_SYNC: u32 = 0x0001_0000;
 /// Group descriptions of a fragment's own are numbered from here, those of `moov` from 1.
@@ -48,6 +54,8 @@ fn run_length(found: &Boxed<'_>) -> Result<u64, BoxError> {
 #[derive(Debug)]
 pub(super) struct FragmentSamples {
     defaults: Defaults,
+    /// Which of the track's sample entries is the first of the recording that is read.
+    first_entry: u16,
     sizes: Vec<u32>,
     /// Runs of equal durations.
     durations: RunLength<u32>,
@@ -69,6 +77,7 @@ impl FragmentSamples {
     pub(super) fn new(defaults: Defaults) -> Self {
         Self {
             defaults,
+            first_entry: 0,
             sizes: Vec::new(),
             durations: RunLength::new(),
             last_duration: None,
@@ -87,20 +96,44 @@ impl FragmentSamples {
         self.sizes.len() as u64
     }
 
-    /// The track a `traf` belongs to.
-    pub(super) fn track_id(found: &Boxed<'_>) -> Result<u32, ReadError> {
-        for child in boxes(TRAF, found.payload) {
-            let child = child?;
-            if child.kind.0 == *b"tfhd" {
-                let mut fields = Fields::new(child.kind, child.payload);
-                fields.version()?;
-                return Ok(fields.u32()?);
+    /// What its samples are like where nothing else is said.
+    pub(super) fn defaults(&self) -> Defaults {
+        self.defaults
+    }
+
+    /// Another recording follows, whose sample entries begin with that number.
+    pub(super) fn go_on(&mut self, defaults: Defaults, first_entry: u16) {
+        self.defaults = defaults;
+        self.first_entry = first_entry;
+    }
+
+    /// Where the samples so far end, and how long the last of them lasts; `None` without any.
+    pub(super) fn end(&self) -> Option<(u64, u32)> {
+        Some((self.next, self.last_duration?))
+    }
+
+    /// The track a `traf` belongs to, and the decode time that it states ('tfdt').
+    pub(super) fn head(found: &Boxed<'_>) -> Result<(u32, Option<u64>), ReadError> {
+        let (mut track, mut time) = (None, None);
+        for child in boxes(TRAF, found.payload).map_while(Result::ok) {
+            let mut fields = Fields::new(child.kind, child.payload);
+            match &child.kind.0 {
+                b"tfhd" if track.is_none() => {
+                    fields.version()?;
+                    track = Some(fields.u32()?);
+                }
+                b"tfdt" if time.is_none() => {
+                    let (version, _) = fields.version()?;
+                    time = Some(fields.wide(version == 1)?);
+                }
+                _ => {}
             }
         }
-        Err(ReadError::Missing {
+        let missing = ReadError::Missing {
             track: 0,
             kind: FourCc(*b"tfhd"),
-        })
+        };
+        Ok((track.ok_or(missing)?, time))
     }
 
     /// Adds the samples of a `traf`. `moof` is where its movie fragment begins, `follows` where the
@@ -108,18 +141,22 @@ impl FragmentSamples {
     /// its own data ends.
     pub(super) fn add(
         &mut self,
-        track: u32,
+        track: (u32, Timescale),
         found: &Boxed<'_>,
-        moof: u64,
-        follows: u64,
+        (moof, follows): (u64, u64),
         most: u64,
+        clock: &Clock,
+        oddities: &mut Oddities,
     ) -> Result<u64, ReadError> {
+        let (track, timescale) = track;
         let mut defaults = self.defaults;
         let mut base = follows;
         let mut at = follows;
         let first = u32::try_from(self.sizes.len()).unwrap_or(u32::MAX);
         for child in boxes(TRAF, found.payload) {
-            let child = child?;
+            let Some(child) = oddities.child(child, found.payload, &WANTED)? else {
+                break;
+            };
             let mut fields = Fields::new(child.kind, child.payload);
             match &child.kind.0 {
                 b"tfhd" => {
@@ -145,7 +182,9 @@ impl FragmentSamples {
                 }
                 b"tfdt" => {
                     let (version, _) = fields.version()?;
-                    self.decode_time(track, fields.wide(version == 1)?)?;
+                    let stated = fields.wide(version == 1)?;
+                    let time = clock.decode_time(track, stated, timescale)?;
+                    self.decode_time(track, time, timescale, oddities)?;
                 }
                 b"trun" => {
                     let samples = run_length(&child)?.saturating_add(self.len());
@@ -165,28 +204,63 @@ impl FragmentSamples {
         Ok(at)
     }
 
-    /// A fragment's first decode time: the last sample before it lasts until then.
-    fn decode_time(&mut self, track: u32, time: u64) -> Result<(), ReadError> {
+    /// A fragment's first decode time: the last sample before it lasts until then. A fragment before
+    /// that sample follows it.
+    fn decode_time(
+        &mut self,
+        track: u32,
+        time: u64,
+        timescale: Timescale,
+        oddities: &mut Oddities,
+    ) -> Result<(), ReadError> {
         if self.sizes.is_empty() {
             self.first_decode_time = time;
             self.next = time;
-        } else if let Some(last) = self.last_duration {
-            let begins = self.next - u64::from(last);
-            let lasts = time
-                .checked_sub(begins)
-                .and_then(|lasts| u32::try_from(lasts).ok());
-            let Some(lasts) = lasts else {
-                return Err(ReadError::Inconsistent {
-                    track,
-                    what: "a fragment's decode time ('tfdt')",
-                    found: time,
-                    expected: self.next,
-                });
-            };
-            self.last_duration = Some(lasts);
-            self.next = time;
+            return Ok(());
         }
+        let Some(last) = self.last_duration else {
+            return Ok(());
+        };
+        let Some(lasts) = time.checked_sub(self.next.saturating_sub(u64::from(last))) else {
+            let end = self.next;
+            oddities.note(WarningKind::OddIndex, || {
+                let [time, end] = [time, end].map(|ticks| {
+                    let ticks = i64::try_from(ticks).unwrap_or(i64::MAX);
+                    Time::from_ticks(ticks, timescale)
+                });
+                format!(
+                    "track {track}: a movie fragment begins at {time} s by its own word, the one before it ends at {end} s: it follows that one"
+                )
+            });
+            return Ok(());
+        };
+        let Ok(lasts) = u32::try_from(lasts) else {
+            return Err(ReadError::Inconsistent {
+                track,
+                what: "a fragment's decode time ('tfdt')",
+                found: time,
+                expected: self.next,
+            });
+        };
+        self.last_duration = Some(self.share(last, lasts));
+        self.next = time;
         Ok(())
+    }
+
+    /// How long the last sample lasts of a fragment that ends `lasts` ticks behind its beginning.
+    /// Samples before it that begin with it, their durations being 0, share these ticks.
+    fn share(&mut self, last: u32, lasts: u32) -> u32 {
+        let Some(&(count, 0)) = self.durations.runs().last() else {
+            return lasts;
+        };
+        let each = count.checked_add(1).map_or(0, |all| lasts / all);
+        if last > 0 || each == 0 {
+            return lasts;
+        }
+        let before = self.durations.len() - u64::from(count);
+        self.durations.truncate(before);
+        self.durations.push(count, each);
+        lasts - count * each
     }
 
     fn run(
@@ -231,7 +305,8 @@ impl FragmentSamples {
         let entry = defaults
             .entry
             .checked_sub(1)
-            .and_then(|entry| u16::try_from(entry).ok());
+            .and_then(|entry| u16::try_from(entry).ok())
+            .and_then(|entry| entry.checked_add(self.first_entry));
         self.chunks.push(Chunk {
             offset: at,
             first: u32::try_from(self.sizes.len()).unwrap_or(u32::MAX),

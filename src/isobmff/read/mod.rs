@@ -5,11 +5,15 @@
 //! at once ([`IndexReader::remote`]).
 
 mod ahead;
+mod clock;
 mod error;
 mod fragments;
 mod held;
 mod hints;
+mod last;
 mod movie;
+mod oddities;
+mod packing;
 mod sniff;
 mod tables;
 mod track;
@@ -186,6 +190,13 @@ impl IndexReader {
             self.limit("the number of boxes", self.boxes, self.limits.boxes)?;
             let size = if size == 0 { self.len - self.at } else { size };
             let end = self.at.saturating_add(size);
+            if (size < header as u64 || end > self.len) && !is_name(kind) {
+                // Nothing that was cut: what is behind the last box of a file that grew.
+                if let Some(movie) = &mut self.movie {
+                    movie.junk(self.at, self.len);
+                    break;
+                }
+            }
             if size < header as u64 {
                 return Err(super::boxes::BoxError::Overrun {
                     kind,
@@ -196,7 +207,7 @@ impl IndexReader {
             }
             self.last = (kind, self.at, end);
             let wanted = match &kind.0 {
-                b"moov" => self.movie.is_none(),
+                b"moov" => true,
                 b"moof" => true,
                 _ => false,
             };
@@ -221,7 +232,11 @@ impl IndexReader {
                 self.index_bytes = total;
                 let payload = &held[header..size as usize];
                 if kind.0 == *b"moov" {
-                    self.movie = Some(movie::Builder::parse(payload, &self.limits)?);
+                    let movie = movie::Builder::parse(payload, &self.limits)?;
+                    match &mut self.movie {
+                        Some(first) => first.go_on(&movie, self.at)?,
+                        None => self.movie = Some(movie),
+                    }
                 } else if let Some(movie) = &mut self.movie {
                     movie.add_fragment(payload, self.at, &self.limits)?;
                     self.passed_fragment(size);
@@ -367,6 +382,12 @@ pub fn read_index(file: &[u8], limits: ReadLimits) -> Result<Movie, ReadError> {
         }
     }
     reader.finish()
+}
+
+/// Whether this can be the type of a box: letters, digits and signs, or the © of QuickTime.
+fn is_name(kind: FourCc) -> bool {
+    let letter = |byte: &u8| matches!(byte, 0x20..=0x7E | 0xA9);
+    kind.0.iter().all(letter)
 }
 
 /// A range as a list, which has none if there is nothing in it.

@@ -1,25 +1,32 @@
 //! `moov`: the movie, its tracks and its fragments' defaults (ISO/IEC 14496-12 § 8.2, § 8.8).
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 
 use super::{
     ReadError, ReadLimits,
+    clock::Clock,
     fragments::{Defaults, FragmentSamples},
+    last::give_durations,
+    oddities::Oddities,
     track::track,
 };
 use crate::{
     isobmff::{
-        FourCc, Movie, RunLength, SampleGroup, SampleTable, Track,
+        FourCc, Movie, RunLength, SampleEntry, SampleGroup, SampleTable, Track,
         boxes::{BoxError, Boxed, Fields, boxes},
     },
     media::Chapter,
     time::{Time, Timescale},
+    warning::WarningKind,
 };
 
 const MOOV: FourCc = FourCc(*b"moov");
 const TRAK: FourCc = FourCc(*b"trak");
+const MOOF: FourCc = FourCc(*b"moof");
+/// Boxes of `moov` that change what is read of it.
+const WANTED: [[u8; 4]; 5] = [*b"mvhd", *b"trak", *b"mvex", *b"cmov", *b"pssh"];
 
 /// Brands of a file.
 #[derive(Debug, Clone)]
@@ -59,6 +66,8 @@ pub(super) struct Builder {
     movie: Movie,
     /// Per track, its fragments' defaults and samples.
     fragments: Vec<FragmentSamples>,
+    clock: Clock,
+    oddities: Oddities,
 }
 
 impl Builder {
@@ -67,13 +76,15 @@ impl Builder {
         let mut tracks = Vec::new();
         let (mut user_data, mut meta, mut chapters) = (Vec::new(), None, Vec::new());
         let mut defaults: Option<Vec<(u32, Defaults)>> = None;
-        let mut samples = 0;
+        let (mut samples, mut oddities) = (0, Oddities::default());
         for found in boxes(MOOV, payload) {
-            let found = found?;
+            let Some(found) = oddities.child(found, payload, &WANTED)? else {
+                break;
+            };
             match &found.kind.0 {
                 b"mvhd" => movie_header = Some(movie_header_of(&found)?),
                 b"trak" => {
-                    let track = track(&found, limits)?;
+                    let track = track(&found, limits, &mut oddities)?;
                     samples += u64::from(track.samples.len());
                     limit("the number of samples", samples, limits.samples)?;
                     tracks.push(track);
@@ -83,19 +94,12 @@ impl Builder {
                         limits.tracks as u64,
                     )?;
                 }
-                b"mvex" => {
-                    let all = boxes(found.kind, found.payload);
-                    let extends =
-                        all.filter(|one| one.as_ref().map_or(true, |one| one.kind.0 == *b"trex"));
-                    defaults = Some(
-                        extends
-                            .map(|one| Ok(Defaults::parse(&one?)?))
-                            .collect::<Result<_, ReadError>>()?,
-                    );
-                }
+                b"mvex" => defaults = Some(extends(&found, &mut oddities)?),
                 b"udta" => {
                     for carried in boxes(found.kind, found.payload) {
-                        let carried = carried?;
+                        let Some(carried) = oddities.child(carried, found.payload, &[])? else {
+                            break;
+                        };
                         if carried.kind.0 == *b"chpl" {
                             chapters = nero_chapters(&carried)?;
                         } else {
@@ -145,7 +149,49 @@ impl Builder {
                 warnings: Vec::new(),
             },
             fragments,
+            clock: Clock::new(),
+            oddities,
         })
+    }
+
+    /// The file goes on from byte `at` to its end, `len`, with what is no box.
+    pub(super) fn junk(&mut self, at: u64, len: u64) {
+        self.oddities.note(WarningKind::OddIndex, || {
+            let bytes = len.saturating_sub(at);
+            format!("the last {bytes} bytes of the file are no box and are left out")
+        });
+    }
+
+    /// Another recording begins at byte `at` with an index of its own: its tracks go on those of the
+    /// first, with sample entries of their own where these differ.
+    ///
+    /// # Errors
+    /// [`ReadError::OtherIndex`] if they are other tracks.
+    pub(super) fn go_on(&mut self, other: &Self, at: u64) -> Result<(), ReadError> {
+        for (track, samples) in self.movie.tracks.iter_mut().zip(&mut self.fragments) {
+            let mut others = other.movie.tracks.iter().zip(&other.fragments);
+            let found = others.find(|(theirs, _)| theirs.id == track.id && is_alike(track, theirs));
+            let differs = ReadError::OtherIndex {
+                track: track.id,
+                at,
+            };
+            let Some((theirs, defaults)) = found else {
+                return Err(differs);
+            };
+            let entries = &theirs.description.entries;
+            let known = &track.description.entries;
+            let first = known
+                .windows(entries.len())
+                .position(|some| some == entries);
+            let first = first.unwrap_or(known.len());
+            if first == known.len() {
+                let description = Arc::make_mut(&mut track.description);
+                description.entries.extend_from_slice(entries);
+            }
+            let first = u16::try_from(first).map_err(|_| differs)?;
+            samples.go_on(defaults.defaults(), first);
+        }
+        Ok(())
     }
 
     pub(super) fn is_fragmented(&self) -> bool {
@@ -159,25 +205,41 @@ impl Builder {
         at: u64,
         limits: &ReadLimits,
     ) -> Result<(), ReadError> {
-        let mut data_end = at;
-        for (index, found) in boxes(FourCc(*b"moof"), payload)
-            .filter(|one| one.as_ref().map_or(true, |one| one.kind.0 == *b"traf"))
-            .enumerate()
-        {
-            let found = found?;
-            let id = FragmentSamples::track_id(&found)?;
-            let position = self.movie.tracks.iter().position(|track| track.id == id);
-            let Some(position) = position else {
-                return Err(ReadError::Missing {
-                    track: id,
-                    kind: TRAK,
-                });
+        let mut parts = Vec::new();
+        // Where each track goes on.
+        let mut times: Vec<(usize, u64)> = Vec::new();
+        for found in boxes(MOOF, payload) {
+            let Some(found) = self.oddities.child(found, payload, &[*b"traf"])? else {
+                break;
             };
+            if found.kind.0 != *b"traf" {
+                continue;
+            }
+            let (id, time) = FragmentSamples::head(&found)?;
+            let position = self.movie.tracks.iter().position(|track| track.id == id);
+            let position = position.ok_or(ReadError::Missing {
+                track: id,
+                kind: TRAK,
+            })?;
+            if let Some(time) = time
+                && times.iter().all(|(known, _)| *known != position)
+            {
+                times.push((position, time));
+            }
+            parts.push((position, found));
+        }
+        let tracks = &self.movie.tracks;
+        self.clock
+            .meet(&times, tracks, &self.fragments, at, &mut self.oddities)?;
+        let mut follows = at;
+        for (position, found) in parts {
+            let track = &self.movie.tracks[position];
+            let track = (track.id, track.description.timescale);
             let samples: u64 = self.fragments.iter().map(FragmentSamples::len).sum();
             let fragments = &mut self.fragments[position];
             let most = limits.samples.saturating_sub(samples - fragments.len());
-            let follows = if index == 0 { at } else { data_end };
-            data_end = fragments.add(id, &found, at, follows, most)?;
+            let (clock, oddities) = (&self.clock, &mut self.oddities);
+            follows = fragments.add(track, &found, (at, follows), most, clock, oddities)?;
         }
         Ok(())
     }
@@ -206,9 +268,46 @@ impl Builder {
                 });
             }
             within_file(track, len)?;
+            give_durations(track, movie.timescale);
         }
+        movie.warnings = self.oddities.finish();
         Ok(movie)
     }
+}
+
+/// What samples of fragments are like, per track: `mvex`.
+fn extends(found: &Boxed<'_>, oddities: &mut Oddities) -> Result<Vec<(u32, Defaults)>, ReadError> {
+    let mut all = Vec::new();
+    for one in boxes(found.kind, found.payload) {
+        let Some(one) = oddities.child(one, found.payload, &[*b"trex"])? else {
+            break;
+        };
+        if one.kind.0 == *b"trex" {
+            all.push(Defaults::parse(&one)?);
+        }
+    }
+    Ok(all)
+}
+
+/// Whether `other`, a track of another recording, can go on `track`: the same codec, pictures as
+/// large, sound of as many channels.
+fn is_alike(track: &Track, other: &Track) -> bool {
+    let (ours, theirs) = (&track.description, &other.description);
+    let fixed = match &ours.handler.0 {
+        b"vide" => 32..36,
+        b"soun" => 24..36,
+        _ => 0..0,
+    };
+    let Some(first) = ours.entries.first() else {
+        return false;
+    };
+    let same = |entry: &SampleEntry| {
+        entry.format == first.format
+            && entry.bytes.get(fixed.clone()) == first.bytes.get(fixed.clone())
+    };
+    other.samples.is_empty()
+        && (ours.handler, ours.timescale) == (theirs.handler, theirs.timescale)
+        && theirs.entries.iter().all(same)
 }
 
 /// Leaves groupings with a description of some sample; what is assigned without one is unassigned.

@@ -1,33 +1,59 @@
 //! `stbl`: where the samples of a track lie (ISO/IEC 14496-12 § 8.6.1, § 8.7, § 8.9).
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
-use super::{ReadError, ReadLimits, movie::limit};
-use crate::isobmff::{
-    Chunk, FourCc, RunLength, SampleGroup, SampleSizes, SampleTable,
-    boxes::{BoxError, Boxed, Fields, boxes, word},
+use super::{
+    ReadError, ReadLimits,
+    movie::limit,
+    oddities::{Oddities, nearly},
+};
+use crate::{
+    isobmff::{
+        Chunk, FourCc, RunLength, SampleGroup, SampleSizes, SampleTable,
+        boxes::{BoxError, Boxed, Fields, boxes, word},
+    },
+    timeline::usual_duration,
+    warning::WarningKind,
 };
 
 const STBL: FourCc = FourCc(*b"stbl");
+/// Boxes of `stbl` that change what is read of it.
+const WANTED: [[u8; 4]; 14] = [
+    *b"stsd", *b"stts", *b"ctts", *b"stss", *b"stsc", *b"stsz", *b"stz2", *b"stco", *b"co64",
+    *b"sgpd", *b"sbgp", *b"saiz", *b"saio", *b"senc",
+];
+/// Composition offsets that are made up where a table has too few.
+const MOST_OFFSETS: usize = 16;
+/// Samples at the end among which these must find a place.
+const NEIGHBOURS: usize = 1 << 10;
 
 /// Reads a track's sample tables; all empty in files whose samples are in movie fragments.
+///
+/// Tables that disagree by a sample or two are read as FFmpeg reads them (libavformat/mov.c,
+/// `mov_build_index`): there are the samples that both `stsz` and `stsc` tell of, the last duration
+/// goes for all that follow, and what is more is passed over.
 pub(super) fn sample_table(
     track: u32,
     found: &Boxed<'_>,
     limits: &ReadLimits,
+    oddities: &mut Oddities,
 ) -> Result<SampleTable, ReadError> {
     let mut table = SampleTable::empty();
     let mut in_chunks = Vec::new();
     let mut offsets: Option<Boxed<'_>> = None;
     let mut composition = None;
     for child in boxes(STBL, found.payload) {
-        let child = child?;
+        let Some(child) = oddities.child(child, found.payload, &WANTED)? else {
+            break;
+        };
         let mut fields = Fields::new(child.kind, child.payload);
         match &child.kind.0 {
-            b"stsz" => table.sizes = sample_sizes(&mut fields, limits)?,
+            b"stsz" => table.sizes = sample_sizes(track, &mut fields, limits, oddities)?,
             b"stz2" => table.sizes = compact_sizes(&mut fields, limits)?,
             b"stts" => {
-                for (count, duration) in pairs(&mut fields)? {
+                for (count, duration) in pairs(track, &mut fields, oddities)? {
                     table.durations.push(count, duration);
                 }
             }
@@ -35,8 +61,8 @@ pub(super) fn sample_table(
             b"stss" => {
                 fields.version()?;
                 let count = fields.u32()?;
-                let rows = fields.table(count, 4)?.chunks_exact(4).map(word);
-                let mut sync: Vec<u32> = rows.filter_map(|number| number.checked_sub(1)).collect();
+                let rows = oddities.rows(track, &mut fields, count, 4)?;
+                let mut sync: Vec<u32> = rows.chunks_exact(4).map(word).collect();
                 sync.sort_unstable();
                 sync.dedup();
                 table.sync = Some(sync);
@@ -60,28 +86,30 @@ pub(super) fn sample_table(
             _ => {}
         }
     }
-    let count = table.len();
-    if let Some(sync) = &mut table.sync {
-        sync.truncate(sync.partition_point(|&index| index < count));
-    }
-    if let Some(found) = composition {
-        table.composition = Some(composition_offsets(&found, count)?);
-    }
     if let Some(found) = offsets {
-        table.chunks = chunks(track, &found, &in_chunks, count)?;
-    } else if count > 0 {
+        table.chunks = chunks(track, &found, &in_chunks, &mut table.sizes, oddities)?;
+    } else if !table.is_empty() {
         return Err(ReadError::Missing {
             track,
             kind: FourCc(*b"stco"),
         });
     }
-    if table.durations.len() != u64::from(count) {
-        return Err(ReadError::Inconsistent {
-            track,
-            what: "the number of samples with a duration ('stts')",
-            found: table.durations.len(),
-            expected: u64::from(count),
-        });
+    let count = table.len();
+    as_many_durations(track, &mut table.durations, count, oddities)?;
+    if let Some(sync) = &mut table.sync {
+        // Numbers count from 1.
+        let all = sync.len();
+        sync.retain(|&number| (1..=count).contains(&number));
+        if sync.len() < all {
+            let what = "a sync sample ('stss')";
+            oddities.note(WarningKind::OddIndex, || {
+                format!("track {track}: {what} is none of its {count} samples")
+            });
+        }
+        sync.iter_mut().for_each(|number| *number -= 1);
+    }
+    if let Some(found) = composition {
+        table.composition = Some(composition_offsets(track, &found, &table, oddities)?);
     }
     if table
         .dependencies
@@ -94,14 +122,52 @@ pub(super) fn sample_table(
     Ok(table)
 }
 
-fn sample_sizes(fields: &mut Fields<'_>, limits: &ReadLimits) -> Result<SampleSizes, ReadError> {
+/// Makes one duration per sample.
+fn as_many_durations(
+    track: u32,
+    durations: &mut RunLength<u32>,
+    samples: u32,
+    oddities: &mut Oddities,
+) -> Result<(), ReadError> {
+    let (found, samples) = (durations.len(), u64::from(samples));
+    if found == samples {
+        return Ok(());
+    }
+    let what = "the number of samples with a duration ('stts')";
+    let inconsistent = ReadError::Inconsistent {
+        track,
+        what,
+        found,
+        expected: samples,
+    };
+    // Where all last as long, it is plain how long the others do.
+    let plain = durations.runs().len() == 1;
+    let Some(&(_, last)) = durations.runs().last() else {
+        return Err(inconsistent);
+    };
+    if !plain && !nearly(found, samples) {
+        return Err(inconsistent);
+    }
+    oddities.count(track, what, found, samples);
+    durations.truncate(samples);
+    let missing = samples.saturating_sub(found);
+    durations.push(u32::try_from(missing).unwrap_or(u32::MAX), last);
+    Ok(())
+}
+
+fn sample_sizes(
+    track: u32,
+    fields: &mut Fields<'_>,
+    limits: &ReadLimits,
+    oddities: &mut Oddities,
+) -> Result<SampleSizes, ReadError> {
     fields.version()?;
     let (size, count) = (fields.u32()?, fields.u32()?);
     limit("the number of samples", u64::from(count), limits.samples)?;
     if size > 0 {
         return Ok(SampleSizes::Fixed { size, count });
     }
-    let rows = fields.table(count, 4)?;
+    let rows = oddities.rows(track, fields, count, 4)?;
     Ok(SampleSizes::Each(rows.chunks_exact(4).map(word).collect()))
 }
 
@@ -132,49 +198,101 @@ fn compact_sizes(fields: &mut Fields<'_>, limits: &ReadLimits) -> Result<SampleS
 }
 
 /// Rows of a count and a value.
-fn pairs<'a>(fields: &mut Fields<'a>) -> Result<impl Iterator<Item = (u32, u32)> + 'a, BoxError> {
+fn pairs<'a>(
+    track: u32,
+    fields: &mut Fields<'a>,
+    oddities: &mut Oddities,
+) -> Result<impl Iterator<Item = (u32, u32)> + 'a, BoxError> {
     fields.version()?;
     let count = fields.u32()?;
-    let rows = fields.table(count, 8)?.chunks_exact(8);
+    let rows = oddities.rows(track, fields, count, 8)?.chunks_exact(8);
     Ok(rows.map(|row| (word(row), word(&row[4..]))))
 }
 
-/// Offsets are signed in version 1, and in what many writers call version 0. Samples without one
-/// have 0.
-fn composition_offsets(found: &Boxed<'_>, samples: u32) -> Result<Vec<i32>, BoxError> {
-    let mut offsets = Vec::with_capacity(samples as usize);
-    for (count, offset) in pairs(&mut Fields::new(found.kind, found.payload))? {
-        let room = samples as usize - offsets.len();
+/// Offsets are signed in version 1, and in what many writers call version 0.
+fn composition_offsets(
+    track: u32,
+    found: &Boxed<'_>,
+    table: &SampleTable,
+    oddities: &mut Oddities,
+) -> Result<Vec<i32>, BoxError> {
+    let samples = table.len() as usize;
+    let mut offsets = Vec::with_capacity(samples);
+    let mut stated = 0_u64;
+    let mut fields = Fields::new(found.kind, found.payload);
+    for (count, offset) in pairs(track, &mut fields, oddities)? {
+        let room = samples - offsets.len();
         offsets.extend(std::iter::repeat_n(offset as i32, room.min(count as usize)));
+        stated += u64::from(count);
     }
-    offsets.resize(samples as usize, 0);
+    if stated != samples as u64 {
+        let what = "the number of samples with a composition offset ('ctts')";
+        oddities.count(track, what, stated, samples as u64);
+    }
+    if (1..=MOST_OFFSETS).contains(&(samples - offsets.len())) {
+        fill_offsets(&mut offsets, &table.durations);
+    }
+    offsets.resize(samples, 0);
     Ok(offsets)
 }
 
-/// Joins `stco` or `co64` with `stsc`: rows of first chunk, samples per chunk, sample entry.
+/// The offsets of a few samples at the end that have none: 0, or where another sample is composed
+/// then, what other samples have that lets these be composed earliest.
+fn fill_offsets(offsets: &mut Vec<i32>, durations: &RunLength<u32>) {
+    let apart = i128::from(usual_duration(durations).unwrap_or(0) / 2).max(1);
+    let mut known: BTreeSet<i32> = BTreeSet::new();
+    let mut composed: BTreeSet<i128> = BTreeSet::new();
+    let (mut decode, samples) = (0_i128, durations.len() as usize);
+    for (index, duration) in durations.iter().enumerate() {
+        let offset = match offsets.get(index) {
+            Some(&offset) => {
+                if known.len() < MOST_OFFSETS {
+                    known.insert(offset);
+                }
+                offset
+            }
+            None => {
+                let is_free = |&offset: &i32| {
+                    let at = decode + i128::from(offset);
+                    composed.range(at - apart + 1..at + apart).next().is_none()
+                };
+                let offset = std::iter::once(0).chain(known.iter().copied());
+                let offset = offset.into_iter().find(is_free).unwrap_or(0);
+                offsets.push(offset);
+                offset
+            }
+        };
+        if index + NEIGHBOURS >= samples {
+            composed.insert(decode + i128::from(offset));
+        }
+        decode += i128::from(duration);
+    }
+}
+
+/// Joins `stco` or `co64` with `stsc`: rows of first chunk, samples per chunk, sample entry. Sizes of
+/// samples that are in no chunk are taken off.
 fn chunks(
     track: u32,
     found: &Boxed<'_>,
     in_chunks: &[(u32, u32, u32)],
-    samples: u32,
+    sizes: &mut SampleSizes,
+    oddities: &mut Oddities,
 ) -> Result<Vec<Chunk>, ReadError> {
     let width = if found.kind.0 == *b"co64" { 8 } else { 4 };
     let mut fields = Fields::new(found.kind, found.payload);
     fields.version()?;
     let count = fields.u32()?;
     let offsets = fields.table(count, width)?.chunks_exact(width);
+    let samples = sizes.len();
     let mut chunks = Vec::with_capacity(count as usize);
     let mut rows = in_chunks.iter().peekable();
-    let (mut first, mut row) = (0_u32, (0, 0, 1));
+    let (mut first, mut row) = (0_u64, (0, 0, 1));
     for (number, offset) in (1_u32..).zip(offsets) {
         while let Some(&&next) = rows.peek()
             && next.0 <= number
         {
             row = next;
             rows.next();
-        }
-        if first >= samples {
-            break;
         }
         let offset = offset
             .iter()
@@ -183,31 +301,43 @@ fn chunks(
             .2
             .checked_sub(1)
             .and_then(|entry| u16::try_from(entry).ok());
-        if row.1 > 0 {
+        if let Ok(first) = u32::try_from(first)
+            && first < samples
+            && row.1 > 0
+        {
             chunks.push(Chunk {
                 offset,
                 first,
                 entry: entry.unwrap_or(u16::MAX),
             });
         }
-        first = first.saturating_add(row.1);
+        first += u64::from(row.1);
     }
-    if first < samples {
+    let (found, samples) = (first, u64::from(samples));
+    if found == samples {
+        return Ok(chunks);
+    }
+    let what = "the number of samples in chunks ('stsc')";
+    // The last chunk may be said to be as full as the others.
+    let in_last = found > samples && found - samples < u64::from(row.1);
+    if !in_last && !nearly(found, samples) {
         return Err(ReadError::Inconsistent {
             track,
-            what: "the number of samples in chunks ('stsc')",
-            found: u64::from(first),
-            expected: u64::from(samples),
+            what,
+            found,
+            expected: samples,
         });
     }
+    oddities.count(track, what, found, samples);
+    sizes.truncate(u32::try_from(found).unwrap_or(u32::MAX));
     Ok(chunks)
 }
 
 /// Descriptions and assignments of `sgpd` and `sbgp` boxes side by side; a grouping may lack either.
 pub(super) fn sample_groups(parent: FourCc, payload: &[u8]) -> Result<Vec<SampleGroup>, BoxError> {
     let mut groups: Vec<SampleGroup> = Vec::new();
-    for child in boxes(parent, payload) {
-        let child = child?;
+    // What is no box has been seen by then.
+    for child in boxes(parent, payload).map_while(Result::ok) {
         if child.kind.0 != *b"sbgp" {
             continue;
         }
@@ -231,8 +361,7 @@ pub(super) fn sample_groups(parent: FourCc, payload: &[u8]) -> Result<Vec<Sample
             assignment,
         });
     }
-    for child in boxes(parent, payload) {
-        let child = child?;
+    for child in boxes(parent, payload).map_while(Result::ok) {
         if child.kind.0 != *b"sgpd" {
             continue;
         }

@@ -3,6 +3,7 @@
 mod damage;
 mod fragmented;
 mod handmade;
+mod odd;
 mod progressive;
 mod requests;
 

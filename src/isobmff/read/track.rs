@@ -8,6 +8,8 @@ use bytes::Bytes;
 use super::{
     ReadError, ReadLimits,
     movie::{limit, timescale},
+    oddities::Oddities,
+    packing::repack,
     tables::sample_table,
 };
 use crate::{
@@ -44,7 +46,11 @@ struct Parts<'a> {
 }
 
 /// Reads a `trak`.
-pub(super) fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, ReadError> {
+pub(super) fn track(
+    found: &Boxed<'_>,
+    limits: &ReadLimits,
+    oddities: &mut Oddities,
+) -> Result<Track, ReadError> {
     let header = boxes(TRAK, found.payload)
         .find(|one| one.as_ref().is_ok_and(|one| one.kind.0 == *b"tkhd"))
         .ok_or(ReadError::Missing {
@@ -73,27 +79,35 @@ pub(super) fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, Rea
     };
     let id = track_header(&header, &mut description)?;
     let mut parts = Parts::default();
+    let wanted = [*b"tkhd", *b"edts", *b"mdia", *b"tref"];
     for child in boxes(TRAK, found.payload) {
-        let child = child?;
+        let Some(child) = oddities.child(child, found.payload, &wanted)? else {
+            break;
+        };
         match &child.kind.0 {
-            b"edts" => parts.edits = edit_list(id, &child)?,
+            b"edts" => parts.edits = edit_list(id, &child, oddities)?,
             b"tref" => {
                 for reference in boxes(child.kind, child.payload) {
-                    let reference = reference?;
+                    let Some(reference) = oddities.child(reference, child.payload, &[])? else {
+                        break;
+                    };
                     let ids = reference.payload.chunks_exact(4).map(word);
                     parts.references.push((reference.kind, ids.collect()));
                 }
             }
             b"udta" => {
                 for carried in boxes(child.kind, child.payload) {
-                    parts.user_data.push(Bytes::copy_from_slice(carried?.whole));
+                    let Some(carried) = oddities.child(carried, child.payload, &[])? else {
+                        break;
+                    };
+                    parts.user_data.push(Bytes::copy_from_slice(carried.whole));
                 }
             }
             b"meta" => parts.meta = Some(Bytes::copy_from_slice(child.whole)),
             b"uuid" if child.payload.starts_with(&spherical::USER_TYPE) => {
                 parts.spherical = Some(child);
             }
-            b"mdia" => media(id, &child, &mut parts)?,
+            b"mdia" => media(id, &child, &mut parts, oddities)?,
             _ => {}
         }
     }
@@ -124,7 +138,10 @@ pub(super) fn track(found: &Boxed<'_>, limits: &ReadLimits) -> Result<Track, Rea
             spherical::add(&mut description.picture, found.whole, found.payload);
         }
     }
-    let samples = sample_table(id, &tables, limits)?;
+    let mut samples = sample_table(id, &tables, limits, oddities)?;
+    if description.handler.0 == *b"soun" {
+        repack(id, &description.entries, &mut samples, oddities)?;
+    }
     Ok(Track {
         id,
         description: Arc::new(description),
@@ -154,10 +171,16 @@ fn track_header(found: &Boxed<'_>, description: &mut TrackDescription) -> Result
     Ok(id)
 }
 
-fn edit_list(track: u32, found: &Boxed<'_>) -> Result<Vec<Edit>, ReadError> {
+fn edit_list(
+    track: u32,
+    found: &Boxed<'_>,
+    oddities: &mut Oddities,
+) -> Result<Vec<Edit>, ReadError> {
     let mut edits = Vec::new();
     for child in boxes(found.kind, found.payload) {
-        let child = child?;
+        let Some(child) = oddities.child(child, found.payload, &[*b"elst"])? else {
+            break;
+        };
         if child.kind.0 != *b"elst" {
             continue;
         }
@@ -188,9 +211,17 @@ fn edit_list(track: u32, found: &Boxed<'_>) -> Result<Vec<Edit>, ReadError> {
     Ok(edits)
 }
 
-fn media<'a>(track: u32, found: &Boxed<'a>, parts: &mut Parts<'a>) -> Result<(), ReadError> {
+fn media<'a>(
+    track: u32,
+    found: &Boxed<'a>,
+    parts: &mut Parts<'a>,
+    oddities: &mut Oddities,
+) -> Result<(), ReadError> {
+    let wanted = [*b"mdhd", *b"hdlr", *b"minf"];
     for child in boxes(MDIA, found.payload) {
-        let child = child?;
+        let Some(child) = oddities.child(child, found.payload, &wanted)? else {
+            break;
+        };
         match &child.kind.0 {
             b"mdhd" => {
                 let mut fields = Fields::new(child.kind, child.payload);
@@ -206,7 +237,7 @@ fn media<'a>(track: u32, found: &Boxed<'a>, parts: &mut Parts<'a>) -> Result<(),
                 let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
                 parts.extended_language = Some(String::from_utf8_lossy(text).into_owned());
             }
-            b"minf" => media_information(track, &child, parts)?,
+            b"minf" => media_information(track, &child, parts, oddities)?,
             _ => {}
         }
     }
@@ -217,16 +248,24 @@ fn media_information<'a>(
     track: u32,
     found: &Boxed<'a>,
     parts: &mut Parts<'a>,
+    oddities: &mut Oddities,
 ) -> Result<(), ReadError> {
+    let wanted = [*b"dinf", *b"stbl"];
     for child in boxes(MINF, found.payload) {
-        let child = child?;
+        let Some(child) = oddities.child(child, found.payload, &wanted)? else {
+            break;
+        };
         match &child.kind.0 {
             b"vmhd" | b"smhd" | b"nmhd" | b"sthd" | b"hmhd" | b"gmhd" => {
                 parts.media_header = Some(Bytes::copy_from_slice(child.whole));
             }
             b"dinf" => {
                 for references in boxes(child.kind, child.payload) {
-                    data_references(track, &references?)?;
+                    let references = oddities.child(references, child.payload, &[*b"dref"])?;
+                    let Some(references) = references else {
+                        break;
+                    };
+                    data_references(track, &references)?;
                 }
             }
             b"stbl" => parts.tables = Some(child),
@@ -243,8 +282,8 @@ fn data_references(track: u32, found: &Boxed<'_>) -> Result<(), ReadError> {
     }
     let mut fields = Fields::new(found.kind, found.payload);
     fields.version()?;
-    fields.u32()?;
-    for reference in boxes(found.kind, fields.rest()) {
+    let count = fields.u32()?;
+    for reference in boxes(found.kind, fields.rest()).take(count as usize) {
         let reference = reference?;
         let (_, flags) = Fields::new(reference.kind, reference.payload).version()?;
         if flags & 1 == 0 {
@@ -258,8 +297,9 @@ fn data_references(track: u32, found: &Boxed<'_>) -> Result<(), ReadError> {
 fn sample_entries(track: u32, tables: &Boxed<'_>) -> Result<Vec<SampleEntry>, ReadError> {
     let kind = FourCc(*b"stsd");
     let found = boxes(STBL, tables.payload)
-        .find(|one| one.as_ref().is_ok_and(|one| one.kind == kind))
-        .ok_or(ReadError::Missing { track, kind })??;
+        .map_while(Result::ok)
+        .find(|one| one.kind == kind)
+        .ok_or(ReadError::Missing { track, kind })?;
     let mut fields = Fields::new(kind, found.payload);
     fields.version()?;
     let count = fields.u32()?;

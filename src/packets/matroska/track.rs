@@ -47,7 +47,10 @@ pub(super) fn track(
         .uint(ids::TRACK_TYPE, track_type(kind))
         .uint(ids::FLAG_DEFAULT, u64::from(stream.description.flags & 1))
         .uint(ids::FLAG_LACING, 0);
-    if let Some(nanos) = default_duration(stream) {
+    // Where one fragment's rate varies, that of another is not the track's.
+    let mut members = planned.matched.streams(fragments);
+    let varies = members.any(|(.., one)| one.frame_rate.is_some_and(|rate| !rate.constant));
+    if let Some(nanos) = default_duration(stream).filter(|_| !varies) {
         all.uint(ids::DEFAULT_DURATION, nanos);
     }
     language(&mut all, stream);

@@ -1,10 +1,13 @@
 //! Movie fragments that no muxer at hand writes, behind the index of a fixture.
 
 use super::{fixture, samples};
-use crate::isobmff::{
-    FourCc, SampleTable,
-    boxes::boxes,
-    read::{ReadError, ReadLimits, read_index},
+use crate::{
+    isobmff::{
+        FourCc, Movie, SampleTable,
+        boxes::boxes,
+        read::{ReadError, ReadLimits, read_index},
+    },
+    warning::WarningKind,
 };
 
 /// The video track of `j_frag.mp4`.
@@ -36,6 +39,11 @@ fn fragment(tfdt: Option<u32>, beside: &[Vec<u8>]) -> Vec<u8> {
 
 /// What is read of the fixture's index with these movie fragments behind it.
 fn read(fragments: &[Vec<u8>]) -> Result<SampleTable, ReadError> {
+    let mut movie = read_movie(fragments)?;
+    Ok(movie.tracks.swap_remove(0).samples)
+}
+
+fn read_movie(fragments: &[Vec<u8>]) -> Result<Movie, ReadError> {
     let file = fixture("j_frag.mp4");
     let mut made = Vec::new();
     for found in boxes(FourCc(*b"file"), &file) {
@@ -46,9 +54,9 @@ fn read(fragments: &[Vec<u8>]) -> Result<SampleTable, ReadError> {
     }
     made.extend(fragments.concat());
     made.extend(boxed(b"mdat", &[&[0; 64]]));
-    let mut movie = read_index(&made, ReadLimits::default())?;
+    let movie = read_index(&made, ReadLimits::default())?;
     assert_eq!(movie.tracks[0].id, TRACK);
-    Ok(movie.tracks.swap_remove(0).samples)
+    Ok(movie)
 }
 
 #[test]
@@ -68,13 +76,59 @@ fn a_fragment_without_a_time_follows_the_one_before() {
 }
 
 #[test]
-fn a_fragment_before_the_one_before_is_refused() {
-    let refused = read(&[fragment(Some(100), &[]), fragment(Some(90), &[])]);
-    let what = "a fragment's decode time ('tfdt')";
+fn a_clock_that_jumps_goes_on_behind_what_came_before() {
+    let times = |tfdts: &[u32]| {
+        let fragments: Vec<_> = tfdts.iter().map(|&at| fragment(Some(at), &[])).collect();
+        let movie = read_movie(&fragments).expect("it is whole");
+        let dts: Vec<u64> = samples(&movie.tracks[0].samples)
+            .iter()
+            .map(|sample| sample.dts)
+            .collect();
+        (dts, movie.warnings)
+    };
+    // The timescale is 15,360: a fragment of 20 ticks is short.
+    let (dts, warnings) = times(&[0, 20, 0, 20]);
+    assert_eq!(dts, [0, 10, 20, 30, 40, 50, 60, 70]);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(warnings[0].kind, WarningKind::ClockJump);
     assert!(
-        matches!(&refused, Err(ReadError::Inconsistent { what: found, .. }) if *found == what),
-        "{refused:?}"
+        warnings[0]
+            .message
+            .starts_with("track 1: the clock jumps back by 0.00260")
     );
+    // Forward by more than a hole, in the middle of a recording.
+    let (dts, warnings) = times(&[0, 200_000, 200_020]);
+    assert_eq!(dts, [0, 10, 20, 30, 40, 50]);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    // A hole remains one.
+    let (dts, warnings) = times(&[0, 100_000, 100_020]);
+    assert_eq!(dts, [0, 10, 100_000, 100_010, 100_020, 100_030]);
+    assert_eq!(warnings, []);
+    // One fragment of a wrong time: the clock is what it was behind it.
+    let (dts, warnings) = times(&[20_000, 20_020, 0, 20_060, 20_080]);
+    assert_eq!(dts[4..], [20_040, 20_050, 20_060, 20_070, 20_080, 20_090]);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+}
+
+/// Pictures of a live encoder that does not know how long its last ones last.
+#[test]
+fn samples_without_a_duration_share_the_time_up_to_the_next_fragment() {
+    let none = |tfdt| {
+        let run = full(
+            b"trun",
+            0,
+            DURATIONS_AND_SIZES,
+            &[4, 10, 4, 10, 4, 0, 4, 0, 4],
+        );
+        let head = full(b"tfhd", 0, 0x02_0000, &[TRACK]);
+        let time = full(b"tfdt", 0, 0, &[tfdt]);
+        boxed(b"moof", &[&boxed(b"traf", &[&head, &time, &run])])
+    };
+    let table = read(&[none(0), none(41)]).expect("it is whole");
+    let all = samples(&table);
+    let dts: Vec<u64> = all.iter().map(|sample| sample.dts).collect();
+    assert_eq!(dts, [0, 10, 20, 30, 41, 51, 61, 71]);
+    assert_eq!(all[7].duration, 10, "as long as the others");
 }
 
 #[test]

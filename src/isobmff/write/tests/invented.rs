@@ -153,6 +153,14 @@ fn tables(entries: u16) -> BoxedStrategy<Tables> {
                 vec(0_u32..500, samples).boxed()
             };
             let durations = vec(select(vec![0, 1, 512, 1_024, u32::MAX]), samples);
+            // A reader takes the last sample for one whose duration was not known.
+            let durations = durations.prop_map(|mut all| {
+                all.iter_mut()
+                    .last()
+                    .into_iter()
+                    .for_each(|last| *last = (*last).max(1));
+                all
+            });
             let offset = select(vec![0, 0, 512, -512, i32::MAX]);
             let sync = option::of(vec(any::<bool>(), samples));
             let chunks = vec((1_u32..8, 0..entries, 0_u64..1_000), samples);
