@@ -16,7 +16,7 @@ export CARGO_INCREMENTAL := 0
 endif
 export CARGO_TERM_PROGRESS_WHEN := never
 
-.PHONY: help deps build fixtures demo lint test bench fuzz serve soak load clean
+.PHONY: help deps build fixtures demo lint test laws bench fuzz serve soak load clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: ## measure beside FFmpeg, mkvmerge, mp4-merge and cat (bench-out/results.
 	@benches/containers.sh
 	@benches/remote.sh
 	@cargo bench --quiet --locked --features cli --bench store | tee -a bench-out/results.md
+
+laws: fixtures ## clips cut and joined at random, LAWS (300) of them; LAWS_SEED repeats a run
+	@LAWS=$(or $(LAWS),300) cargo test --locked --all-features --test laws -- --nocapture clips_cut_at_random
 
 fuzz: fixtures ## fuzz every target for FUZZ_SECONDS (60)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh

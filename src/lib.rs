@@ -11,6 +11,9 @@ mod error;
 pub mod options;
 
 mod codecs;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod media;
 pub mod time;
 

@@ -13,7 +13,7 @@ use media_concat::{
     placement::{Placement, Requested, place},
     time::{Rounding, Time, Timescale, common_timescale},
     timeline::{
-        Payload, Placed, Presentation, TrackTimeline,
+        Part, Payload, Placed, Presentation, TrackTimeline,
         audio::{self, AudioRules},
         sparse, video,
     },
@@ -40,6 +40,8 @@ struct Join {
 struct Invented {
     start: Option<Start>,
     stream: Option<Stream>,
+    /// Samples that are not written.
+    left_out: Option<Vec<u8>>,
     /// Its length, where it has no stream, in milliseconds.
     length: u16,
 }
@@ -152,7 +154,7 @@ fuzz_target!(|join: Join| {
     options.on_overlap =
         [OnOverlap::Error, OnOverlap::Trim, OnOverlap::Shift][usize::from(join.on_overlap) % 3];
     let fragments: Vec<Fragment> = join.fragments.iter().take(8).map(Fragment::of).collect();
-    let requested: Vec<Requested> = fragments.iter().map(|one| one.requested).collect();
+    let requested: Vec<Requested> = fragments.iter().map(|one| one.requested.clone()).collect();
     let Ok(placement) = place(&requested, &options) else {
         return;
     };
@@ -167,8 +169,10 @@ fuzz_target!(|join: Join| {
             start: place.start,
             cut: place.cut,
             end: place.end,
-            zero: fragments[place.fragment].zero,
+            zero: place.zero,
             stream: fragments[place.fragment].stream.as_ref(),
+            part: fragments[place.fragment].part.as_ref(),
+            interlocked: None,
         })
         .collect();
     let streams = placed.iter().filter_map(|place| place.stream);
@@ -206,7 +210,7 @@ fuzz_target!(|join: Join| {
 
 struct Fragment {
     stream: Option<Presentation>,
-    zero: Time,
+    part: Option<Part>,
     requested: Requested,
 }
 
@@ -214,19 +218,28 @@ impl Fragment {
     fn of(invented: &Invented) -> Self {
         let stream = invented.stream.as_ref().and_then(Stream::presentation);
         let presented = stream.as_ref().and_then(|stream| stream.presented().ok()?);
-        let (zero, length) = match presented {
-            Some((start, end)) => (start, end.minus(start).unwrap_or_default()),
-            None => {
-                let millis = i64::from(invented.length) * 1_000_000;
-                (Time::ZERO, Time::from_nanos(millis))
+        let millis = i64::from(invented.length) * 1_000_000;
+        let (zero, end) = presented.unwrap_or((Time::ZERO, Time::from_nanos(millis)));
+        let stream = stream.filter(|_| presented.is_some());
+        let part = invented.left_out.as_ref().zip(stream.as_ref());
+        let part = part.map(|(left_out, stream)| {
+            let mut left_out: Vec<u32> = left_out.iter().copied().map(u32::from).collect();
+            left_out.sort_unstable();
+            left_out.dedup();
+            Part {
+                left_out,
+                spans: stream.spans.clone(),
             }
-        };
+        });
         Self {
-            stream: stream.filter(|_| presented.is_some()),
-            zero,
+            stream,
+            part,
             requested: Requested {
                 start: invented.start.as_ref().map(Start::time),
-                length,
+                anchor: zero,
+                streams: vec![Some((zero, end))],
+                sound: zero,
+                slack: Time::ZERO,
             },
         }
     }

@@ -326,6 +326,8 @@ fn lay(mut kept: Vec<Kept>) -> Result<Laid, OutOfRange> {
                         .max(past)
                         .max(start + offset - this.hidden_delay(delay))
                 };
+                // What is left out may leave less time than samples need.
+                let dts = dts.max(run.dts + i64::try_from(run.payload.len()).unwrap_or(i64::MAX));
                 run.end = dts;
                 dts
             }
@@ -353,6 +355,7 @@ fn lay(mut kept: Vec<Kept>) -> Result<Laid, OutOfRange> {
 /// The runs of one fragment, the first of which begins at `dts`.
 fn lay_runs(kept: &Kept, dts: i64, delay: i64, runs: &mut Vec<Run>) {
     let mut squeezed_left = kept.squeezed.samples;
+    let mut least = dts;
     let first = runs.len();
     for (stretch, decoded) in kept.stretches().zip(&kept.begins) {
         let begin = if runs.len() == first {
@@ -363,6 +366,9 @@ fn lay_runs(kept: &Kept, dts: i64, delay: i64, runs: &mut Vec<Run>) {
         } else {
             dts + kept.before() + (decoded - kept.first_shown)
         };
+        // A tick for each sample at least, whatever the source says.
+        let begin = begin.max(least);
+        least = begin + i64::from(stretch.end - stretch.start);
         let squeezed = squeezed_left.min(stretch.end - stretch.start);
         squeezed_left -= squeezed;
         runs.push(Run {
@@ -372,7 +378,7 @@ fn lay_runs(kept: &Kept, dts: i64, delay: i64, runs: &mut Vec<Run>) {
                 end: stretch.end,
             },
             dts: begin,
-            end: dts + kept.decoding(),
+            end: least.max(dts + kept.decoding()),
             pace: Pace::Source {
                 scale: u32::try_from(kept.scale).unwrap_or(1),
                 shift: delay - kept.lead(),
