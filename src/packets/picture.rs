@@ -21,7 +21,8 @@ pub(super) fn name_left_out(container: Container, fragments: &[Fragment], plan: 
         let fragment = &fragments[planned.matched.reference.0];
         let stream = planned.matched.reference_stream(fragments);
         for what in left_out(container, fragment, stream) {
-            let message = format!("{what} of the video is left out: {container} cannot say it");
+            let message =
+                format!("{what} of the video is left out: {container} has no place for it");
             warnings.push(Warning::new(WarningKind::PictureFactLeftOut, message));
         }
     }
