@@ -7,7 +7,10 @@ use super::{
     picture::{colour, crop, display, projection},
 };
 use crate::{
-    media::{Container, StreamKind, VideoParameters, picture::PictureFacts},
+    media::{
+        Container, StreamKind, VideoParameters,
+        picture::{FieldOrder, PictureFacts},
+    },
     plan::PlannedTrack,
     probe::{Fragment, Stream},
 };
@@ -138,7 +141,9 @@ fn language(all: &mut Elements, stream: &Stream) {
 
 fn pictures(stream: &Stream, video: &VideoParameters) -> Elements {
     let mut all = Elements::new();
-    match video.field_order.as_deref() {
+    let facts = &stream.description.picture;
+    let order = facts.field_order.map(FieldOrder::name);
+    match order.or(video.field_order.as_deref()) {
         Some("progressive") => {
             all.uint(ids::FLAG_INTERLACED, 2);
         }
@@ -155,7 +160,6 @@ fn pictures(stream: &Stream, video: &VideoParameters) -> Elements {
         }
         None => {}
     }
-    let facts = &stream.description.picture;
     if let Some(mode) = facts.stereo {
         all.uint(ids::STEREO_MODE, u64::from(mode.number()));
     }
