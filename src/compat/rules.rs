@@ -7,7 +7,7 @@ use crate::{
     isobmff::TrackDescription,
     media::{
         StreamKind,
-        picture::{LayerConfiguration, PictureFacts, Turn},
+        picture::{FieldOrder, LayerConfiguration, PictureFacts, Turn},
     },
     probe::{Fragment, FrameRate, Stream},
 };
@@ -110,7 +110,7 @@ fn facts(stream: &Stream) -> Facts {
 }
 
 /// How the pictures are to be shown. `none` says that nothing is said, which is a difference to what is.
-fn shown(facts: &PictureFacts) -> [(Rule, String); 5] {
+fn shown(facts: &PictureFacts) -> [(Rule, String); 6] {
     fn listed(all: impl IntoIterator<Item = String>) -> String {
         let all: Vec<String> = all.into_iter().collect();
         if all.is_empty() {
@@ -130,7 +130,10 @@ fn shown(facts: &PictureFacts) -> [(Rule, String); 5] {
     let projection = facts.projection.as_ref().map(|one| one.to_string());
     let unmapped = facts.unmapped.iter().cloned();
     let alpha = facts.has_alpha().then(|| "alpha channel".to_owned());
+    // Where only one says it, what libav found in the pictures counts.
+    let order = facts.field_order.map_or("", FieldOrder::name);
     [
+        (Rule::FieldOrder, order.to_owned()),
         (Rule::Hdr, listed(mastering.into_iter().chain(light))),
         (Rule::DolbyVision, listed(dolby.map(record))),
         (

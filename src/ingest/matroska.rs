@@ -13,8 +13,8 @@ use crate::{
     media::{
         StreamKind,
         picture::{
-            ContentLight, Crop, LayerConfiguration, Mastering, PictureFacts, Projection,
-            StereoMode, Surface, Turn,
+            ContentLight, Crop, FieldOrder, LayerConfiguration, Mastering, PictureFacts,
+            Projection, StereoMode, Surface, Turn,
         },
     },
 };
@@ -33,8 +33,6 @@ pub(super) struct VideoTrack {
     pub(super) aspect: Option<(u32, u32)>,
     /// How they are turned.
     pub(super) turn: Option<Turn>,
-    /// `FieldOrder` of interlaced pictures, where it is said.
-    pub(super) field_order: Option<u8>,
     /// Primaries, transfer characteristics and matrix coefficients (ISO/IEC 23091-2; 2 where unknown), and
     /// whether the range is full; `None` where nothing is said.
     pub(super) colour: Option<([u16; 3], bool)>,
@@ -160,15 +158,13 @@ fn video_track(entry: &[u8]) -> VideoTrack {
     let mut track = VideoTrack {
         size,
         aspect: aspect(shown.unwrap_or(size), stereo, &number),
-        field_order: (number(ids::FLAG_INTERLACED) == Some(1))
-            .then(|| u8::try_from(number(ids::FIELD_ORDER).unwrap_or(2)).ok())
-            .flatten()
-            .filter(|order| matches!(order, 1 | 6 | 9 | 14)),
         ..VideoTrack::default()
     };
     let facts = &mut track.facts;
     facts.crop = shown.filter(|&shown| shown != size).map(|_| crop);
     facts.stereo = stereo;
+    let order = number(ids::FIELD_ORDER).filter(|_| number(ids::FLAG_INTERLACED) == Some(1));
+    facts.field_order = order.and_then(FieldOrder::new);
     for (_, mapping) in elements(entry).filter(|(id, _)| *id == ids::BLOCK_ADDITION_MAPPING) {
         let kind = first(mapping, ids::BLOCK_ADD_ID_TYPE).map_or(0, unsigned);
         let kind = u32::try_from(kind).unwrap_or(0).to_be_bytes();

@@ -30,15 +30,12 @@ pub(super) fn describe(
         if !is_rounded(&plain, aspect, shown) {
             entry.bytes = picture::with_aspect(&plain, aspect);
         }
-        let (boxes, _) = picture::boxes_of(&track.facts, size);
+        let mut said = track.facts.clone();
+        let known = picture::facts(&plain).field_order;
+        said.field_order = said.field_order.filter(|_| known != said.field_order);
+        let (mut boxes, _) = picture::boxes_of(&said, size);
         for kind in kinds(&boxes) {
             entry.bytes = picture::without(&entry.bytes, &kind);
-        }
-        let mut boxes = boxes;
-        if let Some(order) = track.field_order
-            && child(&plain, true, b"fiel").is_none()
-        {
-            picture::put(&mut boxes, b"fiel", &[2, order]);
         }
         if let Some(colour) = track.colour {
             picture::put(&mut boxes, b"colr", &colour_box(colour));

@@ -9,8 +9,8 @@ use super::{
     entry::{child, children},
 };
 use crate::media::picture::{
-    Chromaticity, ContentLight, Crop, LayerConfiguration, Mastering, PictureFacts, Projection,
-    StereoMode, Surface, T35,
+    Chromaticity, ContentLight, Crop, FieldOrder, LayerConfiguration, Mastering, PictureFacts,
+    Projection, StereoMode, Surface, T35,
 };
 
 /// Bytes of a video sample entry before its child boxes.
@@ -31,6 +31,11 @@ pub fn facts(entry: &[u8]) -> PictureFacts {
                     hex(payload)
                 )),
             },
+            b"fiel" => {
+                let interlaced = payload.first() == Some(&2);
+                let order = payload.get(1).filter(|_| interlaced);
+                facts.field_order = order.and_then(|&order| FieldOrder::new(u64::from(order)));
+            }
             b"st3d" => match payload.get(4) {
                 Some(0) | None => {}
                 Some(1) => facts.stereo = Some(StereoMode::TOP_BOTTOM),
@@ -85,6 +90,9 @@ pub fn boxes_of(facts: &PictureFacts, size: (u32, u32)) -> (Vec<u8>, Vec<String>
             Some(payload) => put(&mut out, b"clap", &payload),
             None => left_out.push(format!("a crop ({crop})")),
         }
+    }
+    if let Some(order) = facts.field_order {
+        put(&mut out, b"fiel", &[2, order.number()]);
     }
     match facts.stereo.map(|mode| (mode, stereo_number(mode))) {
         Some((_, Some(number))) => put(&mut out, b"st3d", &[0, 0, 0, 0, number]),

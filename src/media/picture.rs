@@ -9,6 +9,8 @@ use bytes::Bytes;
 pub struct PictureFacts {
     /// What of the coded pictures is shown; `None`: all.
     pub crop: Option<Crop>,
+    /// In which order the fields of interlaced pictures come, as the container says.
+    pub field_order: Option<FieldOrder>,
     /// How the views of both eyes are packed; `None`: there is one view, or nothing is said.
     pub stereo: Option<StereoMode>,
     /// What the pictures are projected on, where that is no plane.
@@ -75,6 +77,36 @@ impl fmt::Display for Crop {
             f,
             "{left} pixels left, {top} top, {right} right, {bottom} bottom"
         )
+    }
+}
+
+/// An order of fields, by the number that QuickTime (`fiel`) and Matroska (`FieldOrder`) give it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FieldOrder(u8);
+
+impl FieldOrder {
+    /// The order of that number; `None` for what is no order of two fields.
+    #[must_use]
+    pub fn new(number: u64) -> Option<Self> {
+        let number = u8::try_from(number).ok()?;
+        matches!(number, 1 | 6 | 9 | 14).then_some(Self(number))
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+
+    /// libav's name for it: which field is coded first, and which is shown first.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            1 => "tt",
+            6 => "bb",
+            9 => "tb",
+            _ => "bt",
+        }
     }
 }
 

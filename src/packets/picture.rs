@@ -21,7 +21,8 @@ pub(super) fn name_left_out(container: Container, fragments: &[Fragment], plan: 
         let fragment = &fragments[planned.matched.reference.0];
         let stream = planned.matched.reference_stream(fragments);
         for what in left_out(container, fragment, stream) {
-            let message = format!("{what} of the video is left out: {container} cannot say it");
+            let message =
+                format!("{what} of the video is left out: {container} has no place for it");
             warnings.push(Warning::new(WarningKind::PictureFactLeftOut, message));
         }
     }
@@ -71,6 +72,7 @@ fn all(facts: &PictureFacts, stream: &Stream) -> Vec<String> {
         }
         all.extend(colours(video));
     }
+    all.extend(fields(facts, stream));
     all.extend(facts.crop.map(|crop| format!("crop ({crop})")));
     all.extend(facts.stereo.map(|mode| format!("stereo mode ({mode})")));
     all.extend(facts.projection.as_ref().map(ToString::to_string));
@@ -94,6 +96,14 @@ fn all(facts: &PictureFacts, stream: &Stream) -> Vec<String> {
     all.extend(picture::additions(facts));
     all.extend(facts.unmapped.iter().cloned());
     all
+}
+
+/// An order of fields that is not the pictures' own.
+fn fields(facts: &PictureFacts, stream: &Stream) -> Option<String> {
+    let video = stream.parameters.video.as_ref()?;
+    let order = facts.field_order?.name();
+    let own = video.field_order.as_deref();
+    (own != Some(order)).then(|| format!("field order {order}"))
 }
 
 /// What is said of colours and not by the pictures themselves.

@@ -136,8 +136,8 @@ pub(super) async fn look(
     })
 }
 
-/// The description of `track` without what its sample entry says of colours, where it says something and the pictures of its
-/// codec may say it themselves.
+/// The description of `track` without what its sample entry says of colours, where it says something and
+/// the pictures of its codec may say it themselves.
 fn without_colours(track: &Track) -> Option<Arc<TrackDescription>> {
     let entry = track.description.entries.first()?;
     let kinds = [b"avcC", b"hvcC", b"esds"];

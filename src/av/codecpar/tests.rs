@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::codec_parameters;
+use super::{Input, codec_parameters, dolby_vision};
 use crate::av::{
     AvError,
     fixture::{audio, made, replaced, tone},
@@ -127,6 +127,38 @@ fn codecs_have_their_frame_sizes() {
             "{arguments}"
         );
     }
+}
+
+/// The record that libav took apart is put together again.
+#[test]
+fn dolby_vision_is_the_record_that_the_file_has() {
+    let (media, _) = made(
+        "a.mp4",
+        "-f lavfi -i testsrc2=s=64x64:r=30:d=0.2 -c:v libx264 -movflags -faststart",
+    );
+    assert!(described_by_side_data(&media).is_none());
+    let mut record = vec![1, 0, 8 << 1, 9 << 3 | 0b101, 4 << 4];
+    record.resize(24, 0);
+    let mut bytes = media.to_vec();
+    let find = |bytes: &[u8], kind: &[u8]| {
+        let at = bytes.windows(4).rposition(|at| at == kind);
+        at.expect("there") - 4
+    };
+    let entry = find(&bytes, b"avc1");
+    for kind in ["moov", "trak", "mdia", "minf", "stbl", "stsd", "avc1"] {
+        let at = find(&bytes, kind.as_bytes());
+        let size = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) + 32;
+        bytes[at..at + 4].copy_from_slice(&size.to_be_bytes());
+    }
+    let inserted = [&[0, 0, 0, 32][..], b"dvvC", &record].concat();
+    bytes.splice(entry + 86..entry + 86, inserted);
+    let found = described_by_side_data(&bytes.into()).expect("told");
+    assert_eq!((&found.kind, &found.record[..]), (b"dvvC", &record[..]));
+}
+
+fn described_by_side_data(media: &Bytes) -> Option<crate::media::picture::LayerConfiguration> {
+    let input = Input::open(media.clone()).unwrap();
+    input.streams().find_map(|stream| dolby_vision(&stream))
 }
 
 #[test]

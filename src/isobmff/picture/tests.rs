@@ -22,6 +22,7 @@ fn all() -> PictureFacts {
             right: 0,
             bottom: 20,
         }),
+        field_order: FieldOrder::new(9),
         stereo: Some(StereoMode::SIDE_BY_SIDE),
         projection: Some(Projection {
             surface: Surface::Equirectangular,

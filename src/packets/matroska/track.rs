@@ -9,7 +9,10 @@ use super::{
     picture::{colour, crop, display, projection},
 };
 use crate::{
-    media::{Container, StreamKind, VideoParameters, picture::PictureFacts},
+    media::{
+        Container, StreamKind, VideoParameters,
+        picture::{FieldOrder, PictureFacts},
+    },
     plan::PlannedTrack,
     probe::{Fragment, Stream},
 };
@@ -143,7 +146,9 @@ fn language(all: &mut Elements, stream: &Stream) {
 
 fn pictures(stream: &Stream, video: &VideoParameters) -> Elements {
     let mut all = Elements::new();
-    match video.field_order.as_deref() {
+    let facts = &stream.description.picture;
+    let order = facts.field_order.map(FieldOrder::name);
+    match order.or(video.field_order.as_deref()) {
         Some("progressive") => {
             all.uint(ids::FLAG_INTERLACED, 2);
         }
@@ -160,7 +165,6 @@ fn pictures(stream: &Stream, video: &VideoParameters) -> Elements {
         }
         None => {}
     }
-    let facts = &stream.description.picture;
     if let Some(mode) = facts.stereo {
         all.uint(ids::STEREO_MODE, u64::from(mode.number()));
     }
