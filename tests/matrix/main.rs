@@ -9,3 +9,4 @@ mod joins;
 mod quirks;
 mod refused;
 mod styles;
+mod unknown;
