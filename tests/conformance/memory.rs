@@ -80,4 +80,18 @@ fn twelve_hours_of_packets_take_little_memory() {
             "into {output}: {found} resident, {bound} allowed"
         );
     }
+    let words = "-f lavfi -i sine=r=22050:d=60 -c:a aac -b:a 8k";
+    let minute = std::fs::read(clip(dir.path(), "minute.aac", words)).unwrap();
+    let stream = dir.path().join("hours.aac");
+    std::fs::write(&stream, minute.repeat(6 * 60)).unwrap();
+    // Without headers, which an output of ADTS frames has before each.
+    let words = format!("-i {} -c copy", stream.display());
+    let hours = clip(dir.path(), "hours.m4a", &words);
+    let args = [0, 6 * 3600 + 60].map(|start| format!("{}@{start}", hours.display()));
+    let found = resident(dir.path(), "aac", args);
+    let bound = (64 << 20) + 40 * (12 * 3600 * 22_050 / 1024);
+    assert!(
+        found <= bound,
+        "into aac: {found} resident, {bound} allowed"
+    );
 }

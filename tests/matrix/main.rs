@@ -14,4 +14,5 @@ mod programs;
 mod quirks;
 mod refused;
 mod styles;
+mod unknown;
 mod untimed;

@@ -52,8 +52,10 @@ fn with_styles(
     desk.make(&format!("{name}.mkv"), &args)
 }
 
+type Pairs = Vec<(String, String)>;
+
 /// The joined script as FFmpeg gives it: (style's name, size) and (style, text) in the order of the file.
-fn script(desk: &Desk, joined: &std::path::Path) -> (Vec<(String, String)>, Vec<(String, String)>) {
+fn script(desk: &Desk, joined: &std::path::Path) -> [Pairs; 2] {
     let args = ["-i", text(joined), "-map", "0:s:0", "-c", "copy"];
     let script = std::fs::read_to_string(desk.make("joined.ass", &args)).unwrap();
     let fields = |key: &str, first: usize, second: usize, count: usize| {
@@ -64,10 +66,10 @@ fn script(desk: &Desk, joined: &std::path::Path) -> (Vec<(String, String)>, Vec<
         };
         lines.map(pick).collect()
     };
-    (fields("Style:", 0, 2, 23), fields("Dialogue:", 3, 9, 10))
+    [fields("Style:", 0, 2, 23), fields("Dialogue:", 3, 9, 10)]
 }
 
-fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
+fn pairs(all: &[(&str, &str)]) -> Pairs {
     let owned = all.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
     owned.collect()
 }
@@ -113,7 +115,7 @@ fn every_event_keeps_the_style_it_had() {
         joined.status.success() && !said.contains("warning"),
         "{said}"
     );
-    let (styles, events) = script(&desk, &output);
+    let [styles, events] = script(&desk, &output);
     let expected = [
         ("Default", "16"),
         ("Sign", "20"),

@@ -1,6 +1,10 @@
 //! ADTS: AAC frames with headers of their own (ISO/IEC 13818-7 § 6.2).
 
+mod headed;
+
 use std::ops::Range;
+
+use headed::Headed;
 
 use super::{
     ElementaryError, ElementaryLimits, Found, Read, Sound,
@@ -210,9 +214,11 @@ pub(super) fn lay_out(fragments: &[Fragment], plan: &Plan) -> Result<Sound, Erro
         count,
     };
     layout.push(silent(trim.lead));
+    let mut headed = Headed::new(fixed);
     for (run, range) in trim.runs(&planned.timeline) {
         packets += u64::from(range.end - range.start);
         let Payload::Samples { placed, .. } = run.payload else {
+            headed.flush(&mut layout);
             layout.push(silent(u64::from(range.end - range.start)));
             continue;
         };
@@ -234,22 +240,22 @@ pub(super) fn lay_out(fragments: &[Fragment], plan: &Plan) -> Result<Sound, Erro
                 let size = u64::from(samples.size(index));
                 // A frame that has such a header before it is copied with it.
                 let beside = own && is_beside(samples, index, offset);
-                let (begin, len) = if beside {
-                    (offset - HEADER, size + HEADER)
+                if beside {
+                    headed.flush(&mut layout);
+                    layout.push(Piece::Source {
+                        fragment,
+                        offset: offset - HEADER,
+                        len: size + HEADER,
+                    });
                 } else {
-                    let header = bytes::Bytes::copy_from_slice(&made(size)?);
-                    layout.push(Piece::Literal(header));
-                    (offset, size)
-                };
-                layout.push(Piece::Source {
-                    fragment,
-                    offset: begin,
-                    len,
-                });
+                    let pushed = headed.push(&mut layout, fragment, offset, size);
+                    pushed.ok_or_else(|| too_long(size))?;
+                }
                 offset += size;
             }
         }
     }
+    headed.flush(&mut layout);
     let scale = u64::from(planned.timeline.timescale.get());
     Ok(Sound {
         layout,
