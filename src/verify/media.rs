@@ -363,6 +363,9 @@ impl MediaFile {
             stamp = self.next(info.index)?;
         }
         all.take(decoder.finish(), tick);
+        if self.demuxer == Some(c"avi") {
+            all.renumber();
+        }
         Ok(all)
     }
 
@@ -383,6 +386,14 @@ pub(super) struct Stamp {
 }
 
 impl Pictures {
+    /// Gives pictures the times of packets in order: where times are those of decoding, libav can only guess
+    /// when pictures are shown, but not in which order.
+    fn renumber(&mut self) {
+        for (picture, &at) in self.shown.iter_mut().zip(&self.coded) {
+            picture.at = at;
+        }
+    }
+
     /// Up to which time pictures are decoded, as far as that is known at a packet.
     fn end(
         &mut self,
