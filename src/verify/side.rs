@@ -2,8 +2,9 @@
 
 use super::{
     grid::Grid,
-    media::{Failed, From, MediaFile, Pictures, ShownPicture, Until, Which},
+    media::{Failed, MediaFile, Which},
     pictures::{self, Expected, Shot, Window},
+    shots::{From, Pictures, ShownPicture, Until},
     sound::Signal,
     sounds::Sounds,
 };
