@@ -7,6 +7,7 @@ mod grid;
 mod media;
 mod pictures;
 mod seam;
+mod shots;
 mod side;
 mod sound;
 mod sounds;

@@ -10,7 +10,7 @@ use super::{
     check::{Difference, SeamCheck, SeamDifference},
     media::{Failed, MediaFile},
     seam::Seam,
-    side::{Side, Whose},
+    side::Side,
 };
 use crate::{
     av::Interrupt,
@@ -106,8 +106,9 @@ impl Work {
             &self.interrupt,
             &self.stop,
         );
-        let of_output = |failed| self.failed(0, output.source.name(), join.container, failed);
-        let mut output = opened.map_err(of_output)?;
+        let name = output.source.name();
+        let of_output = |failed| self.failed(0, name.clone(), join.container, failed);
+        let mut output = opened.map_err(&of_output)?;
         let places = &join.plan.placement.places;
         // The fragment behind the last seam is the one before the next.
         let mut last: Option<MediaFile> = None;
@@ -127,14 +128,12 @@ impl Work {
                     continue;
                 }
                 let checked = seam.check(track, planned);
-                let (check, found) = checked.map_err(|(whose, failed)| match whose {
-                    Whose::Output => {
-                        self.failed(0, "the output".to_owned(), join.container, failed)
-                    }
-                    Whose::Fragment(fragment) => {
+                let (check, found) = checked.map_err(|undecoded| match undecoded.fragment {
+                    Some(fragment) => {
                         let of = &join.fragments[fragment];
-                        self.failed(fragment, of.name.clone(), of.container, failed)
+                        self.failed(fragment, of.name.clone(), of.container, undecoded.failed)
                     }
+                    None => of_output(undecoded.failed),
                 })?;
                 streams.push(check);
                 let named = |one: Difference| SeamDifference {

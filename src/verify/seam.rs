@@ -4,10 +4,11 @@ use super::{
     check::{Difference, StreamCheck, new_errors},
     decoded::Join,
     grid::{Grid, position},
-    media::{Failed, From, MediaFile, Until, Which},
+    media::{MediaFile, Which},
     pictures::{self, Window},
-    side::{Side, Whose, shot},
-    sound::{Coding, Scene, Signal},
+    shots::{From, Until},
+    side::{Side, Undecoded, shot},
+    sound::{Coding, Scene},
     sounds::Sounds,
 };
 use crate::{
@@ -43,7 +44,7 @@ pub(super) struct Seam<'a> {
     pub(super) at: Time,
 }
 
-pub(super) type Checked = Result<(StreamCheck, Vec<Difference>), (Whose, Failed)>;
+pub(super) type Checked = Result<(StreamCheck, Vec<Difference>), Undecoded>;
 
 impl Seam<'_> {
     pub(super) fn check(&mut self, track: usize, planned: &PlannedTrack) -> Checked {
@@ -86,102 +87,68 @@ impl Seam<'_> {
     }
 
     fn pictures(&mut self, planned: &PlannedTrack, empty: StreamCheck) -> Checked {
-        let output = |failed: Failed| (Whose::Output, failed);
-        let (earlier, later) = (self.earlier.of(), self.later.of());
-        let (before, behind) = (
-            self.earlier.stream(planned).map(|(which, _)| which),
-            self.later.stream(planned).map(|(which, _)| which),
-        );
-        let (Some(before), Some(behind)) = (before, behind) else {
+        let of_output = Undecoded::output;
+        let (of_earlier, of_later) = (self.earlier.of(), self.later.of());
+        let streams = (self.earlier.stream(planned), self.later.stream(planned));
+        let (Some((before, _)), Some((behind, _))) = streams else {
             return Ok((empty, Vec::new()));
         };
         let least = Time::from_nanos(LEAST_PICTURES);
         let until = Until::NextKey(least, Time::from_nanos(MOST_PICTURES));
-        let alone = self.later.file.pictures(behind, From::Start, until);
-        let alone = alone.map_err(|failed| later(failed))?;
-        let shift = self
-            .later
-            .shift(planned, &alone)
-            .map_err(|e| later(e.into()))?;
+        let head = self.later.file.pictures(behind, From::Start, until);
+        let head = head.map_err(&of_later)?;
+        let head_shift = self.later.shift(planned, &head)?;
         let shown_until = self.later.place.shown_until();
-        let to = match alone.to {
-            Some(to) => self
-                .later
-                .in_output(to, shift)
-                .map_err(|e| later(e.into()))?,
+        let to = match head.to {
+            Some(to) => self.later.in_output(to, head_shift)?.min(shown_until),
             None => shown_until,
         };
-        let to = to.min(shown_until);
+        // Of the last fragment, whatever is behind its end, too.
+        let end = match head.to {
+            Some(_) => to,
+            None => to.plus(Time::from_secs(1))?,
+        };
+        let from = self.at.minus(least)?.max(self.earlier.place.start);
+        let (from, until) = (
+            From::KeyBefore(self.clock(from)?),
+            Until::Time(self.clock(end)?),
+        );
         let which = self.which(empty.track);
-        let (from, end) = (|| {
-            let from = self.at.minus(least)?.max(self.earlier.place.start);
-            // All of the last fragment, with whatever is behind its end.
-            let behind = to.plus(Time::from_secs(1))?;
-            let end = if alone.to.is_some() { to } else { behind };
-            Ok::<_, OutOfRange>((self.clock(from)?, self.clock(end)?))
-        })()
-        .map_err(|error: OutOfRange| output(error.into()))?;
         let found = self
             .output
-            .pictures(which, From::KeyBefore(from), Until::Time(end))
-            .map_err(output)?;
+            .pictures(which, from, until)
+            .map_err(of_output)?;
         let zero = self.zero();
-        let begin = found.from.unwrap_or(zero);
-        let (first, shift_before) = (|| {
-            let begin = begin.minus(zero)?.max(self.earlier.place.start);
-            let shift = self.earlier.head_shift(planned, before)?;
-            Ok::<_, Failed>((begin, shift))
-        })()
-        .map_err(|failed| earlier(failed))?;
-        let last = (|| {
-            let own = self.earlier.own(first, shift_before)?;
-            let cut = self.earlier.own(self.at, shift_before)?;
-            self.earlier
-                .file
-                .pictures(before, From::KeyBefore(own), Until::Time(cut))
-        })()
-        .map_err(|failed: Failed| earlier(failed))?;
-        let tick = |(num, den): (u32, u32)| {
-            let nanos = i64::from(num).saturating_mul(1_000_000_000) / i64::from(den.max(1));
-            if nanos > LARGEST_TICK { 0 } else { nanos }
-        };
-        let window = (|| {
-            let from = match last.from {
-                Some(from) => first.max(self.earlier.in_output(from, shift_before)?),
-                None => first,
-            };
-            Ok::<_, OutOfRange>(Window {
-                from: from.as_nanos(),
-                to: to.as_nanos(),
-                tolerance: ROUNDED + tick(found.tick) + tick(last.tick).max(tick(alone.tick)),
-            })
-        })()
-        .map_err(|error| output(error.into()))?;
-        let mut expected = self
-            .earlier
-            .expected(&last, shift_before, planned, window)
-            .map_err(|error| earlier(error.into()))?;
-        expected.extend(
-            self.later
-                .expected(&alone, shift, planned, window)
-                .map_err(|error| later(error.into()))?,
+        let from = found.from.unwrap_or(zero).minus(zero)?;
+        let from = from.max(self.earlier.place.start);
+        let tail_shift = self.earlier.head_shift(planned, before);
+        let tail_shift = tail_shift.map_err(&of_earlier)?;
+        let (own, cut) = (
+            From::KeyBefore(self.earlier.own(from, tail_shift)?),
+            Until::Time(self.earlier.own(self.at, tail_shift)?),
         );
-        // What hangs over the cut is not told from what the later fragment shows there.
+        let tail = self.earlier.file.pictures(before, own, cut);
+        let tail = tail.map_err(&of_earlier)?;
+        let from = match tail.from {
+            Some(own) => from.max(self.earlier.in_output(own, tail_shift)?),
+            None => from,
+        };
+        let window = Window {
+            from: from.as_nanos(),
+            to: to.as_nanos(),
+            tolerance: ROUNDED
+                + rounding(found.tick)
+                + rounding(tail.tick).max(rounding(head.tick)),
+        };
+        let mut expected = self.earlier.expected(&tail, tail_shift, planned, window)?;
+        expected.extend(self.later.expected(&head, head_shift, planned, window)?);
         expected.retain(|one| one.shot.at >= window.from - window.tolerance);
-        let leading = self
-            .later
-            .leading(&alone, shift)
-            .map_err(|error| later(error.into()))?;
-        let shots = (|| {
-            let shots = found.shown.iter().map(|one| {
-                let at = one.at.minus(zero)?.as_nanos();
-                Ok(shot(one, at))
-            });
-            shots.collect::<Result<Vec<_>, OutOfRange>>()
-        })()
-        .map_err(|error| output(error.into()))?;
+        let leading = self.later.leading(&head, head_shift)?;
+        let shots = found.shown.iter();
+        let shots = shots.map(|one| Ok(shot(one, one.at.minus(zero)?.as_nanos())));
+        let shots = shots.collect::<Result<Vec<_>, OutOfRange>>()?;
         let (agreed, mut differences) = pictures::compare(&expected, &leading, &shots, window);
-        let known = [last.errors, alone.errors].concat();
+        let known = [tail.errors, head.errors].concat();
         differences.extend(new_errors(&found.errors, &known));
         let check = StreamCheck {
             pictures: agreed.pictures,
@@ -192,92 +159,58 @@ impl Seam<'_> {
     }
 
     fn sound(&mut self, planned: &PlannedTrack, empty: StreamCheck) -> Checked {
-        let (earlier, later) = (self.earlier.of(), self.later.of());
-        let output = |failed: Failed| (Whose::Output, failed);
+        let (second, margin) = (Time::from_nanos(SOUND), Time::from_nanos(MARGIN));
         let at = self.at;
-        let (from, to) = (|| {
-            let second = Time::from_nanos(SOUND);
-            let from = at.minus(second)?.max(self.earlier.place.start).min(at);
-            let to = at.plus(second)?.min(self.later.place.shown_until());
-            Ok::<_, OutOfRange>((from, to.max(at)))
-        })()
-        .map_err(|error| output(error.into()))?;
-        let margin = Time::from_nanos(MARGIN);
-        let (wide_from, wide_to, clock_from, clock_to) = (|| {
-            let (from, to) = (from.minus(margin)?, to.plus(margin)?);
-            Ok::<_, OutOfRange>((from, to, self.clock(from)?, self.clock(to)?))
-        })()
-        .map_err(|error| output(error.into()))?;
+        let from = at.minus(second)?.max(self.earlier.place.start).min(at);
+        let to = at.plus(second)?.min(self.later.place.shown_until()).max(at);
+        let (wide_from, wide_to) = (from.minus(margin)?, to.plus(margin)?);
+        let (clock_from, clock_to) = (self.clock(wide_from)?, self.clock(wide_to)?);
         let which = self.which(empty.track);
         let stream = self.table.and_then(|table| table.streams.first());
         let found = self.output.sounds(which, stream, clock_from, clock_to);
-        let found = found.map_err(output)?;
-        let before = self.earlier.sounds(planned, wide_from, wide_to);
-        let before = before.map_err(|failed| earlier(failed))?;
-        let behind = self.later.sounds(planned, wide_from, wide_to);
-        let behind = behind.map_err(|failed| later(failed))?;
-        let sides = [&before, &behind].map(|side| side.as_ref().filter(|side| side.rate > 0));
-        let Some(rate) = sides.iter().flatten().map(|side| side.rate).next() else {
+        let found = found.map_err(Undecoded::output)?;
+        let earlier = self.earlier.sounds(planned, wide_from, wide_to);
+        let earlier = earlier.map_err(self.earlier.of())?;
+        let later = self.later.sounds(planned, wide_from, wide_to);
+        let later = later.map_err(self.later.of())?;
+        let sides: Vec<&Sounds> = [&earlier, &later].into_iter().flatten().collect();
+        let Some(rate) = sides.first().map(|side| side.rate) else {
             // Neither fragment has the stream here.
             return Ok((empty, Vec::new()));
         };
-        if let Some(other) = sides
-            .iter()
-            .flatten()
-            .chain([&&found])
-            .find(|one| one.rate != rate)
-        {
+        let mut others = sides.iter().copied().chain([&found]);
+        if let Some(other) = others.find(|one| one.rate != rate) {
             let hertz = |rate: u32| format!("{rate} Hz");
             let what = "the sample rate of the sound";
             let difference = Difference::new(what, hertz(rate), hertz(other.rate));
             return Ok((empty, vec![difference]));
         }
-        let codec = planned.matched.reference_stream(&self.join.fragments);
-        let codec = codec.parameters.codec.as_str();
-        let frame = sides
-            .iter()
-            .flatten()
-            .map(|side| side.frame)
-            .max()
-            .unwrap_or(1);
+        let codec = &planned
+            .matched
+            .reference_stream(&self.join.fragments)
+            .parameters;
+        let codec = codec.codec.as_str();
+        let frame = sides.iter().map(|side| side.frame).max().unwrap_or(1);
         let grid = Grid {
             rate,
             zero: wide_from,
             len: position(wide_to, wide_from, rate),
         };
         let zero = self.zero();
-        let scene = (|| {
-            let (output, _) = grid.lay(&found, |time| time.minus(zero))?;
-            let side = |sounds: &Option<Sounds>, side: &Side<'_>| {
-                let sounds = sounds.as_ref().filter(|sounds| sounds.rate > 0);
-                sounds
-                    .map(|sounds| {
-                        let own = |time| side.in_output(time, Time::ZERO);
-                        let (samples, heard) = grid.lay(sounds, own)?;
-                        Ok(Signal {
-                            samples,
-                            heard,
-                            fragment: side.place.fragment,
-                        })
-                    })
-                    .transpose()
-            };
-            Ok::<_, OutOfRange>(Scene {
-                rate: usize::try_from(rate).unwrap_or(1),
-                output,
-                earlier: side(&before, &self.earlier)?,
-                later: side(&behind, &self.later)?,
-                seam: position(at, wide_from, rate),
-                window: position(from, wide_from, rate)..position(to, wide_from, rate),
-                zero: wide_from.as_nanos(),
-                frame: if codec.starts_with("pcm_") { 1 } else { frame },
-                coding: coding(codec),
-            })
-        })()
-        .map_err(|error| output(error.into()))?;
+        let (output, _) = grid.lay(&found, |time| time.minus(zero))?;
+        let scene = Scene {
+            rate: usize::try_from(rate).unwrap_or(1),
+            output,
+            earlier: self.earlier.signal(earlier.as_ref(), &grid)?,
+            later: self.later.signal(later.as_ref(), &grid)?,
+            seam: position(at, wide_from, rate),
+            window: position(from, wide_from, rate)..position(to, wide_from, rate),
+            zero: wide_from.as_nanos(),
+            frame: if codec.starts_with("pcm_") { 1 } else { frame },
+            coding: coding(codec),
+        };
         let (agreed, mut differences) = scene.compare();
-        let known = sides.iter().flatten().flat_map(|side| side.errors.clone());
-        let known: Vec<String> = known.collect();
+        let known: Vec<String> = sides.iter().flat_map(|side| side.errors.clone()).collect();
         differences.extend(new_errors(&found.errors, &known));
         let rate = Timescale::new(rate).unwrap_or(Timescale::MIN);
         let late = |samples: Option<isize>| {
@@ -293,6 +226,12 @@ impl Seam<'_> {
         };
         Ok((check, differences))
     }
+}
+
+/// What rounding to a stream's ticks may add to a time, in nanoseconds.
+fn rounding((num, den): (u32, u32)) -> i64 {
+    let nanos = i64::from(num).saturating_mul(1_000_000_000) / i64::from(den.max(1));
+    if nanos > LARGEST_TICK { 0 } else { nanos }
 }
 
 /// What decoding a codec twice gives.

@@ -1,8 +1,11 @@
 //! A fragment at a seam: what it shows and sounds like alone, and where that is in the output.
 
 use super::{
-    media::{Failed, From, MediaFile, Pictures, ShownPicture, Until, Which},
+    grid::Grid,
+    media::{Failed, MediaFile, Which},
     pictures::{self, Expected, Shot, Window},
+    shots::{From, Pictures, ShownPicture, Until},
+    sound::Signal,
     sounds::Sounds,
 };
 use crate::{
@@ -23,17 +26,34 @@ pub(super) struct Side<'a> {
     pub(super) file: MediaFile,
 }
 
-/// Which file could not be decoded.
-pub(super) enum Whose {
-    Output,
-    Fragment(usize),
+/// A file could not be decoded.
+#[derive(Debug)]
+pub(super) struct Undecoded {
+    /// Index of the fragment in the caller's list; `None` for the output.
+    pub(super) fragment: Option<usize>,
+    pub(super) failed: Failed,
+}
+
+impl Undecoded {
+    pub(super) const fn output(failed: Failed) -> Self {
+        Self {
+            fragment: None,
+            failed,
+        }
+    }
+}
+
+impl std::convert::From<OutOfRange> for Undecoded {
+    fn from(error: OutOfRange) -> Self {
+        Self::output(error.into())
+    }
 }
 
 impl Side<'_> {
     /// Names this side's fragment in a failure.
-    pub(super) fn of(&self) -> impl Fn(Failed) -> (Whose, Failed) + use<> {
-        let fragment = self.place.fragment;
-        move |failed| (Whose::Fragment(fragment), failed)
+    pub(super) fn of(&self) -> impl Fn(Failed) -> Undecoded + use<> {
+        let fragment = Some(self.place.fragment);
+        move |failed| Undecoded { fragment, failed }
     }
 
     /// The fragment's stream of a track.
@@ -178,7 +198,25 @@ impl Side<'_> {
         let (from, to) = (self.own(from, Time::ZERO)?, self.own(to, Time::ZERO)?);
         let index = planned.matched.members[self.place.fragment].unwrap_or(0);
         let stream = self.fragment.streams.get(index);
-        self.file.sounds(which, stream, from, to).map(Some)
+        let sounds = self.file.sounds(which, stream, from, to)?;
+        Ok(Some(sounds).filter(|sounds| sounds.rate > 0))
+    }
+
+    /// The fragment's sound in its place.
+    pub(super) fn signal(
+        &self,
+        sounds: Option<&Sounds>,
+        grid: &Grid,
+    ) -> Result<Option<Signal>, OutOfRange> {
+        let Some(sounds) = sounds else {
+            return Ok(None);
+        };
+        let (samples, heard) = grid.lay(sounds, |own| self.in_output(own, Time::ZERO))?;
+        Ok(Some(Signal {
+            samples,
+            heard,
+            fragment: self.place.fragment,
+        }))
     }
 }
 

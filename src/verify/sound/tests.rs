@@ -6,7 +6,7 @@ const RATE: usize = 48_000;
 fn chirp(from: f32) -> impl Fn(usize) -> f32 {
     move |at| {
         let time = at as f32 / RATE as f32;
-        let phase = 6.283 * time * (from + 150.0 * time);
+        let phase = std::f32::consts::TAU * time * (from + 150.0 * time);
         0.3 * phase.sin() + 0.1 * (phase * 2.0).sin()
     }
 }
