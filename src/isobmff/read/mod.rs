@@ -206,11 +206,7 @@ impl IndexReader {
                 .into());
             }
             self.last = (kind, self.at, end);
-            let wanted = match &kind.0 {
-                b"moov" => true,
-                b"moof" => true,
-                _ => false,
-            };
+            let wanted = matches!(&kind.0, b"moov" | b"moof");
             let is_table = kind.0 == *b"sidx" && size <= LARGEST_SIDX && self.ahead.is_some();
             let held = if wanted || is_table || kind.0 == *b"ftyp" {
                 self.held.from(self.at, size)

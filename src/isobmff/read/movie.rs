@@ -25,6 +25,8 @@ use crate::{
 const MOOV: FourCc = FourCc(*b"moov");
 const TRAK: FourCc = FourCc(*b"trak");
 const MOOF: FourCc = FourCc(*b"moof");
+/// Sample entries of a track whose recordings have their own.
+const MOST_ENTRIES: u64 = 256;
 /// Boxes of `moov` that change what is read of it.
 const WANTED: [[u8; 4]; 5] = [*b"mvhd", *b"trak", *b"mvex", *b"cmov", *b"pssh"];
 
@@ -185,6 +187,8 @@ impl Builder {
                 .position(|some| some == entries);
             let first = first.unwrap_or(known.len());
             if first == known.len() {
+                let all = first.saturating_add(entries.len()) as u64;
+                limit("the number of sample entries", all, MOST_ENTRIES)?;
                 let description = Arc::make_mut(&mut track.description);
                 description.entries.extend_from_slice(entries);
             }

@@ -140,8 +140,9 @@ fn as_many_durations(
         found,
         expected: samples,
     };
-    // Where all last as long, it is plain how long the others do.
-    let plain = durations.runs().len() == 1;
+    // Where all last as long, it is plain how long the others do. Many too many are another matter:
+    // samples may be missing.
+    let plain = durations.runs().len() == 1 && found < samples;
     let Some(&(_, last)) = durations.runs().last() else {
         return Err(inconsistent);
     };
