@@ -16,6 +16,8 @@ use crate::{
     isobmff::{
         FourCc, Movie, RunLength, SampleEntry, SampleGroup, SampleTable, Track,
         boxes::{BoxError, Boxed, Fields, boxes},
+        entry,
+        parameter_sets::ParameterSets,
     },
     media::Chapter,
     time::{Time, Timescale},
@@ -182,11 +184,19 @@ impl Builder {
             };
             let entries = &theirs.description.entries;
             let known = &track.description.entries;
-            let first = known
-                .windows(entries.len())
-                .position(|some| some == entries);
+            let video = track.description.handler.0 == *b"vide";
+            let same = |some: &[SampleEntry]| {
+                let mut pairs = some.iter().zip(entries);
+                pairs.all(|(one, two)| decodes_alike(&one.bytes, &two.bytes, video))
+            };
+            let first = known.windows(entries.len()).position(same);
             let first = first.unwrap_or(known.len());
             if first == known.len() {
+                // Only parameter sets may change on the way.
+                let sets = |entry: &SampleEntry| ParameterSets::of(&entry.bytes).is_some();
+                if !video || !entries.iter().all(sets) {
+                    return Err(differs);
+                }
                 let all = first.saturating_add(entries.len()) as u64;
                 limit("the number of sample entries", all, MOST_ENTRIES)?;
                 let description = Arc::make_mut(&mut track.description);
@@ -312,6 +322,35 @@ fn is_alike(track: &Track, other: &Track) -> bool {
     other.samples.is_empty()
         && (ours.handler, ours.timescale) == (theirs.handler, theirs.timescale)
         && theirs.entries.iter().all(same)
+}
+
+/// Whether two sample entries set a decoder up alike: all but their bit rates is equal.
+fn decodes_alike(one: &[u8], two: &[u8], video: bool) -> bool {
+    let decisive = |(kind, payload): &(FourCc, &[u8])| {
+        let inside = (kind.0 == *b"esds")
+            .then(|| without_rates(payload))
+            .flatten();
+        let (object, inside) = inside.unwrap_or((0, payload));
+        (*kind, object, inside.to_vec())
+    };
+    let all = |bytes| {
+        let children = entry::children(bytes, video);
+        let children = children.filter(|(kind, _)| kind.0 != *b"btrt");
+        children.map(|child| decisive(&child)).collect::<Vec<_>>()
+    };
+    one == two || all(one) == all(two)
+}
+
+/// The object type of `esds` and what follows the bit rates in it (ISO/IEC 14496-1 § 7.2.6).
+fn without_rates(esds: &[u8]) -> Option<(u8, &[u8])> {
+    fn inside(bytes: &[u8], tag: u8) -> Option<&[u8]> {
+        let (_, rest) = bytes.split_first().filter(|(found, _)| **found == tag)?;
+        let length = rest.iter().take(4).position(|byte| byte & 0x80 == 0)?;
+        rest.get(length + 1..)
+    }
+    let stream = inside(esds.get(4..)?, 3)?;
+    let decoder = inside(stream.get(3..)?, 4)?;
+    Some((*decoder.first()?, decoder.get(13..)?))
 }
 
 /// Leaves groupings with a description of some sample; what is assigned without one is unassigned.
