@@ -27,6 +27,7 @@ mod work;
 
 pub(crate) use description::is_unplaced;
 pub(crate) use graphics::nothing_shown;
+pub(crate) use payload::lossless_samples;
 pub(crate) use read::{IngestedStream, Shared, ingest};
 pub(crate) use sniff::{Found, LOOKED_AT, sniff, tag_length};
 pub(crate) use tags::tags_of;

@@ -21,7 +21,7 @@ pub mod video;
 
 use std::ops::Range;
 
-pub use presentation::{Presentation, Span};
+pub use presentation::{Break, Presentation, Span};
 pub use stamps::{Stamp, Stamps};
 
 use crate::{
