@@ -22,7 +22,7 @@ pub(super) struct Context(pub(super) *mut ffi::AVCodecContext);
 
 impl Context {
     /// A context for `codec`, set up and not yet opened.
-    fn new(codec: *const ffi::AVCodec, settings: &[Setting]) -> Result<Self, AvError> {
+    pub(super) fn new(codec: *const ffi::AVCodec, settings: &[Setting]) -> Result<Self, AvError> {
         const CALL: &str = "avcodec_alloc_context3";
         // SAFETY: `codec` is one of libav's constant codecs.
         let context = unsafe { ffi::avcodec_alloc_context3(codec) };
@@ -50,7 +50,7 @@ impl Context {
         Ok(context)
     }
 
-    fn open(&mut self, codec: *const ffi::AVCodec) -> Result<(), AvError> {
+    pub(super) fn open(&mut self, codec: *const ffi::AVCodec) -> Result<(), AvError> {
         // SAFETY: the context is ours, was allocated for `codec`, and is opened once.
         let code = unsafe { ffi::avcodec_open2(self.0, codec, ptr::null_mut()) };
         check("avcodec_open2", code).map(drop)

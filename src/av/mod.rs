@@ -17,6 +17,7 @@ mod learned;
 mod mux;
 mod names;
 mod silence;
+mod unprobed;
 mod vorbis;
 
 #[cfg(test)]

@@ -136,6 +136,7 @@ impl Work {
             }
             // The first packet of a stream, which may come late: what the stream is can be asked now.
             let first = First::of(&packet);
+            demuxer.learn_sound(index, &first.data).map_err(&judge)?;
             let all = demuxer.streams().map_err(&judge)?;
             let Some(mut info) = all.into_iter().find(|info| info.index == index) else {
                 continue;
