@@ -13,7 +13,7 @@ use super::{
     AvError, Interrupt, Learned, check, codecpar, describing,
     frame::Packet,
     io::{Input, Stream},
-    silence_log,
+    silence_log, unprobed,
 };
 use crate::{
     media::{Attachment, CodecParameters, StreamKind, picture::LayerConfiguration},
@@ -143,6 +143,17 @@ impl Demuxer {
             .enumerate()
             .map(|(index, stream)| describe(index, &stream))
             .collect()
+    }
+
+    /// Has `packet`, the first one of stream `index`, decoded if that is sound of which libav has decoded nothing.
+    ///
+    /// # Errors
+    /// [`AvError`] where what was found cannot be kept.
+    pub(crate) fn learn_sound(&mut self, index: usize, packet: &[u8]) -> Result<(), AvError> {
+        match self.input.streams().nth(index) {
+            Some(stream) => unprobed::learn_from(&stream, packet),
+            None => Ok(()),
+        }
     }
 
     /// Title and start of the chapters.

@@ -22,6 +22,7 @@ mod names;
 mod parser;
 mod picture;
 mod silence;
+mod unprobed;
 mod vorbis;
 
 #[cfg(test)]

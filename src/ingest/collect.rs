@@ -271,7 +271,11 @@ impl Collected {
             "opus" => payload::opus_samples(payload).unwrap_or(0),
             "flac" => payload::flac_samples(payload).unwrap_or(0),
             "vorbis" => self.vorbis_samples(payload),
-            _ => audio.map_or(0, |audio| audio.frame_size),
+            codec => {
+                let usual = audio.map_or(0, |audio| audio.frame_size);
+                let told = payload::lossless_samples(codec, payload);
+                told.filter(|&told| told < usual).unwrap_or(usual)
+            }
         };
         if self.items.is_empty() {
             self.hidden = packet.skip.0;
@@ -414,6 +418,7 @@ impl Collected {
         };
         let Timed {
             samples,
+            breaks,
             timescale,
             span,
             undecodable,
@@ -459,6 +464,7 @@ impl Collected {
             description,
             parameters: self.info.parameters,
             samples,
+            breaks,
             span,
             additions: beside.into(),
         }))

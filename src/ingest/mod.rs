@@ -38,6 +38,7 @@ mod work;
 pub(crate) use description::is_unplaced;
 pub(crate) use enhanced::check as check_tags;
 pub(crate) use graphics::nothing_shown;
+pub(crate) use payload::lossless_samples;
 pub(crate) use raw::CODEC as RAW_VIDEO;
 pub(crate) use read::{IngestedStream, Shared, ingest};
 pub(crate) use reader::{Failure as ReadFailure, Reader, Storage};

@@ -138,6 +138,30 @@ pub(super) fn opus_samples(packet: &[u8]) -> Option<u32> {
     Some(frame * frames).filter(|&all| all > 0 && all <= 5_760)
 }
 
+/// PCM samples in a frame of a lossless codec, where the frame tells: the last one mostly holds less than the others.
+pub(crate) fn lossless_samples(codec: &str, frame: &[u8]) -> Option<u32> {
+    match codec {
+        "alac" => alac_samples(frame),
+        "flac" => flac_samples(frame),
+        _ => None,
+    }
+}
+
+/// PCM samples in a frame of ALAC, where it says so because they are fewer than in others. Its header is that of its
+/// first element: 3 bits of type, 4 of instance, 12 unused, and one that says that a count of 32 bits follows
+/// the next three.
+fn alac_samples(frame: &[u8]) -> Option<u32> {
+    let header: &[u8; 7] = frame.first_chunk()?;
+    let bits = header
+        .iter()
+        .fold(0_u64, |all, &byte| all << 8 | u64::from(byte));
+    let is_told = bits >> (56 - 20) & 1 == 1;
+    let count = bits >> (56 - 55) & u64::from(u32::MAX);
+    u32::try_from(count)
+        .ok()
+        .filter(|&count| is_told && count > 0)
+}
+
 /// PCM samples in a frame of FLAC: RFC 9639 § 9.1.1 and § 9.1.6.
 pub(super) fn flac_samples(frame: &[u8]) -> Option<u32> {
     let header: &[u8; 5] = frame.first_chunk()?;
@@ -205,6 +229,13 @@ mod tests {
         assert_eq!(opus_samples(&[(30 << 3) | 1]), Some(960));
         assert_eq!(opus_samples(&[(28 << 3) | 3, 3]), Some(360));
         assert_eq!(opus_samples(&[]), None);
+        // A frame of two channels with 1,792 samples, and one with as many as all.
+        let short = [0x20, 0x00, 0x10, 0x00, 0x00, 0x0E, 0x00, 0x00];
+        assert_eq!(lossless_samples("alac", &short), Some(1_792));
+        assert_eq!(
+            lossless_samples("alac", &[0x20, 0, 0, 0, 0, 0x0E, 0, 0]),
+            None
+        );
         assert_eq!(
             flac_samples(&[0xFF, 0xF8, 0xC9, 0x18, 0x00, 0xC2]),
             Some(4_096)

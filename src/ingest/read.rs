@@ -30,7 +30,7 @@ use crate::{
         SharedSource, SourceState, open_unchanged,
         spool::{Region, Spool},
     },
-    timeline::Span,
+    timeline::{Break, Span},
     warning::Warning,
 };
 
@@ -60,6 +60,8 @@ pub(crate) struct IngestedStream {
     /// As its container describes it.
     pub(crate) parameters: CodecParameters,
     pub(crate) samples: SampleTable,
+    /// Sound: where frames do not follow each other.
+    pub(crate) breaks: Vec<Break>,
     /// What is presented when.
     pub(crate) span: Span,
     /// What comes beside the samples.

@@ -168,6 +168,7 @@ impl Work {
             }
             // The first packet of a stream, which may come late: what the stream is can be asked now.
             let first = First::of(&packet);
+            demuxer.learn_sound(index, &first.data).map_err(&judge)?;
             let all = demuxer.streams().map_err(&judge)?;
             let videos = |info: &&StreamInfo| info.kind == Some(StreamKind::Video);
             let nth = all

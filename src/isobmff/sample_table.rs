@@ -91,6 +91,16 @@ impl<T: Copy + PartialEq> RunLength<T> {
     }
 }
 
+impl RunLength<u32> {
+    /// The sum of all values; what does not fit is held at the end of `u64`.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let runs = self.runs.iter();
+        runs.map(|&(count, value)| u64::from(count) * u64::from(value))
+            .fold(0, u64::saturating_add)
+    }
+}
+
 impl<T: Copy + PartialEq> FromIterator<T> for RunLength<T> {
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
         let mut runs = Self::new();
@@ -319,8 +329,6 @@ impl SampleTable {
     /// The sum of all durations in media ticks; what does not fit is held at the end of `u64`.
     #[must_use]
     pub fn duration(&self) -> u64 {
-        let runs = self.durations.runs().iter();
-        runs.map(|&(count, delta)| u64::from(count) * u64::from(delta))
-            .fold(0, u64::saturating_add)
+        self.durations.total()
     }
 }

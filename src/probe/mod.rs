@@ -17,6 +17,7 @@ mod look;
 mod packets;
 mod rate;
 mod reads;
+mod sound;
 #[cfg(test)]
 mod tests;
 
@@ -266,6 +267,20 @@ async fn probe_source(
             &track.edits,
             timescale,
         )?;
+        // Who only looks wants to see what the file says.
+        let presentation = if session.joins && container == Container::Mp4 {
+            let parameters = &looked.parameters;
+            let last = match sound::untold_last_frame(&presentation, parameters)? {
+                Some(range) => {
+                    let frame = reads.read(range).await?;
+                    ingest::lossless_samples(&parameters.codec, &frame)
+                }
+                None => None,
+            };
+            sound::counted_in_samples(presentation, parameters, last)?
+        } else {
+            presentation
+        };
         let times = presentation.times_presented();
         if times > MOST_REPEATS {
             return Err(MediaError::Repeated {

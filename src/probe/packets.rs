@@ -12,7 +12,7 @@ use crate::{
     media::StreamKind,
     options::Limits,
     source::{SharedSource, SourceState},
-    timeline::{Presentation, Span},
+    timeline::{Break, Presentation, Span},
 };
 
 /// What kind of packets a fragment has that is no ISO base media file; `None` for what is unknown.
@@ -41,7 +41,7 @@ pub(super) async fn probe_packets(
     limits: &Limits,
 ) -> Result<(Fragment, SharedSource), Failure> {
     let ingested = ingest::ingest(source, state, found, session.ingested(limits), limits).await?;
-    let (mut tracks, mut spans): (Vec<Track>, Vec<Span>) = (Vec::new(), Vec::new());
+    let (mut tracks, mut spans): (Vec<Track>, Vec<(Span, Vec<Break>)>) = (Vec::new(), Vec::new());
     // How their containers describe subtitles: an MP4 would have the colours in another space.
     let mut own = Vec::new();
     for stream in ingested.streams {
@@ -50,6 +50,7 @@ pub(super) async fn probe_packets(
             description,
             parameters,
             samples,
+            breaks,
             span,
             additions,
         } = stream;
@@ -73,18 +74,19 @@ pub(super) async fn probe_packets(
             references: Vec::new(),
             samples,
         });
-        spans.push(span);
+        spans.push((span, breaks));
         own.push((subtitles, additions));
     }
     let mut reads = Reads::new(&ingested.source, &ingested.state);
     let looks = looks(&mut reads, &tracks, session).await?;
     let mut streams = Vec::with_capacity(tracks.len());
     let all = tracks.into_iter().zip(looks).zip(spans).zip(own);
-    for (((track, looked), span), (own, additions)) in all {
+    for (((track, looked), (span, breaks)), (own, additions)) in all {
         let description = track.description;
         let timescale = description.timescale;
         let mut presentation = Presentation::new(track.samples, timescale, &[], timescale)?;
         presentation.spans = vec![span];
+        presentation.breaks = breaks;
         let mut stream = Stream::new(
             track.id,
             kind_of(&description),

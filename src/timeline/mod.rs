@@ -22,7 +22,7 @@ pub mod video;
 use std::ops::Range;
 
 pub(crate) use presentation::presented;
-pub use presentation::{Presentation, Span};
+pub use presentation::{Break, Presentation, Span};
 pub use stamps::{Stamp, Stamps};
 
 use crate::{

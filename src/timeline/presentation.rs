@@ -28,6 +28,15 @@ impl Span {
     }
 }
 
+/// Where sound does not go on where a coded frame ends: frames were lost or sent twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Break {
+    /// The sample behind which that is.
+    pub sample: u32,
+    /// Ticks of its duration behind its end; below 0 where the next sample begins before its end.
+    pub ticks: i64,
+}
+
 /// The samples of one stream of one fragment, and what of them is presented when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presentation {
@@ -35,6 +44,8 @@ pub struct Presentation {
     pub timescale: Timescale,
     /// The samples.
     pub samples: SampleTable,
+    /// Sound: where frames do not follow each other, as far as that is known, in the order of the samples.
+    pub breaks: Vec<Break>,
     /// What is presented, in presentation order; empty if nothing is.
     pub spans: Vec<Span>,
     /// The earliest composition time of any sample.
@@ -61,6 +72,7 @@ impl Presentation {
         let mut all = Self {
             timescale,
             samples,
+            breaks: Vec::new(),
             spans: Vec::new(),
             media_start,
             media_end,

@@ -75,8 +75,12 @@ pub(crate) fn sound_start(file: &Path) -> f64 {
 
 /// The decoded sound, by count: nothing is inserted or left out for the sake of timestamps.
 fn samples(file: &Path) -> Vec<i16> {
+    filtered(file, "anull")
+}
+
+fn filtered(file: &Path, filter: &str) -> Vec<i16> {
     let args = [
-        "-i", "-map", "0:a:0", "-ac", "1", "-ar", "48000", "-f", "s16le", "-",
+        "-i", "-map", "0:a:0", "-af", filter, "-ac", "1", "-ar", "48000", "-f", "s16le", "-",
     ];
     let bytes = run("ffmpeg", &args, file);
     let pairs = bytes.chunks_exact(2);
@@ -96,6 +100,21 @@ pub(crate) fn tone_after(file: &Path, from: f64) -> f64 {
         .position(|sample| sample.abs() > LOUD);
     let at = skipped + loud.unwrap_or_else(|| panic!("{}: no tone after {from}", file.display()));
     start + at as f64 / RATE
+}
+
+/// Seconds at which a tone begins, not before each of `from`: by count of samples, and by timestamps.
+pub(crate) fn tones_by_both_clocks(file: &Path, from: &[f64]) -> [Vec<f64>; 2] {
+    let filters = ["anull", "aresample=async=1:min_hard_comp=0.002:first_pts=0"];
+    filters.map(|filter| {
+        let samples = filtered(file, filter);
+        let after = |from: &f64| {
+            let skipped = (from * RATE) as usize;
+            let mut behind = samples.iter().skip(skipped);
+            let loud = behind.position(|sample| sample.abs() > LOUD);
+            loud.map_or(f64::NAN, |at| (skipped + at) as f64 / RATE)
+        };
+        from.iter().map(after).collect()
+    })
 }
 
 /// Seconds of the last loud sample before `until`.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod broadcast;
+mod clocks;
 mod cues;
 mod decoded;
 mod ear;

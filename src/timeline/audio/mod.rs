@@ -9,6 +9,7 @@
 //! times and durations. It is entered and left by the same rule, at the frame whose middle meets
 //! the position, so the count is never more than half the longest frame off.
 
+pub(crate) mod clock;
 mod grid;
 mod pieces;
 

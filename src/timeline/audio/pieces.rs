@@ -5,7 +5,9 @@ use std::{ops::Range, rc::Rc};
 use super::AudioRules;
 use crate::{
     time::OutOfRange,
-    timeline::{Late, Pace, Placed, Presentation, Pulled, Span, Squeezed, bounded, scale, ticks},
+    timeline::{
+        Break, Late, Pace, Placed, Presentation, Pulled, Span, Squeezed, bounded, scale, ticks,
+    },
 };
 
 /// Consecutive frames of a fragment. Times are ticks of the output.
@@ -195,32 +197,106 @@ fn spans<'a>(
     Ok(fragment.spans())
 }
 
+/// Frames of a stream that follow each other, by how long they last when they are decoded.
+struct Unbroken {
+    first: u32,
+    /// Source time of the first in output ticks.
+    at: i64,
+    /// How many frames last how long, in source ticks.
+    runs: Vec<(u32, u32)>,
+}
+
+impl Unbroken {
+    fn push(&mut self, count: u32, duration: u32) {
+        match self.runs.last_mut() {
+            Some((so_far, same)) if *same == duration => *so_far += count,
+            _ if count > 0 => self.runs.push((count, duration)),
+            _ => {}
+        }
+    }
+}
+
+/// The stream, divided where its frames do not follow each other.
+fn parts(stream: &Presentation, scale: i64) -> Vec<Unbroken> {
+    let mut at = stream.first_decode_time() * scale;
+    let mut part = Unbroken {
+        first: 0,
+        at,
+        runs: Vec::new(),
+    };
+    let (mut all, mut index) = (Vec::new(), 0);
+    let mut breaks = stream.breaks.iter().peekable();
+    for &(count, duration) in stream.samples.durations.runs() {
+        let mut left = count;
+        while left > 0 {
+            let before = |one: &Break| one.sample.checked_sub(index);
+            let last = breaks.next_if(|one| before(one).is_some_and(|count| count < left));
+            let whole = last.and_then(before).unwrap_or(left);
+            part.push(whole, duration);
+            at += i64::from(whole) * i64::from(duration) * scale;
+            (index, left) = (index + whole, left - whole);
+            let Some(last) = last else {
+                continue;
+            };
+            let length = (i64::from(duration) - last.ticks).max(0);
+            part.push(1, u32::try_from(length).unwrap_or(u32::MAX));
+            at += i64::from(duration) * scale;
+            (index, left) = (index + 1, left - 1);
+            let next = Unbroken {
+                first: index,
+                at,
+                runs: Vec::new(),
+            };
+            all.push(std::mem::replace(&mut part, next));
+        }
+    }
+    if !part.runs.is_empty() {
+        all.push(part);
+    }
+    all
+}
+
 /// All frames of a stream, at source times in output ticks: in even stretches, or where they do not
-/// last a `frame` each, as one stretch at the source's pace.
+/// last a `frame` each, at the source's pace.
 fn stretches(stream: &Presentation, scale: i64, rules: AudioRules) -> Vec<Stretch> {
-    let runs = stream.samples.durations.runs();
     let frame = i64::from(rules.frame);
     // A source tick of rounding, where that is little of a frame.
     let jitter = scale.min(frame / 4);
     let slack = jitter.max(frame / 64);
-    let uneven = runs.iter().enumerate().any(|(index, &(count, duration))| {
-        // A lone odd duration is a pause or a step in the source and says nothing of the frame,
-        // unless the codec's frames vary; the last one is often shortened, mostly in name only.
-        let drift = i64::from(duration) * scale - frame;
-        let cut = index + 1 == runs.len() && drift < 0;
-        if cut && rules.lossless {
-            return drift <= -scale;
-        }
-        let lone = count == 1 && (cut || !rules.varying);
-        !lone && drift.abs() > slack / i64::from(count)
+    let parts = parts(stream, scale);
+    let uneven = parts.iter().enumerate().any(|(nth, part)| {
+        part.runs
+            .iter()
+            .enumerate()
+            .any(|(index, &(count, duration))| {
+                // A lone odd duration is a pause or a step in the source and says nothing of the frame,
+                // unless the codec's frames vary; the last one is often shortened, mostly in name only.
+                let drift = i64::from(duration) * scale - frame;
+                let last = nth + 1 == parts.len() && index + 1 == part.runs.len();
+                let cut = last && drift < 0;
+                if cut && rules.lossless {
+                    return drift <= -scale;
+                }
+                let lone = count == 1 && (cut || !rules.varying);
+                !lone && drift.abs() > slack / i64::from(count)
+            })
     });
-    if !uneven {
-        return even_stretches(stream, scale, frame, jitter);
+    let mut found = Vec::with_capacity(parts.len());
+    for part in parts {
+        if uneven {
+            found.push(uneven_stretch(&part, scale));
+        } else {
+            even_stretches(&part, scale, frame, jitter, &mut found);
+        }
     }
-    let at = stream.first_decode_time() * scale;
-    let mut marks = Vec::with_capacity(runs.len());
+    found
+}
+
+/// A part whose frames last as long as each does.
+fn uneven_stretch(part: &Unbroken, scale: i64) -> Stretch {
+    let mut marks = Vec::with_capacity(part.runs.len());
     let (mut index, mut length) = (0, 0);
-    for &(count, duration) in runs {
+    for &(count, duration) in &part.runs {
         let step = i64::from(duration) * scale;
         marks.push(Mark {
             index,
@@ -230,10 +306,10 @@ fn stretches(stream: &Presentation, scale: i64, rules: AudioRules) -> Vec<Stretc
         index += count;
         length += i64::from(count) * step;
     }
-    vec![Stretch {
-        first: 0,
-        end: stream.samples.len(),
-        at,
+    Stretch {
+        first: part.first,
+        end: part.first + index,
+        at: part.at,
         length,
         pace: Pace::Source {
             scale: u32::try_from(scale).unwrap_or(u32::MAX),
@@ -243,15 +319,15 @@ fn stretches(stream: &Presentation, scale: i64, rules: AudioRules) -> Vec<Stretc
             late: Late::default(),
         },
         steps: Steps::Varying(marks.into()),
-    }]
+    }
 }
 
 /// Splits where a frame does not begin where the one before it nominally ends.
-fn even_stretches(stream: &Presentation, scale: i64, frame: i64, jitter: i64) -> Vec<Stretch> {
+fn even_stretches(part: &Unbroken, scale: i64, frame: i64, jitter: i64, all: &mut Vec<Stretch>) {
     // First frame, one past the last, time of the first.
     let mut found: Vec<(u32, u32, i64)> = Vec::new();
-    let (mut index, mut at) = (0, stream.first_decode_time() * scale);
-    for &(count, duration) in stream.samples.durations.runs() {
+    let (mut index, mut at) = (part.first, part.at);
+    for &(count, duration) in &part.runs {
         let follows = found.last().is_some_and(|&(first, end, begin)| {
             let nominal = begin + i64::from(end - first) * frame;
             (at - nominal).abs() <= jitter
@@ -272,5 +348,5 @@ fn even_stretches(stream: &Presentation, scale: i64, frame: i64, jitter: i64) ->
         pace: Pace::Even(nominal),
         steps: Steps::Even(i64::from(nominal)),
     };
-    found.into_iter().map(stretch).collect()
+    all.extend(found.into_iter().map(stretch));
 }

@@ -8,7 +8,7 @@ use crate::{
     time::Time,
     timeline::{
         Payload, Placed, Presentation,
-        audio::{self, AudioRules, AudioSeams},
+        audio::{self, AudioRules, AudioSeams, clock},
         sparse, ticks,
     },
 };
@@ -129,6 +129,66 @@ proptest! {
         }
         if bare {
             prop_assert_eq!(shown_first(&timeline), (0, 0));
+        }
+    }
+
+    /// Inside fragments with holes, frames that were sent twice and clocks of another rate, each frame is within
+    /// half a frame of its own time by count, at every place, and silence is as long as what is missing.
+    #[test]
+    fn broken_sound_keeps_both_clocks(
+        rates in proptest::collection::vec(980_i64..1_020, 1..5),
+        holes in proptest::collection::vec((1_i64..120, -3_000_i64..60_000), 0..6),
+        frame in prop_oneof![Just(1_i64), Just(960), Just(1_024), Just(1_152)],
+        gaps in proptest::collection::vec(-100_i64..400, 5), varying in proptest::bool::ANY,
+    ) {
+        let said = |rate: i64, index: i64| {
+            let holes = holes.iter().filter(|hole| hole.0 <= index).map(|hole| hole.1 * frame / 1_024);
+            index * frame * rate / 1_000 + holes.sum::<i64>()
+        };
+        let presentations: Vec<_> = rates.iter().map(|&rate| {
+            let frames: Vec<clock::Frame> = (0..120)
+                .map(|index| clock::Frame { said: Some(said(rate, index)), length: frame })
+                .collect();
+            let begins = clock::follow(&frames, 48_000, 2);
+            let lengths = frames.iter().map(|frame| frame.length);
+            let (durations, breaks) = clock::durations(&begins, lengths, begins[119] + frame).expect("in range");
+            let samples = table(durations, None, None);
+            let one = Presentation::new(samples, timescale(48_000), &[], MOVIE).expect("in range");
+            Presentation { breaks, ..one }
+        }).collect();
+        let lengths: Vec<Time> = presentations
+            .iter()
+            .map(|one| one.presented().expect("in range").expect("sound").1)
+            .collect();
+        let places = placed(&presentations, &lengths, &gaps, Time::ZERO);
+        let end = places.last().expect("one").end;
+        for seams in [AudioSeams::Continuous, AudioSeams::Exact] {
+            let frame_ticks = u32::try_from(frame).expect("small");
+            let rules = AudioRules { frame: frame_ticks, varying, ..rules(seams, true) };
+            let timeline = audio::plan(&places, rules, end).expect("in range");
+            let (late, media) = shown_first(&timeline);
+            let mut counted = 0;
+            for (index, run) in timeline.runs.iter().enumerate() {
+                if let Payload::Samples { placed, first, end } = run.payload {
+                    let start = ticks(places[placed].start, timescale(48_000)).expect("in range");
+                    let begins: Vec<i64> = presentations[placed].decode_times().collect();
+                    for (nth, frame_index) in (0..).zip(first..end) {
+                        let own = start + begins[frame_index as usize];
+                        let error = counted + nth * frame + late - media - own;
+                        prop_assert!(error.abs() <= frame / 2 + 1, "{error} at {frame_index}");
+                    }
+                }
+                counted += i64::try_from(run.payload.len()).expect("few") * frame;
+                if let Some(next) = timeline.runs.get(index + 1) {
+                    prop_assert_eq!(run.end, next.dts);
+                }
+                if seams == AudioSeams::Continuous {
+                    prop_assert_eq!(run.end, counted);
+                }
+            }
+            for (outcome, one) in timeline.outcomes.iter().zip(&presentations) {
+                prop_assert_eq!(outcome.kept + outcome.dropped_head + outcome.dropped_tail, u64::from(one.samples.len()));
+            }
         }
     }
 
