@@ -1,5 +1,7 @@
 //! The whole join before a media byte moves: places, seams, and every track's timeline. Pure.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::{
@@ -65,8 +67,8 @@ pub struct PlannedTrack {
     pub timeline: TrackTimeline,
     /// Its silence, for audio.
     pub silence: Silence,
-    /// Per placed fragment, what tells a decoder to begin anew there.
-    pub splices: Vec<Option<Splice>>,
+    /// What tells a decoder to begin anew, by position among the placed fragments; mostly nothing does.
+    pub splices: BTreeMap<usize, Splice>,
     /// Its empty sample, for subtitles that have one.
     pub blank: Option<Bytes>,
     /// Ticks of a PCM sample, where silent frames may be of any length.
@@ -439,22 +441,28 @@ fn plan_track(
     })
 }
 
-/// What tells decoders to begin anew, for every placed fragment that does not go on where the one before it ends.
+/// What tells decoders to begin anew, for placed fragments that do not go on where the one before them ends.
 fn splices(
     fragments: &[Fragment],
     placement: &Placement,
     matched: &MatchedTrack,
-) -> Vec<Option<Splice>> {
-    let mut begun = false;
-    let places = placement.places.iter();
-    let splice = |place: &Place| {
-        let stream = &fragments[place.fragment].streams[matched.members[place.fragment]?];
-        // Nothing comes before the first one.
-        let behind = std::mem::replace(&mut begun, true);
-        let splice = stream.leading.as_ref()?.splice.as_ref()?;
-        (behind && !stream.continues()).then(|| splice.clone())
-    };
-    places.map(splice).collect()
+) -> BTreeMap<usize, Splice> {
+    let members = placement
+        .places
+        .iter()
+        .enumerate()
+        .filter_map(|(placed, place)| {
+            let stream = matched.members[place.fragment]?;
+            Some((placed, &fragments[place.fragment].streams[stream]))
+        });
+    // Nothing comes before the first one.
+    let behind = members.skip(1).filter(|(_, stream)| !stream.continues());
+    behind
+        .filter_map(|(placed, stream)| {
+            let splice = stream.leading.as_ref()?.splice.as_ref()?;
+            Some((placed, splice.clone()))
+        })
+        .collect()
 }
 
 /// Ticks of a PCM sample where silent frames can hold any number of them.

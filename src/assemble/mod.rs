@@ -239,7 +239,7 @@ impl<'a> Builder<'a> {
         };
         let range = emission.first..emission.first + emission.count;
         let prefix = used.and_then(|used| used.prefix.as_ref());
-        let splice = planned.splices.get(placed).and_then(Option::as_ref);
+        let splice = planned.splices.get(&placed);
         let splice = splice.filter(|splice| range.contains(&splice.sample));
         if prefix.is_none() && splice.is_none() {
             match &samples.sizes {

@@ -7,7 +7,7 @@ use crate::{
     isobmff::{FourCc, SampleEntry, entry, parameter_sets::ParameterSets},
     media::StreamKind,
     options::{self, Options},
-    probe::{Fragment, Stream},
+    probe::{Fragment, Stream, in_band::InBand},
 };
 
 /// The sample entries of an output track, and what each fragment's samples need.
@@ -58,7 +58,10 @@ pub(super) fn reconcile(
                     .all(|(a, b)| same_configuration(reference, a, stream, b)))
     };
     // Sets that change inside a fragment are written where they change, and not only before the track.
+    // Those of one fragment whose key frames bring all that they need stay as they are.
+    let alone = track.streams(fragments).nth(1).is_none() && reference.sets == InBand::Complete;
     let changes = options.parameter_sets == options::ParameterSets::InBand
+        && !alone
         && track
             .streams(fragments)
             .any(|(_, _, stream)| changes_inside(stream));
@@ -102,6 +105,9 @@ pub(super) fn reconcile(
 
 /// Whether a stream's sample entries have differing parameter sets.
 fn changes_inside(stream: &Stream) -> bool {
+    if stream.sets == InBand::Complete {
+        return true;
+    }
     let mut entries = stream.description.entries.iter();
     let first = entries.next().and_then(|one| ParameterSets::of(&one.bytes));
     first.is_some_and(|first| {
@@ -171,6 +177,15 @@ fn in_band_entries(fragments: &[Fragment], track: &MatchedTrack) -> Option<Entri
         let mut of_fragment = Vec::new();
         let entries = member.map(|stream| &fragment.streams[stream].description.entries);
         for source in entries.into_iter().flatten() {
+            let brings =
+                member.is_some_and(|stream| fragment.streams[stream].sets == InBand::Complete);
+            if brings {
+                of_fragment.push(EntryUse {
+                    entry: 0,
+                    prefix: None,
+                });
+                continue;
+            }
             if let Some((_, known)) = known.iter().find(|(same, _)| same.bytes == source.bytes) {
                 of_fragment.push(known.clone());
                 continue;

@@ -317,7 +317,7 @@ impl Cursor {
             .and_then(|used| used.prefix.as_ref())
             .filter(|_| samples.is_sync(index));
         let member = planned.matched.members.get(fragment).copied().flatten();
-        let splice = planned.splices.get(placed).and_then(Option::as_ref);
+        let splice = planned.splices.get(&placed);
         let splice = splice.filter(|splice| splice.sample == index);
         let mut prefix = prefix.cloned();
         if let Some(splice) = splice.filter(|splice| !splice.before.is_empty()) {

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{leading::Leading, rate::FrameRate};
+use super::{in_band::InBand, leading::Leading, rate::FrameRate};
 use crate::{
     elementary::Carried,
     error::MediaError,
@@ -96,8 +96,8 @@ pub struct Stream {
     pub frame_rate: Option<FrameRate>,
     /// Other tracks of its file it refers to.
     pub references: Vec<(FourCc, Vec<u32>)>,
-    /// Whether its first sample brings parameter sets of its own.
-    pub(crate) sets_in_band: bool,
+    /// What its samples bring of parameter sets.
+    pub(crate) sets: InBand,
     /// Pictures at its beginning that may refer to what came before.
     pub(crate) leading: Option<Box<Leading>>,
     /// What it presents with the frames that look like priming.
@@ -154,7 +154,7 @@ impl Stream {
             presentation,
             frame_rate,
             references,
-            sets_in_band: false,
+            sets: InBand::default(),
             leading: None,
             interlocked: None,
             additions: Arc::default(),

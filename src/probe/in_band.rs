@@ -15,6 +15,22 @@ use crate::{
 /// Bytes of a sync sample in which parameter sets are looked for.
 const HEAD_BYTES: u64 = 2 << 10;
 
+/// What the samples of a stream bring of parameter sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum InBand {
+    /// Nothing, or it is not known.
+    #[default]
+    None,
+    /// The first one brings some.
+    First,
+    /// Those of their sample entries.
+    AsDescribed,
+    /// Others, every key frame all that it needs.
+    Complete,
+    /// Others, for which there are sample entries now.
+    Added,
+}
+
 /// Looks at every sync sample of the local streams whose first one brings its sets; of remote ones, where each look is a
 /// request, the sample entry stands for all.
 pub(super) async fn look(reads: &Reads<'_>, streams: &mut [Stream]) -> Result<(), Failure> {
@@ -22,7 +38,7 @@ pub(super) async fn look(reads: &Reads<'_>, streams: &mut [Stream]) -> Result<()
         return Ok(());
     }
     for (index, stream) in streams.iter_mut().enumerate() {
-        let codec = NalCodec::of(&stream.parameters.codec).filter(|_| stream.sets_in_band);
+        let codec = NalCodec::of(&stream.parameters.codec).filter(|_| stream.sets == InBand::First);
         if let Some(codec) = codec.filter(|_| stream.kind == StreamKind::Video) {
             look_at(reads, index, stream, codec).await?;
         }
@@ -43,6 +59,7 @@ async fn look_at(
     let mut added: Vec<InForce> = Vec::new();
     let mut changes: Vec<(u32, u16)> = Vec::new();
     let mut force: Option<(u16, InForce)> = None;
+    let mut brings_all = true;
     for sample in samples.sync.iter().flatten().copied() {
         let Some(own) = sets_of(stream, sample) else {
             return Ok(());
@@ -56,7 +73,9 @@ async fn look_at(
         let whole = samples.range_of(sample, sample + 1);
         let end = whole.end.min(whole.start.saturating_add(HEAD_BYTES));
         let bytes = reads.read(whole.start..end).await?;
-        now.take_sample(&bytes, usize::from(own.length_size));
+        let length_size = usize::from(own.length_size);
+        now.take_sample(&bytes, length_size);
+        brings_all &= now.is_brought_by(&bytes, length_size);
         let used = if now.sets() == own.sets {
             usize::from(entry)
         } else {
@@ -96,7 +115,13 @@ async fn look_at(
         changes.push((sample, u16::try_from(used).unwrap_or(entry)));
         force = Some((entry, now));
     }
-    if !added.is_empty() {
+    stream.sets = match (added.is_empty(), brings_all) {
+        (true, _) => InBand::AsDescribed,
+        // Every key frame can be decoded with what it brings.
+        (false, true) => InBand::Complete,
+        (false, false) => InBand::Added,
+    };
+    if stream.sets == InBand::Added {
         stream.presentation.samples.assign_entries(&changes);
         Arc::make_mut(&mut stream.description).entries = entries;
     }

@@ -374,3 +374,16 @@ fn parts(
     }
     Ok((alone, Some(continued)))
 }
+
+/// Takes the pictures that are shown before the first key frame of an invented stream for such as refer to what came
+/// before it.
+#[cfg(test)]
+pub(crate) fn lean(stream: &mut Stream, continues: bool) {
+    let Some(found) = candidates(&stream.presentation) else {
+        return;
+    };
+    let parts = parts(&stream.presentation, &found, &found.leading).expect("in range");
+    let mut leading = leading_of(parts, None, None);
+    leading.continues = continues;
+    stream.leading = Some(Box::new(leading));
+}

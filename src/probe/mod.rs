@@ -8,7 +8,7 @@ mod chapters;
 mod elementary;
 mod foreign;
 mod fragment;
-mod in_band;
+pub(crate) mod in_band;
 #[cfg(test)]
 pub(crate) mod invented;
 mod key_times;
@@ -38,6 +38,7 @@ pub use rate::FrameRate;
 use chapters::read_chapters;
 use elementary::{read_elementary, sniff};
 use foreign::refusal;
+use in_band::InBand;
 use look::{Looked, first_sample, look};
 use packets::{packets_of, probe_packets};
 use reads::Reads;
@@ -301,7 +302,9 @@ async fn probe_source(
             track.references,
         ));
         if let Some(stream) = streams.last_mut() {
-            stream.sets_in_band = looked.sets_in_band;
+            if looked.sets_in_band {
+                stream.sets = InBand::First;
+            }
         }
     }
     in_band::look(&reads, &mut streams).await?;

@@ -6,7 +6,10 @@ use std::process::{Command, Stdio};
 use crate::clip::{Clip, SECONDS};
 
 /// PCM samples a second that are listened to.
-const RATE: f64 = 16_000.0;
+const RATE: f64 = 8_000.0;
+/// PCM samples that are looked for, and how far from where they belong.
+const PIECE: usize = 2_000;
+const REACH: usize = 2_400;
 
 /// The pictures of a file.
 pub(crate) struct Shown {
@@ -117,23 +120,24 @@ pub(crate) fn key_times(path: &Path) -> Vec<f64> {
 /// found.
 fn lag(wanted: &[f32], from: f64, heard: &[f32], at: f64) -> Option<f64> {
     let index = |seconds: f64| (seconds * RATE).round() as usize;
-    let piece = wanted.get(index(from)..index(from) + 4_000)?;
-    let reach = 4_800_i64;
+    let piece = wanted.get(index(from)..index(from) + PIECE)?;
+    let low = index(at).saturating_sub(REACH);
+    let span = heard.get(low..heard.len().min(index(at) + REACH + PIECE))?;
     let energy = |samples: &[f32]| samples.iter().map(|x| x * x).sum::<f32>();
+    let own = energy(piece);
+    let mut around = energy(span.get(..PIECE)?);
     let mut best = (0.3, None);
-    for shift in -reach..=reach {
-        let begin = i64::try_from(index(at)).ok()? + shift;
-        let Ok(begin) = usize::try_from(begin) else {
-            continue;
-        };
-        let Some(span) = heard.get(begin..begin + piece.len()) else {
-            continue;
-        };
-        let product: f32 = piece.iter().zip(span).map(|(a, b)| a * b).sum();
-        let likeness = product / (energy(piece) * energy(span)).sqrt().max(1e-9);
+    for (shift, window) in span.windows(PIECE).enumerate() {
+        let product: f32 = piece.iter().zip(window).map(|(a, b)| a * b).sum();
+        let likeness = product / (own * around).sqrt().max(1e-9);
         if likeness > best.0 {
-            best = (likeness, Some(shift as f64 / RATE));
+            best = (
+                likeness,
+                Some(((low + shift) as f64 - index(at) as f64) / RATE),
+            );
         }
+        let next = span.get(shift + PIECE).map_or(0.0, |x| x * x);
+        around = (around + next - window[0] * window[0]).max(0.0);
     }
     best.1
 }

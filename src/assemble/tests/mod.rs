@@ -3,6 +3,7 @@
 
 mod invented;
 mod laws;
+mod pieces;
 mod tables;
 
 use std::collections::HashMap;

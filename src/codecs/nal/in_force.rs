@@ -61,6 +61,14 @@ impl InForce {
         changed
     }
 
+    /// Whether a sample whose units stand behind lengths brings all of them.
+    pub(crate) fn is_brought_by(&self, sample: &[u8], length_size: usize) -> bool {
+        let brought: Vec<&[u8]> = super::units(sample, length_size)
+            .take_while(|unit| self.codec.kind(unit) != UnitKind::Picture)
+            .collect();
+        self.sets.iter().all(|set| brought.contains(&&set[..]))
+    }
+
     /// What the sequence is like.
     pub(crate) fn sequence(&self) -> Option<Sequence> {
         let sets = super::Sets::new(self.codec, self.sets.iter().map(|set| &set[..]));
