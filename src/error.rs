@@ -193,6 +193,37 @@ impl Error {
     }
 }
 
+/// A property that changes inside a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Index of the stream.
+    pub stream: usize,
+    /// Which property.
+    pub what: &'static str,
+    /// Its first value.
+    pub before: String,
+    /// The other one.
+    pub after: String,
+    /// When, on the fragment's own clock.
+    pub at: Time,
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            stream,
+            what,
+            before,
+            after,
+            at,
+        } = self;
+        write!(
+            f,
+            "stream {stream}: the {what} changes inside the fragment from {before} to {after} at {at} s"
+        )
+    }
+}
+
 /// Why a fragment's content is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -201,21 +232,8 @@ pub enum MediaError {
     #[error(transparent)]
     Index(#[from] ReadError),
     /// What must be the same in all of a stream changes inside it.
-    #[error(
-        "stream {stream}: the {what} changes inside the fragment from {before} to {after} at {at} s"
-    )]
-    Changes {
-        /// Index of the stream.
-        stream: usize,
-        /// Which property.
-        what: &'static str,
-        /// Its first value.
-        before: String,
-        /// The other one.
-        after: String,
-        /// When, on the fragment's own clock.
-        at: Time,
-    },
+    #[error("{0}")]
+    Changes(Box<Change>),
     /// Its clock starts again or jumps, and the options refuse that.
     #[error("{jump}: the option on_discontinuity refuses that")]
     Discontinuity {

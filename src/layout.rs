@@ -320,7 +320,7 @@ pub(crate) fn changed(
         [Some(whole), changed]
             .into_iter()
             .flatten()
-            .filter(|piece| piece.len() > 0)
+            .filter(|piece| !piece.is_empty())
     })
 }
 

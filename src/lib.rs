@@ -55,7 +55,7 @@ mod av;
 pub use av::{AvError, NoSilence};
 pub use compat::Mismatch;
 pub use concat::{Concat, Inspected, Planned, Probed};
-pub use error::{Error, MediaError};
+pub use error::{Change, Error, MediaError};
 pub use options::Options;
 pub use report::Report;
 pub use sink::Overwrite;

@@ -1,5 +1,7 @@
 //! The whole join before a media byte moves: places, seams, and every track's timeline. Pure.
 
+mod placing;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -12,14 +14,18 @@ use crate::{
     isobmff::{FourCc, SampleSizes},
     media::{Chapter, Container, StreamKind},
     options::{AudioSeams, Options},
-    placement::{Place, Placement, Requested, place},
+    placement::{Place, Placement},
     probe::{Fragment, Splice, Stream},
-    time::{OutOfRange, Time, Timescale},
+    time::{Time, Timescale},
     timeline::{
         Pace, Payload, Placed, Run, TrackTimeline, audio, audio::AudioRules, sparse, ticks, video,
     },
     warning::{Warning, WarningKind},
 };
+
+use placing::cuts;
+pub use placing::place_fragments;
+pub(crate) use placing::{order, settle_leading};
 
 /// What a pause between cues is written as: an empty `tx3g` text, an empty WebVTT box.
 const BLANKS: [(FourCc, &[u8]); 2] = [
@@ -179,174 +185,6 @@ pub fn plan(
         duration,
         warnings,
     })
-}
-
-/// The fragments in the order of their starts, before it is known which of their streams belong together.
-///
-/// # Errors
-/// [`Error::Timeline`] if a time cannot be expressed.
-pub(crate) fn order(
-    fragments: &[Fragment],
-    starts: &[Option<Time>],
-    options: &Options,
-) -> Result<Vec<usize>, Error> {
-    let mut requested = Vec::with_capacity(fragments.len());
-    for (fragment, &start) in fragments.iter().zip(starts) {
-        requested.push(Requested::of_length(start, fragment.length));
-    }
-    let placement = place(&requested, options)?;
-    Ok(placement
-        .places
-        .iter()
-        .map(|place| place.fragment)
-        .collect())
-}
-
-/// Has leading pictures of `fragments` left out where those of the fragment before do not end where they begin, to
-/// half a picture.
-///
-/// # Errors
-/// [`Error::Timeline`] if a time cannot be expressed.
-pub(crate) fn settle_leading(
-    fragments: &mut [Fragment],
-    starts: &[Option<Time>],
-    matching: &Matching,
-    options: &Options,
-) -> Result<(), Error> {
-    let continues = |fragment: &Fragment| fragment.streams.iter().any(Stream::continues);
-    // What is left out of one fragment moves those behind it that have no start of their own.
-    while fragments.iter().any(continues) {
-        let placement = place_fragments(fragments, starts, matching, options)?;
-        let mut unfit = Vec::new();
-        for track in &matching.tracks {
-            let mut before: Option<Time> = None;
-            for place in &placement.places {
-                let Some(index) = track.members[place.fragment] else {
-                    continue;
-                };
-                let stream = &fragments[place.fragment].streams[index];
-                let Some((begin, end)) = stream.extent()? else {
-                    continue;
-                };
-                let earlier = before.replace(place.to_output(end)?);
-                let begin = place.to_output(begin)?;
-                let distance = earlier.map(|end| begin.minus(end)).transpose()?;
-                let fits = distance.is_some_and(|apart| apart.abs() <= stream.half_a_picture());
-                if stream.continues() && !fits {
-                    unfit.push((place.fragment, index));
-                }
-            }
-        }
-        if unfit.is_empty() {
-            break;
-        }
-        for (fragment, stream) in unfit {
-            fragments[fragment].streams[stream].set_continues(false);
-        }
-    }
-    Ok(())
-}
-
-/// Places the fragments by their starts, and by when their streams begin and end.
-///
-/// # Errors
-/// [`Error::Timeline`] if a time cannot be expressed.
-pub fn place_fragments(
-    fragments: &[Fragment],
-    starts: &[Option<Time>],
-    matching: &Matching,
-    options: &Options,
-) -> Result<Placement, Error> {
-    let mut requested = Vec::with_capacity(fragments.len());
-    for (index, &start) in (0..fragments.len()).zip(starts) {
-        requested.push(requested_of(fragments, index, start, matching)?);
-    }
-    let mut placement = place(&requested, options)?;
-    for refused in &mut placement.refused {
-        let (earlier, later) = refused.fragments;
-        refused.sources = (
-            fragments[earlier].name.clone(),
-            fragments[later].name.clone(),
-        );
-    }
-    Ok(placement)
-}
-
-/// What placing needs of a fragment.
-fn requested_of(
-    fragments: &[Fragment],
-    index: usize,
-    start: Option<Time>,
-    matching: &Matching,
-) -> Result<Requested, OutOfRange> {
-    let fragment = &fragments[index];
-    let (mut pictures, mut sound): (Option<Time>, Option<Time>) = (None, None);
-    let mut slack: Option<Time> = None;
-    for stream in &fragment.streams {
-        let first = match stream.kind {
-            StreamKind::Video => &mut pictures,
-            StreamKind::Audio => &mut sound,
-            StreamKind::Subtitle | StreamKind::Data => continue,
-        };
-        if let Some((begin, _)) = stream.extent_alone()? {
-            *first = Some(first.map_or(begin, |earliest| earliest.min(begin)));
-        }
-        if stream.kind == StreamKind::Audio {
-            let half = half_a_frame(stream);
-            slack = Some(slack.map_or(half, |least| least.min(half)));
-        }
-    }
-    let anchor = pictures.or(sound).unwrap_or(fragment.zero);
-    let mut streams = Vec::with_capacity(matching.tracks.len());
-    for track in &matching.tracks {
-        if matches!(track.kind, StreamKind::Video | StreamKind::Audio) {
-            let stream = track.members[index].map(|stream| &fragment.streams[stream]);
-            streams.push(stream.map(Stream::extent).transpose()?.flatten());
-        }
-    }
-    Ok(Requested {
-        start,
-        anchor,
-        streams,
-        sound: sound.map_or(anchor, |sound| sound.min(anchor)),
-        slack: slack.unwrap_or_default(),
-    })
-}
-
-/// Half of what a coded frame of sound lasts.
-fn half_a_frame(stream: &Stream) -> Time {
-    let timescale = stream.presentation.timescale;
-    let frame = i64::from(stream.frame_ticks(timescale));
-    let twice = timescale.checked_mul(Timescale::MIN.saturating_add(1));
-    twice.map_or(Time::ZERO, |twice| Time::from_ticks(frame, twice))
-}
-
-/// Where the stream of a track must end in each fragment: where the same stream of the next one that has it begins, or
-/// the next one itself where that lacks it. Sound that leads the pictures cuts nothing before its fragment begins.
-fn cuts(
-    fragments: &[Fragment],
-    placement: &Placement,
-    matched: &MatchedTrack,
-) -> Result<Vec<Option<Time>>, OutOfRange> {
-    let mut all = Vec::with_capacity(placement.places.len());
-    let mut next: Option<Time> = None;
-    for place in placement.places.iter().rev() {
-        all.push(next);
-        let fragment = &fragments[place.fragment];
-        let stream = matched.members[place.fragment].map(|index| &fragment.streams[index]);
-        let begin = match stream.map(Stream::extent).transpose()?.flatten() {
-            Some((begin, _)) => place.to_output(begin)?,
-            // Nothing of the stream is shown there.
-            None if stream.is_some() => continue,
-            None => place.start,
-        };
-        next = Some(match matched.kind {
-            StreamKind::Audio => begin.max(place.start),
-            _ => begin,
-        });
-    }
-    all.reverse();
-    Ok(all)
 }
 
 fn plan_track(

@@ -19,6 +19,7 @@ mod learned;
 mod log;
 mod mux;
 mod names;
+mod packet;
 mod parser;
 mod picture;
 mod silence;
@@ -34,11 +35,12 @@ use ffmpeg_next::ffi;
 
 pub(crate) use codecpar::codec_parameters;
 pub(crate) use decode::{Decoded, Frames, StreamDecoder};
-pub(crate) use demux::{Demuxer, PacketView, StreamInfo};
+pub(crate) use demux::{Demuxer, StreamInfo};
 pub use error::{AvError, NoSilence};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use learned::Learned;
 pub(crate) use mux::{MuxStream, MuxTiming, Muxer, ZERO_SENT, ZERO_SHOWN};
+pub(crate) use packet::PacketView;
 pub(crate) use parser::PictureParser;
 pub(crate) use silence::silent_frame;
 

@@ -16,7 +16,7 @@ use crate::{
     options,
     probe::{
         Fragment, FrameRate, Stream,
-        leading::{Numbers, sets_of},
+        leading::{Numbers, around, sets_of},
     },
     source::{OpenSource, read_exact},
     time::{Time, Timescale},
@@ -136,9 +136,7 @@ async fn tail(
         whole.start..whole.end.min(whole.start.saturating_add(HEAD_BYTES))
     };
     let ranges: Vec<_> = indexes.iter().map(range).collect();
-    let whole = ranges.iter().fold(u64::MAX..0, |all, one| {
-        all.start.min(one.start)..all.end.max(one.end)
-    });
+    let whole = around(&ranges);
     let failed = |source| Error::Source {
         fragment,
         name: name.to_owned(),

@@ -7,12 +7,11 @@ use bytes::Bytes;
 use super::{
     configurations::Configurations,
     description::{describe, only_track},
-    epochs,
     graphics::{self, Graphics},
     matroska::VideoTrack,
     order::Order,
     payload::{self, Framing},
-    picture, program, raw,
+    picture, raw,
     read::IngestedStream,
     times::{self, Item, Timed},
     unpack::unflagged,
@@ -23,9 +22,9 @@ use crate::{
     codecs::nal::NalCodec,
     elementary::{AacConfig, ElementaryError, Latm},
     isobmff::TrackDescription,
-    media::{Container, StreamKind},
+    media::StreamKind,
     probe::{Addition, Failure},
-    time::{OutOfRange, Time, Timescale},
+    time::{Time, Timescale},
     warning::{Warning, WarningKind},
 };
 
@@ -69,61 +68,6 @@ pub(super) struct LatmStream {
     pub(super) frames: Latm,
     /// What is wrong with the last packet. A recording of a broadcast ends anywhere.
     pub(super) damaged: Option<ElementaryError>,
-}
-
-/// The first packet of a stream, kept while libav is asked about it.
-pub(super) struct First {
-    pub(super) data: Vec<u8>,
-    pts: Option<i64>,
-    dts: Option<i64>,
-    duration: i64,
-    key: bool,
-    position: Option<u64>,
-    skip: (u32, u32),
-    stream_id: Option<u8>,
-    new_extradata: Option<Vec<u8>>,
-    addition: Option<(u64, Vec<u8>)>,
-}
-
-impl First {
-    pub(super) fn of(packet: &PacketView<'_>) -> Self {
-        Self {
-            data: packet.data.to_vec(),
-            pts: packet.pts,
-            dts: packet.dts,
-            duration: packet.duration,
-            key: packet.key,
-            position: packet.position,
-            skip: packet.skip,
-            stream_id: packet.stream_id,
-            new_extradata: packet.new_extradata.map(<[u8]>::to_vec),
-            addition: packet.addition.map(|(id, bytes)| (id, bytes.to_vec())),
-        }
-    }
-
-    /// Where in the file it begins.
-    pub(super) fn at(&self) -> u64 {
-        self.position.unwrap_or(0)
-    }
-
-    pub(super) fn view(&self, stream: usize) -> PacketView<'_> {
-        PacketView {
-            stream,
-            pts: self.pts,
-            dts: self.dts,
-            duration: self.duration,
-            key: self.key,
-            position: self.position,
-            skip: self.skip,
-            stream_id: self.stream_id,
-            new_extradata: self.new_extradata.as_deref(),
-            addition: self
-                .addition
-                .as_ref()
-                .map(|(id, bytes)| (*id, bytes.as_slice())),
-            data: &self.data,
-        }
-    }
 }
 
 impl Collected {
@@ -307,48 +251,6 @@ impl Collected {
         });
     }
 
-    /// When each epoch begins and ends, in ticks.
-    fn extents(&self) -> epochs::Extents {
-        let (num, den) = self.info.tick;
-        let audio = self.info.parameters.audio.as_ref();
-        let rate = audio.map_or(0, |audio| audio.sample_rate);
-        let mut all: epochs::Extents = Vec::new();
-        for item in &self.items {
-            let at = usize::from(item.epoch);
-            if all.len() <= at {
-                all.resize(at + 1, None);
-            }
-            let Some(pts) = item.pts else {
-                continue;
-            };
-            let samples = i128::from(item.pcm_samples) * i128::from(den);
-            let sounds = samples
-                .checked_div(i128::from(rate) * i128::from(num))
-                .unwrap_or(0);
-            let lasts = item.duration.max(i64::try_from(sounds).unwrap_or(0));
-            let own = (pts, pts.saturating_add(lasts));
-            all[at] = Some(all[at].map_or(own, |(a, b): (i64, i64)| (a.min(own.0), b.max(own.1))));
-        }
-        all
-    }
-
-    /// Moves each epoch by its own step.
-    fn move_by(&mut self, moves: &[Time]) -> Result<(), OutOfRange> {
-        let tick = self.info.tick;
-        let steps: Result<Vec<i64>, _> =
-            moves.iter().map(|&by| epochs::in_ticks(by, tick)).collect();
-        let steps = steps?;
-        for item in &mut self.items {
-            let step = steps.get(usize::from(item.epoch)).or(steps.last());
-            let step = step.copied().unwrap_or(0);
-            item.pts = item
-                .pts
-                .map(|pts| pts.checked_add(step).ok_or(OutOfRange))
-                .transpose()?;
-        }
-        Ok(())
-    }
-
     /// Remembers where what comes beside the last packet lies.
     pub(super) fn push_beside(&mut self, id: u64, offset: u64, len: u32) {
         if let Some(item) = self.items.last() {
@@ -468,59 +370,5 @@ impl Collected {
             span,
             additions: beside.into(),
         }))
-    }
-}
-
-/// All streams, cues and data behind the others.
-pub(super) fn finish(
-    streams: impl Iterator<Item = Collected>,
-    container: Container,
-    broken: bool,
-    warnings: &mut Vec<Warning>,
-) -> Result<Vec<IngestedStream>, Failure> {
-    let mut streams = match container {
-        Container::MpegTs => program::joined(streams)?,
-        _ => streams.collect(),
-    };
-    if broken {
-        let timed = streams.iter().filter(|stream| !stream.is_sparse());
-        let extents: Vec<_> = timed
-            .map(|stream| (stream.info.tick, stream.extents()))
-            .collect();
-        let moves = epochs::moves(&extents, warnings)?;
-        for stream in &mut streams {
-            stream.move_by(&moves)?;
-        }
-    }
-    let (sparse, others): (Vec<_>, Vec<_>) = streams.into_iter().partition(Collected::is_sparse);
-    let mut all = Vec::with_capacity(sparse.len() + others.len());
-    let (mut start, mut end) = (None, None);
-    for stream in others {
-        let damaged = stream.latm.damaged;
-        if let Some(damaged) = damaged.filter(|_| container == Container::Latm) {
-            return Err(damaged.into());
-        }
-        let video = stream.is_video();
-        if let Some(stream) = stream.finish(None, warnings)? {
-            let (from, until) = stream.presented()?;
-            // Pictures tell where a fragment begins: sound may have priming before them.
-            start = start.min(Some((!video, from))).or(Some((!video, from)));
-            end = end.max(Some(until));
-            all.push(stream);
-        }
-    }
-    let extent = start.map(|(_, start)| start).zip(end);
-    for stream in sparse {
-        all.extend(stream.finish(extent, warnings)?);
-    }
-    all.sort_by_key(|stream| stream.id);
-    Ok(all)
-}
-
-impl IngestedStream {
-    /// When it begins and ends.
-    fn presented(&self) -> Result<(Time, Time), OutOfRange> {
-        let length = Time::from_ticks(self.span.duration, self.description.timescale);
-        Ok((self.span.start, self.span.start.plus(length)?))
     }
 }

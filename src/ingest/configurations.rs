@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::{
     av::PacketView,
     codecs::nal::{InForce, NalCodec},
-    error::MediaError,
+    error::{Change, MediaError},
     isobmff::{
         SampleEntry, TrackDescription,
         parameter_sets::{ParameterSets, entry_with_sets},
@@ -115,13 +115,13 @@ impl Configurations {
             if let (Some(first), Some(found)) = (&first, &found)
                 && let Some((what, before, after)) = first.differs(found)
             {
-                return Err(MediaError::Changes {
+                return Err(MediaError::Changes(Box::new(Change {
                     stream,
                     what,
                     before,
                     after,
                     at: super::times::time_of(since.unwrap_or(0), tick)?,
-                });
+                })));
             }
             // What can't be written anew stays in the packets alone.
             let bytes = entry_with_sets(&base.bytes, sets).unwrap_or_else(|| base.bytes.clone());

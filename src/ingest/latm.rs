@@ -1,9 +1,6 @@
 //! AAC frames out of packets of LATM. They begin at any bit, so they are written anew.
 
-use super::{
-    collect::{Collected, First},
-    rewritten::Rewritten,
-};
+use super::{collect::Collected, first::First, rewritten::Rewritten};
 use crate::{
     av::PacketView,
     elementary::{AacConfig, ElementaryError, Latm},

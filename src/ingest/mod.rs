@@ -15,6 +15,8 @@ mod configurations;
 mod description;
 mod enhanced;
 mod epochs;
+mod finish;
+mod first;
 mod graphics;
 mod latm;
 mod matroska;

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use super::{
     broadcast::Broadcast,
     codec_ids::{self, CodecId},
-    collect::{Collected, First, finish},
+    collect::Collected,
     complete,
     epochs::Epochs,
+    finish::finish,
+    first::First,
     graphics, latm, matroska,
     order::Order,
     payload::{self, Framing},

@@ -2,6 +2,7 @@
 //! how bright they are.
 
 use super::parameter_sets::ParameterSets;
+use crate::codecs::bits::without_emulation;
 
 /// `mastering_display_colour_volume`.
 const MASTERING: u32 = 137;
@@ -52,7 +53,7 @@ impl CodedLight {
         let Some(payload) = unit.get(header..).filter(|_| is_sei) else {
             return;
         };
-        let messages = without_escapes(payload);
+        let messages = without_emulation(payload, usize::MAX);
         let mut rest = messages.as_slice();
         // A unit ends with a byte of 0x80.
         while rest.len() > 2 {
@@ -77,21 +78,6 @@ fn number(rest: &mut &[u8]) -> Option<u32> {
             return Some(sum);
         }
     }
-}
-
-/// The same without the bytes that keep it from looking like a start code.
-fn without_escapes(payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(payload.len());
-    let mut zeros = 0;
-    for &byte in payload {
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-            continue;
-        }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
-        out.push(byte);
-    }
-    out
 }
 
 #[cfg(test)]

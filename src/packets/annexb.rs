@@ -2,6 +2,7 @@
 //! parameter sets before every picture that decoding can begin with. Pure.
 
 use crate::{
+    codecs::nal::units,
     isobmff::parameter_sets::ParameterSets,
     probe::{Fragment, Stream},
 };
@@ -119,21 +120,6 @@ impl Framings {
         });
         &self.0[at].1
     }
-}
-
-/// The NAL units of a sample.
-fn units(sample: &[u8], length_size: usize) -> impl Iterator<Item = &[u8]> {
-    let mut rest = sample;
-    std::iter::from_fn(move || {
-        let (length, behind) = rest.split_at_checked(length_size)?;
-        let length = length
-            .iter()
-            .fold(0_usize, |sum, &byte| sum << 8 | usize::from(byte));
-        let (unit, next) = behind.split_at(length.min(behind.len()));
-        rest = next;
-        Some(unit)
-    })
-    .filter(|unit| !unit.is_empty())
 }
 
 fn kind(unit: &[u8], hevc: bool) -> Option<u8> {

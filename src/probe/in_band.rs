@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Failure, Stream, leading::sets_of, reads::Reads};
 use crate::{
     codecs::nal::{InForce, NalCodec},
-    error::MediaError,
+    error::{Change, MediaError},
     isobmff::{SampleEntry, parameter_sets::entry_with_sets},
     media::StreamKind,
     time::Time,
@@ -93,13 +93,13 @@ async fn look_at(
                     .composition_times()
                     .nth(skipped)
                     .unwrap_or(0);
-                let error = MediaError::Changes {
+                let error = MediaError::Changes(Box::new(Change {
                     stream: index,
                     what,
                     before,
                     after,
                     at: Time::from_ticks(at, stream.presentation.timescale),
-                };
+                }));
                 return Err(error.into());
             }
             let base = &stream.description.entries[usize::from(entry)];

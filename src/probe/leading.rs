@@ -159,9 +159,7 @@ async fn heads(
     };
     let mut ranges = vec![range(found.key, most)];
     ranges.extend(found.leading.iter().map(|&index| range(index, HEAD_BYTES)));
-    let whole = ranges.iter().fold(u64::MAX..0, |all, one| {
-        all.start.min(one.start)..all.end.max(one.end)
-    });
+    let whole = around(&ranges);
     // What lies at the beginning is kept, so that the join does not ask for it again.
     reads.look_at(ranges.clone()).await?;
     let mut all = Vec::with_capacity(ranges.len());
@@ -179,6 +177,12 @@ async fn heads(
         all.push(reads.read(range).await?);
     }
     Ok(all)
+}
+
+/// From the first byte of any range to the last.
+pub(crate) fn around(ranges: &[Range<u64>]) -> Range<u64> {
+    let start = ranges.iter().map(|range| range.start).min().unwrap_or(0);
+    start..ranges.iter().map(|range| range.end).max().unwrap_or(start)
 }
 
 /// The parameter sets of the sample entry that sample `index` belongs to.

@@ -301,10 +301,8 @@ async fn probe_source(
             edited,
             track.references,
         ));
-        if let Some(stream) = streams.last_mut() {
-            if looked.sets_in_band {
-                stream.sets = InBand::First;
-            }
+        if let Some(stream) = streams.last_mut().filter(|_| looked.sets_in_band) {
+            stream.sets = InBand::First;
         }
     }
     in_band::look(&reads, &mut streams).await?;

@@ -80,7 +80,7 @@ pub(crate) fn joined_again(
         runs.push(alone.iter().flat_map(Shown::hashes).collect());
     }
     let closes_up = runs.len() == 2 && runs[0] != runs[1];
-    let own = hides.then(|| own_lag(&pieces, &alone)).unwrap_or(0.0);
+    let own = if hides { own_lag(&pieces, &alone) } else { 0.0 };
     let mut faults = Vec::new();
     for placed in [true, false] {
         // Where pictures stay hidden, what is joined without times closes up.

@@ -45,7 +45,8 @@ pub(super) fn sequence(payload: &[u8]) -> Option<(u32, Sequence)> {
         0 => sequence.poc_bits = width(bits.unsigned()?)?,
         1 => {
             bits.skip(1)?;
-            (bits.signed()?, bits.signed()?);
+            bits.signed()?;
+            bits.signed()?;
             let cycle = bits.unsigned()?;
             for _ in 0..cycle.min(255) {
                 bits.signed()?;

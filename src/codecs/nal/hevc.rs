@@ -1,7 +1,7 @@
 //! HEVC: sequence and picture parameter sets and slice heads (ITU-T H.265 § 7.3.2.2, § 7.3.2.3, § 7.3.6.1,
 //! § 7.3.7), as far as the reference picture set of the slice.
 
-use super::{PictureHead, PictureKind, PictureSet, Sequence};
+use super::{PictureHead, PictureKind, PictureSet, Sequence, cropped};
 use crate::codecs::bits::Bits;
 
 /// Coded slice segments (table 7-1).
@@ -42,21 +42,7 @@ pub(super) fn sequence(payload: &[u8]) -> Option<(u32, Sequence)> {
     if sequence.chroma_format == 3 {
         sequence.separate_planes = bits.flag()?;
     }
-    let (mut width, mut height) = (bits.unsigned()?, bits.unsigned()?);
-    if bits.flag()? {
-        let across = if matches!(sequence.chroma_format, 1 | 2) {
-            2
-        } else {
-            1
-        };
-        let down = if sequence.chroma_format == 1 { 2 } else { 1 };
-        for (size, unit) in [(&mut width, across), (&mut height, down)] {
-            for _ in 0..2 {
-                *size = size.checked_sub(bits.unsigned()?.checked_mul(unit)?)?;
-            }
-        }
-    }
-    sequence.size = (width, height);
+    sequence.size = cropped(&mut bits, sequence.chroma_format)?;
     sequence.bit_depth = bits.unsigned()?.checked_add(8)?;
     bits.unsigned()?;
     let minus_four = bits.unsigned()?;
@@ -94,7 +80,8 @@ fn reference_sets(bits: &mut Bits<'_>, sublayers: u32) -> Option<Vec<Vec<i32>>> 
     bits.skip(2)?;
     if bits.flag()? {
         bits.skip(8)?;
-        (bits.unsigned()?, bits.unsigned()?);
+        bits.unsigned()?;
+        bits.unsigned()?;
         bits.skip(1)?;
     }
     let count = bits.unsigned()?;

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use in_force::InForce;
 
-use super::bits::without_emulation;
+use super::bits::{Bits, without_emulation};
 
 /// Bytes of a unit that are looked at: its parameter sets, or the head of a slice.
 const LOOKED_AT: usize = 4 << 10;
@@ -125,6 +125,22 @@ impl Sequence {
         ];
         rows.into_iter().find(|(_, ours, theirs)| ours != theirs)
     }
+}
+
+/// Width and height of what is shown, of HEVC and VVC: those of the coded pictures, and a conformance window in chroma
+/// samples.
+fn cropped(bits: &mut Bits<'_>, chroma_format: u32) -> Option<(u32, u32)> {
+    let (mut width, mut height) = (bits.unsigned()?, bits.unsigned()?);
+    if bits.flag()? {
+        let across = if matches!(chroma_format, 1 | 2) { 2 } else { 1 };
+        let down = if chroma_format == 1 { 2 } else { 1 };
+        for (size, unit) in [(&mut width, across), (&mut height, down)] {
+            for _ in 0..2 {
+                *size = size.checked_sub(bits.unsigned()?.checked_mul(unit)?)?;
+            }
+        }
+    }
+    Some((width, height))
 }
 
 /// What slices need of a picture parameter set.

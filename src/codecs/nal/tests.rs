@@ -19,7 +19,7 @@ impl Writer {
 
     fn unit(mut self, head: &[u8]) -> Vec<u8> {
         self.0.push(true);
-        while self.0.len() % 8 != 0 {
+        while !self.0.len().is_multiple_of(8) {
             self.0.push(false);
         }
         let bytes = self.0.chunks(8);

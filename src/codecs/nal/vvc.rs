@@ -1,7 +1,7 @@
 //! VVC: sequence parameter sets and picture heads (ITU-T H.266 § 7.3.2.4, § 7.3.2.8, § 7.3.7), as far as the
 //! picture order count; sequences with subpictures are not read.
 
-use super::{PictureHead, PictureKind, Sequence};
+use super::{PictureHead, PictureKind, Sequence, cropped};
 use crate::codecs::bits::Bits;
 
 /// Coded slices (table 5).
@@ -41,21 +41,7 @@ pub(super) fn sequence(payload: &[u8]) -> Option<(u32, Sequence)> {
     if bits.flag()? {
         bits.skip(1)?;
     }
-    let (mut width, mut height) = (bits.unsigned()?, bits.unsigned()?);
-    if bits.flag()? {
-        let across = if matches!(sequence.chroma_format, 1 | 2) {
-            2
-        } else {
-            1
-        };
-        let down = if sequence.chroma_format == 1 { 2 } else { 1 };
-        for (size, unit) in [(&mut width, across), (&mut height, down)] {
-            for _ in 0..2 {
-                *size = size.checked_sub(bits.unsigned()?.checked_mul(unit)?)?;
-            }
-        }
-    }
-    sequence.size = (width, height);
+    sequence.size = cropped(&mut bits, sequence.chroma_format)?;
     if bits.flag()? {
         return None;
     }

@@ -83,8 +83,12 @@ impl Kept {
 
     /// How many samples are kept.
     fn samples(&self) -> u32 {
-        let left_out = u32::try_from(self.left_out.len()).unwrap_or(u32::MAX);
-        (self.end - self.first).saturating_sub(left_out)
+        (self.end - self.first).saturating_sub(self.left_out())
+    }
+
+    /// How many samples between the first and the last one are left out.
+    fn left_out(&self) -> u32 {
+        u32::try_from(self.left_out.len()).unwrap_or(u32::MAX)
     }
 
     fn count(&self) -> i64 {
@@ -137,7 +141,7 @@ pub fn plan(fragments: &[Placed<'_>], timescale: Timescale) -> Result<TrackTimel
             Some(some) => {
                 outcomes[placed] = Outcome {
                     kept: u64::from(some.samples()),
-                    dropped_head: u64::from(some.first) + some.left_out.len() as u64,
+                    dropped_head: u64::from(some.first) + u64::from(some.left_out()),
                     dropped_tail: all - u64::from(some.end),
                     hidden: some.hidden,
                     ..Outcome::default()
