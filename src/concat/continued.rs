@@ -94,7 +94,7 @@ async fn continues(
     let turn = (fragments[earlier].container == Container::MpegTs)
         .then(|| Timescale::new(90_000).map(|scale| Time::from_ticks(1 << 33, scale)))
         .flatten();
-    if !clocks_agree(theirs, own, after.half_a_picture(), turn)? {
+    if !clocks_agree(theirs, own, after.picture_slack(), turn)? {
         return Ok(false);
     }
     let tail = tail(

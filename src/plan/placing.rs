@@ -60,7 +60,7 @@ pub(crate) fn settle_leading(
                 let earlier = before.replace(place.to_output(end)?);
                 let begin = place.to_output(begin)?;
                 let distance = earlier.map(|end| begin.minus(end)).transpose()?;
-                let fits = distance.is_some_and(|apart| apart.abs() <= stream.half_a_picture());
+                let fits = distance.is_some_and(|apart| apart.abs() <= stream.picture_slack());
                 if stream.continues() && !fits {
                     unfit.push((place.fragment, index));
                 }
@@ -142,12 +142,13 @@ fn requested_of(
     })
 }
 
-/// Half of what a coded frame of sound lasts.
+/// Half of what a coded frame of sound lasts, at most that of AC-3 at 48 kHz: 16 ms.
 fn half_a_frame(stream: &Stream) -> Time {
     let timescale = stream.presentation.timescale;
     let frame = i64::from(stream.frame_ticks(timescale));
     let twice = timescale.checked_mul(Timescale::MIN.saturating_add(1));
-    twice.map_or(Time::ZERO, |twice| Time::from_ticks(frame, twice))
+    let half = twice.map_or(Time::ZERO, |twice| Time::from_ticks(frame, twice));
+    half.min(Time::from_nanos(16_000_000))
 }
 
 /// Where the stream of a track must end in each fragment: where the same stream of the next one that has it begins, or

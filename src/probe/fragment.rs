@@ -181,11 +181,19 @@ impl Stream {
         }
     }
 
-    /// Half the usual distance of its pictures.
-    pub(crate) fn half_a_picture(&self) -> Time {
-        let usual = usual_duration(&self.presentation.samples.durations).unwrap_or(0);
-        let twice = NonZeroU32::MIN.saturating_add(1);
-        let twice = self.presentation.timescale.checked_mul(twice);
+    /// By how much the end of its pictures may be off from where those of the next fragment begin: half the usual
+    /// distance of pictures, or where they come at varying distances the longest one of up to a second, since nothing
+    /// says how long the last one is shown.
+    pub(crate) fn picture_slack(&self) -> Time {
+        let timescale = self.presentation.timescale;
+        let durations = &self.presentation.samples.durations;
+        if self.frame_rate.is_some_and(|rate| !rate.constant) {
+            let all = durations.runs().iter().map(|&(_, duration)| duration);
+            let longest = all.filter(|&one| one <= timescale.get()).max();
+            return Time::from_ticks(i64::from(longest.unwrap_or(0)), timescale);
+        }
+        let usual = usual_duration(durations).unwrap_or(0);
+        let twice = timescale.checked_mul(NonZeroU32::MIN.saturating_add(1));
         twice.map_or(Time::ZERO, |twice| {
             Time::from_ticks(i64::from(usual), twice)
         })

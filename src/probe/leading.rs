@@ -28,7 +28,7 @@ const MAX_READ: u64 = 8 << 20;
 const VVC_END_OF_SEQUENCE: [u8; 2] = [0, 21 << 3 | 1];
 
 /// What is known of a stream's leading pictures and of the picture that decoding begins with.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Leading {
     /// What is shown where the pictures before are not there.
     pub(crate) alone: Part,
@@ -39,6 +39,13 @@ pub(crate) struct Leading {
     pub(crate) numbers: Option<Numbers>,
     /// What tells a decoder to begin anew.
     pub(crate) splice: Option<Splice>,
+}
+
+/// Two are equal that show the same of their fragment alone: who only looks at fragments does not read their numbers.
+impl PartialEq for Leading {
+    fn eq(&self, other: &Self) -> bool {
+        self.alone == other.alone
+    }
 }
 
 /// What tells a decoder that pictures before a key frame are not those that came before it in the recording.
@@ -82,6 +89,23 @@ pub(super) async fn look(reads: &mut Reads<'_>, streams: &mut [Stream]) -> Resul
     for stream in streams {
         if stream.kind == StreamKind::Video {
             stream.leading = look_at(reads, stream).await?.map(Box::new);
+        }
+    }
+    Ok(())
+}
+
+/// As [`look`] where the samples cannot be read: pictures that are shown before the first key frame are taken for such
+/// as refer to what came before.
+pub(super) fn guess(streams: &mut [Stream]) -> Result<(), OutOfRange> {
+    let told = |stream: &&mut Stream| {
+        let codec = stream.parameters.codec.as_str();
+        NalCodec::of(codec).is_some() || codec == "mpeg2video"
+    };
+    for stream in streams.iter_mut().filter(told) {
+        let found = candidates(&stream.presentation);
+        if let Some(found) = found.filter(|found| !found.leading.is_empty()) {
+            let parts = parts(&stream.presentation, &found, &found.leading)?;
+            stream.leading = Some(Box::new(leading_of(parts, None, None)));
         }
     }
     Ok(())
@@ -239,6 +263,9 @@ fn of_nal(
                 splice.push((at, byte & 0x81 | kind << 1));
             }
         }
+    }
+    if found.leading.is_empty() && splice.is_empty() {
+        return Ok(None);
     }
     let by_time = by_time(&stream.presentation, &found.leading);
     let leading: Option<Vec<PictureHead>> = by_time

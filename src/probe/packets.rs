@@ -100,7 +100,12 @@ pub(super) async fn probe_packets(
         stream.additions = additions;
         streams.push(stream);
     }
-    leading::look(&mut reads, &mut streams).await?;
+    // Who only looks keeps no samples to be read.
+    if session.joins {
+        leading::look(&mut reads, &mut streams).await?;
+    } else {
+        leading::guess(&mut streams)?;
+    }
     let head = intern(
         &session.heads,
         Arc::new(Head {

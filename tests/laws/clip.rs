@@ -100,7 +100,7 @@ pub(crate) const RATES: [Rate; 4] = [
     Rate {
         name: "variable",
         source: "50",
-        filter: "select=gt(mod(n\\,5)\\,1)",
+        filter: "select=lt(mod(n\\,5)\\,3)",
         longest: 0.06,
     },
 ];

@@ -152,11 +152,17 @@ pub(crate) fn own_lag(pieces: &[(PathBuf, f64)], alone: &[Shown]) -> f64 {
     lag(&whole.sound, start + 0.4, &second.sound, 0.4).unwrap_or(0.0)
 }
 
-/// What is wrong with `output`: it must show one of `runs`, complain of no more than `wanted`, and be as long; its sound
+/// Whether all of `some` are in `all`, in order.
+fn is_within(some: &[String], all: &[String]) -> bool {
+    let mut all = all.iter();
+    some.iter().all(|one| all.any(|other| other == one))
+}
+
+/// What is wrong with `output`: it must show all of the least and nothing but of the most, complain of no more than `wanted`, and be as long; its sound
 /// must be where it is in the clip, or in the pieces (`own` later), to half a coded frame.
 pub(crate) fn differences(
     output: &Path,
-    runs: &[Vec<String>],
+    (least, most): &(Vec<String>, Vec<String>),
     wanted: &Shown,
     clip: &Clip,
     own: f64,
@@ -164,16 +170,12 @@ pub(crate) fn differences(
     let found = Shown::of(output);
     let mut faults = Vec::new();
     let hashes = found.hashes();
-    if !runs.contains(&hashes) {
-        let right = hashes
-            .iter()
-            .zip(&runs[0])
-            .take_while(|(a, b)| a == b)
-            .count();
+    // All of the least, nothing beyond the most, in order.
+    if !is_within(least, &hashes) || !is_within(&hashes, most) {
+        let right = hashes.iter().zip(most).take_while(|(a, b)| a == b).count();
+        let (found, wanted) = (hashes.len(), most.len());
         faults.push(format!(
-            "{} pictures for {}, the first {right} right",
-            hashes.len(),
-            runs[0].len()
+            "{found} pictures for {wanted}, the first {right} right"
         ));
     }
     if found.complaints > wanted.complaints {
@@ -197,7 +199,7 @@ pub(crate) fn differences(
             (least.min(step), most.max(step))
         })
     };
-    if runs[0] == hashes {
+    if *most == hashes {
         let (least, most) = steps(&found);
         if least <= 0.0 || most > steps(wanted).1.max(longest) + 0.02 {
             faults.push(format!("pictures {least:.3} to {most:.3} s apart"));

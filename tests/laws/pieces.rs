@@ -74,17 +74,16 @@ pub(crate) fn joined_again(
     let wanted = Shown::of(&whole);
     let alone: Vec<Shown> = pieces.iter().map(|(path, _)| Shown::of(path)).collect();
     let hides = cut.extension == "mp4" && cut.way != Way::Hls;
-    let mut runs = vec![wanted.hashes()];
-    if hides {
-        // What edit lists hide may stay hidden.
-        runs.push(alone.iter().flat_map(Shown::hashes).collect());
-    }
-    let closes_up = runs.len() == 2 && runs[0] != runs[1];
+    // What edit lists hide may stay hidden, and what the cut took away is gone.
+    let least: Vec<String> = alone.iter().flat_map(Shown::hashes).collect();
+    let runs = (if hides { least } else { wanted.hashes() }, wanted.hashes());
+    let closes_up = runs.0 != runs.1;
     let own = if hides { own_lag(&pieces, &alone) } else { 0.0 };
     let mut faults = Vec::new();
     for placed in [true, false] {
-        // Where pictures stay hidden, what is joined without times closes up.
-        if !placed && closes_up {
+        // Where pictures are hidden or gone, and where pieces overlap by a frame of sound, what is joined without
+        // times is not the clip.
+        if !placed && (closes_up || cut.way == Way::Copy) {
             continue;
         }
         let output = folder.join(format!("joined-{placed}.{}", cut.extension));

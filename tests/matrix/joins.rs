@@ -97,8 +97,12 @@ fn carried(clip: &Path) -> Vec<(String, String)> {
     all
 }
 
-/// Where a clip's own beginning is: its first picture or its sound. Coders that need a start-up begin their
-/// sound before the first picture without saying so, and that is not meant to be heard.
+/// Half a coded frame of sound, of AC-3: sound that leads the pictures by less needs no time before it.
+const HALF_A_FRAME: f64 = 0.016;
+
+/// Where a clip's own beginning is: its first picture, or its sound where that leads it by more than half a frame.
+/// Coders that need a start-up begin their sound before the first picture without saying so, and that is not meant
+/// to be heard.
 fn zero(clip: &Path) -> f64 {
     let codecs = carried(clip);
     let sound = codecs.iter().find(|(kind, _)| kind == "audio");
@@ -107,7 +111,12 @@ fn zero(clip: &Path) -> f64 {
     };
     match sound {
         Some((_, codec)) if !["aac", "mp3", "vorbis"].contains(&codec.as_str()) => {
-            picture.min(ear::sound_start(clip).max(0.0))
+            let sound = ear::sound_start(clip).max(0.0);
+            if picture - sound > HALF_A_FRAME {
+                sound
+            } else {
+                picture
+            }
         }
         _ => picture,
     }
