@@ -75,7 +75,13 @@ pub(crate) fn joined_again(
     let alone: Vec<Shown> = pieces.iter().map(|(path, _)| Shown::of(path)).collect();
     let hides = cut.extension == "mp4" && cut.way != Way::Hls;
     // What edit lists hide may stay hidden, and what the cut took away is gone.
-    let least: Vec<String> = alone.iter().flat_map(Shown::hashes).collect();
+    let mut least: Vec<String> = alone.iter().flat_map(Shown::hashes).collect();
+    if cut.way == Way::Copy {
+        // Such pieces overlap by pictures.
+        let shown: std::collections::HashSet<String> = least.into_iter().collect();
+        let wanted = wanted.hashes().into_iter();
+        least = wanted.filter(|hash| shown.contains(hash)).collect();
+    }
     let runs = (if hides { least } else { wanted.hashes() }, wanted.hashes());
     let closes_up = runs.0 != runs.1;
     let own = if hides { own_lag(&pieces, &alone) } else { 0.0 };

@@ -64,13 +64,23 @@ fn join(desk: &Desk, output: &str, sources: &[&Path], length: f64) -> PathBuf {
     output
 }
 
+/// How far a beep may be off: half a coded frame, and what the ear needs. ALAC's frames are the longest, and a copy by
+/// FFmpeg hides the last one, which is shorter, behind its edit list.
+fn slack(codec: &str) -> f64 {
+    if codec == "alac" {
+        4_096.0 / 48_000.0 / 2.0 + 0.003
+    } else {
+        0.03
+    }
+}
+
 fn assert_beeps(output: &Path, beeps: &[f64], what: &str) {
     let from: Vec<f64> = beeps.iter().map(|at| (at - 0.4).max(0.0)).collect();
     for heard in ear::tones_by_both_clocks(output, &from) {
         for (heard, at) in heard.iter().zip(beeps) {
             let file = output.display();
             assert!(
-                (heard - at).abs() < 0.03,
+                (heard - at).abs() < slack(what),
                 "{what} in {file}: {heard}, not {at}"
             );
         }

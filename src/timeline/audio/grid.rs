@@ -204,13 +204,14 @@ impl Grid {
             piece.begin_after(late - preroll - self.frame).min(heard)
         };
         let first = first.min(piece.end() - 1);
-        self.counted = piece.own(first) - length;
+        // What would be heard before the output begins, which is less than half a frame, is heard as much later.
+        self.counted = piece.own(first) - length - late.min(0);
         self.stamped = self.counted;
         self.last = self.counted - 1;
         let heard = if length > 0 {
             self.counted.max(0)
         } else {
-            late
+            late.max(0)
         };
         self.origin = Some((self.counted, heard));
         silent
