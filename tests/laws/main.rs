@@ -40,8 +40,12 @@ impl Case {
         let newer = matches!(VIDEO[self.video].name, "SVT-AV1" | "VP9");
         // MPEG-2 has one rate. MP3 into Matroska begins half a frame late: its delay is not said there yet.
         let unvarying = VIDEO[self.video].name == "MPEG-2" && RATES[self.rate].name == "variable";
+        // Pieces between whose cuts pictures are reordered overlap by pictures, of which those that need the next piece are
+        // not shown yet.
+        let overlaps = CUTS[self.cut].name == "-ss -to -c copy"
+            && matches!(VIDEO[self.video].name, "x265" | "MPEG-2");
         let late = AUDIO[self.audio].name == "MP3" && CUTS[self.cut].extension == "mkv";
-        !(transport && newer || unvarying || late)
+        !(transport && newer || unvarying || late || overlaps)
     }
 
     /// What is wrong with it; nothing where the law holds.
@@ -104,17 +108,18 @@ fn a_clip_cut_and_joined_is_the_clip() {
             cases.extend(of.find(|case| case.exists()));
         }
     }
-    assert!(cases.len() >= 30, "{}", cases.len());
+    assert!(cases.len() >= 28, "{}", cases.len());
     hold(&cases);
 }
 
-/// Combinations at random: `make laws`.
+/// Combinations at random.
 #[test]
+#[ignore = "`make laws` runs it"]
 fn clips_cut_at_random_are_the_clips() {
     let count: usize = std::env::var("LAWS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(2);
+        .unwrap_or(20);
     let seed = std::env::var("LAWS_SEED")
         .ok()
         .and_then(|text| text.parse().ok());

@@ -112,7 +112,8 @@ fn zero(clip: &Path) -> f64 {
     match sound {
         Some((_, codec)) if !["aac", "mp3", "vorbis"].contains(&codec.as_str()) => {
             let sound = ear::sound_start(clip).max(0.0);
-            if picture - sound > HALF_A_FRAME {
+            // MP2's start-up is hidden, as MP3's is: where nothing can be hidden, it comes first.
+            if picture - sound > HALF_A_FRAME || codec == "mp2" {
                 sound
             } else {
                 picture
