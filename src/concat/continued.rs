@@ -16,7 +16,7 @@ use crate::{
     options,
     probe::{
         Fragment, FrameRate, Stream,
-        leading::{Numbers, around, sets_of},
+        leading::{HEAD_BYTES, MAX_READ, Numbers, around, head_range, pieces, sets_of},
     },
     source::{OpenSource, read_exact},
     time::{Time, Timescale},
@@ -26,10 +26,6 @@ use crate::{
 const LOOKED_AT: u32 = 24;
 /// Pictures in a group of MPEG-2 that are looked at.
 const LONGEST_GROUP: u32 = 120;
-/// Bytes of a picture in which its head is looked for.
-const HEAD_BYTES: u64 = 4 << 10;
-/// The most that is read of a remote fragment with one request.
-const MAX_READ: u64 = 8 << 20;
 
 /// Marks the streams of pictures that go on where those before them in `order` end.
 pub(super) async fn mark(
@@ -130,12 +126,8 @@ async fn tail(
             group
         }
     };
-    let indexes: Vec<u32> = (first..len).collect();
-    let range = |&index: &u32| {
-        let whole = samples.range_of(index, index + 1);
-        whole.start..whole.end.min(whole.start.saturating_add(HEAD_BYTES))
-    };
-    let ranges: Vec<_> = indexes.iter().map(range).collect();
+    let ranges = (first..len).map(|index| head_range(samples, index, HEAD_BYTES));
+    let ranges: Vec<_> = ranges.collect();
     let whole = around(&ranges);
     let failed = |source| Error::Source {
         fragment,
@@ -146,11 +138,7 @@ async fn tail(
     let mut heads: Vec<Bytes> = Vec::with_capacity(ranges.len());
     if source.source.is_remote() && whole.end.saturating_sub(whole.start) <= MAX_READ {
         let bytes = read(whole.clone()).await.map_err(failed)?;
-        for range in ranges {
-            let from = usize::try_from(range.start - whole.start).unwrap_or(usize::MAX);
-            let to = usize::try_from(range.end - whole.start).unwrap_or(usize::MAX);
-            heads.push(bytes.slice(from.min(bytes.len())..to.min(bytes.len())));
-        }
+        heads = pieces(&bytes, whole.start, &ranges);
     } else {
         for range in ranges {
             heads.push(read(range).await.map_err(failed)?);

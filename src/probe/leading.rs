@@ -11,7 +11,7 @@ use crate::{
         mpeg2,
         nal::{NalCodec, PictureHead, PictureKind, Sets, hevc, unit_offsets},
     },
-    isobmff::parameter_sets::ParameterSets,
+    isobmff::{SampleTable, parameter_sets::ParameterSets},
     media::StreamKind,
     time::{OutOfRange, Time},
     timeline::{Part, Presentation},
@@ -20,9 +20,9 @@ use crate::{
 /// Leading pictures that are looked at; encoders make a few.
 const MAX_LEADING: usize = 64;
 /// Bytes of a picture in which its head is looked for.
-const HEAD_BYTES: u64 = 4 << 10;
+pub(crate) const HEAD_BYTES: u64 = 4 << 10;
 /// The largest key frame all of whose slices are looked at, and the most that is read of a remote fragment.
-const MAX_READ: u64 = 8 << 20;
+pub(crate) const MAX_READ: u64 = 8 << 20;
 
 /// `EOS_NUT` of VVC as a whole unit.
 const VVC_END_OF_SEQUENCE: [u8; 2] = [0, 21 << 3 | 1];
@@ -176,11 +176,7 @@ async fn heads(
     found: &Candidates,
     most: u64,
 ) -> Result<Vec<Bytes>, Failure> {
-    let samples = &presentation.samples;
-    let range = |index: u32, most: u64| -> Range<u64> {
-        let whole = samples.range_of(index, index + 1);
-        whole.start..whole.end.min(whole.start.saturating_add(most))
-    };
+    let range = |index, most| head_range(&presentation.samples, index, most);
     let mut ranges = vec![range(found.key, most)];
     ranges.extend(found.leading.iter().map(|&index| range(index, HEAD_BYTES)));
     let whole = around(&ranges);
@@ -190,17 +186,28 @@ async fn heads(
     if reads.is_remote() && whole.end - whole.start <= MAX_READ {
         // One request for all of them.
         let bytes = reads.read(whole.clone()).await?;
-        for range in ranges {
-            let from = usize::try_from(range.start - whole.start).unwrap_or(usize::MAX);
-            let to = usize::try_from(range.end - whole.start).unwrap_or(usize::MAX);
-            all.push(bytes.slice(from.min(bytes.len())..to.min(bytes.len())));
-        }
-        return Ok(all);
+        return Ok(pieces(&bytes, whole.start, &ranges));
     }
     for range in ranges {
         all.push(reads.read(range).await?);
     }
     Ok(all)
+}
+
+/// Where the first `most` bytes of a sample lie.
+pub(crate) fn head_range(samples: &SampleTable, index: u32, most: u64) -> Range<u64> {
+    let whole = samples.range_of(index, index + 1);
+    whole.start..whole.end.min(whole.start.saturating_add(most))
+}
+
+/// What lies in each of `ranges` of `bytes`, which begin at `start`.
+pub(crate) fn pieces(bytes: &Bytes, start: u64, ranges: &[Range<u64>]) -> Vec<Bytes> {
+    let at = |offset: u64| {
+        let at = usize::try_from(offset - start).unwrap_or(usize::MAX);
+        at.min(bytes.len())
+    };
+    let piece = |range: &Range<u64>| bytes.slice(at(range.start)..at(range.end));
+    ranges.iter().map(piece).collect()
 }
 
 /// From the first byte of any range to the last.
