@@ -98,7 +98,9 @@ proptest! {
         let belongs_all = belongs(&joined, &fragments, StreamKind::Video);
         for place in &joined.plan.placement.places {
             let belongs = &belongs_all[place.fragment];
-            let count = u32::try_from(belongs.len()).expect("few");
+            let kept = samples.iter().filter_map(|sample| sample.source);
+            let kept = kept.filter(|&(fragment, _)| fragment == place.fragment);
+            let count = kept.map(|(_, index)| index + 1).max().unwrap_or_default();
             let mut first: Option<Time> = None;
             let mut seen = Vec::new();
             for sample in &samples {
@@ -212,7 +214,14 @@ proptest! {
         let seams = if exact { AudioSeams::Exact } else { AudioSeams::Continuous };
         let once = join(&fragments, &starts, &options(seams));
         let output = as_fragment(&once, &fragments[0]);
-        let start = output.zero;
+        // Its first picture is placed there, and its first sound where that leads by too much for it.
+        let begin = |kind| {
+            let of_kind = output.streams.iter().filter(|stream| stream.kind == kind);
+            of_kind.flat_map(|stream| own_times(&stream.presentation)).flatten().min()
+        };
+        let picture = begin(StreamKind::Video).unwrap_or(output.zero);
+        let lead = picture.minus(output.zero).expect("in range");
+        let start = if lead > Options::default().tolerance { output.zero } else { picture };
         let again = [output];
         let twice = join(&again, &[Some(start)], &options(seams));
         for kind in [StreamKind::Video, StreamKind::Audio] {

@@ -204,8 +204,13 @@ impl Grid {
             piece.begin_after(late - preroll - self.frame).min(heard)
         };
         let first = first.min(piece.end() - 1);
-        // What would be heard before the output begins, which is less than half a frame, is heard as much later.
-        self.counted = piece.own(first) - length - late.min(0);
+        // What would be heard before the output begins, which is less than half a frame, is heard as much later, or
+        // not at all where every sample is to be at its own time.
+        let early = match self.rules.seams {
+            AudioSeams::Continuous => late.min(0),
+            AudioSeams::Exact => 0,
+        };
+        self.counted = piece.own(first) - length - early;
         self.stamped = self.counted;
         self.last = self.counted - 1;
         let heard = if length > 0 {
