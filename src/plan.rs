@@ -294,7 +294,9 @@ fn splices(
             Some((placed, &fragments[place.fragment].streams[stream]))
         });
     // Nothing comes before the first one.
-    let behind = members.skip(1).filter(|(_, stream)| !stream.continues());
+    let behind = members
+        .skip(1)
+        .filter(|(_, stream)| stream.continues().is_none());
     behind
         .filter_map(|(placed, stream)| {
             let splice = stream.leading.as_ref()?.splice.as_ref()?;

@@ -12,11 +12,12 @@ use crate::{
         continuation::{Tail, clocks_agree, goes_on},
     },
     error::Error,
+    isobmff::SampleTable,
     media::{Container, StreamKind},
     options,
     probe::{
         Fragment, FrameRate, Stream,
-        leading::{HEAD_BYTES, MAX_READ, Numbers, around, head_range, pieces, sets_of},
+        leading::{Continues, HEAD_BYTES, MAX_READ, Numbers, around, head_range, pieces, sets_of},
     },
     source::{OpenSource, read_exact},
     time::{Time, Timescale},
@@ -47,8 +48,11 @@ pub(super) async fn mark(
             };
             let earlier = before.replace(fragment);
             let goes_on = match (earlier, leading) {
-                (_, options::Leading::Drop) | (None, _) => false,
-                (Some(_), options::Leading::Show) => true,
+                (_, options::Leading::Drop) | (None, _) => None,
+                (Some(earlier), options::Leading::Show) => Some(Continues {
+                    fragment: earlier,
+                    samples: u32::MAX,
+                }),
                 (Some(earlier), options::Leading::Auto) => {
                     let Some(end) = track.members[earlier] else {
                         continue;
@@ -67,59 +71,86 @@ async fn continues(
     fragments: &[Fragment],
     sources: &[OpenSource],
     ((earlier, end), (later, begin)): ((usize, usize), (usize, usize)),
-) -> Result<bool, Error> {
+) -> Result<Option<Continues>, Error> {
     let (before, after) = (
         &fragments[earlier].streams[end],
         &fragments[later].streams[begin],
     );
     let Some(leading) = after.leading.as_deref() else {
-        return Ok(false);
+        return Ok(None);
     };
     let (Some(continued), Some(numbers)) = (&leading.continued, &leading.numbers) else {
-        return Ok(false);
+        return Ok(None);
     };
     // The same piece twice.
     if before.presentation.samples.sizes == after.presentation.samples.sizes {
-        return Ok(false);
+        return Ok(None);
     }
     let scale = after.presentation.timescale;
     let own = crate::timeline::presented(&continued.spans, scale)?;
-    let (Some(own), Some(theirs)) = (own, before.extent()?) else {
-        return Ok(false);
+    let count = again(
+        &before.presentation.samples,
+        &after.presentation.samples,
+        numbers,
+    );
+    let (Some(own), Some(theirs)) = (own, before.extent_of(count)?) else {
+        return Ok(None);
     };
     let turn = (fragments[earlier].container == Container::MpegTs)
         .then(|| Timescale::new(90_000).map(|scale| Time::from_ticks(1 << 33, scale)))
         .flatten();
     if !clocks_agree(theirs, own, after.picture_slack(), turn)? {
-        return Ok(false);
+        return Ok(None);
     }
-    let tail = tail(
-        before,
-        earlier,
-        &fragments[earlier].name,
-        &sources[earlier],
-        numbers,
-    )
-    .await?;
-    Ok(tail.is_some_and(|tail| goes_on(&tail, numbers)))
+    let name = &fragments[earlier].name;
+    let tail = tail((before, count), earlier, name, &sources[earlier], numbers).await?;
+    let goes_on = tail.is_some_and(|tail| goes_on(&tail, numbers));
+    Ok(goes_on.then_some(Continues {
+        fragment: earlier,
+        samples: count,
+    }))
 }
 
-/// Reads how the last pictures of `stream` are numbered; `None` where that cannot be told.
+/// How many samples of the fragment before come before those that it has in common with this one. What is cut by time
+/// often ends with the next key frame and some of its leading pictures, since those behind it are decoded later
+/// than they are shown.
+fn again(before: &SampleTable, after: &SampleTable, numbers: &Numbers) -> u32 {
+    let leading = match numbers {
+        Numbers::Nal { leading, .. } => leading.len(),
+        Numbers::Mpeg2 { leading, .. } => leading.len(),
+    };
+    let compared = after
+        .len()
+        .min(u32::try_from(leading).unwrap_or(u32::MAX).saturating_add(1));
+    let syncs = before.sync.iter().flatten().rev().copied();
+    let same = |&sync: &u32| {
+        let own = (0..compared).map(|index| after.size(index));
+        sync > 0
+            && (sync..before.len())
+                .map(|index| before.size(index))
+                .zip(own)
+                .all(|(a, b)| a == b)
+    };
+    syncs.into_iter().find(same).unwrap_or(before.len())
+}
+
+/// Reads how the last ones of the first pictures of a stream are numbered; `None` where that cannot be told.
 async fn tail(
-    stream: &Stream,
+    (stream, len): (&Stream, u32),
     fragment: usize,
     name: &str,
     source: &OpenSource,
     like: &Numbers,
 ) -> Result<Option<Tail>, Error> {
     let samples = &stream.presentation.samples;
-    let len = samples.len();
     let nal = NalCodec::of(&stream.parameters.codec);
     let first = match like {
         Numbers::Nal { .. } => len.saturating_sub(LOOKED_AT),
         Numbers::Mpeg2 { .. } => {
-            let syncs = samples.sync.as_ref().and_then(|all| all.last()).copied();
-            let group = syncs.unwrap_or(len.saturating_sub(1));
+            let mut syncs = samples.sync.iter().flatten().rev().copied();
+            let group = syncs
+                .find(|&sync| sync < len)
+                .unwrap_or(len.saturating_sub(1));
             if len - group > LONGEST_GROUP {
                 return Ok(None);
             }

@@ -31,8 +31,8 @@ pub(super) struct Epochs {
     container: Container,
     /// The latest epoch of any stream.
     latest: u16,
-    /// Per stream: its epoch, and its last time in milliseconds.
-    streams: BTreeMap<usize, (u16, i64)>,
+    /// Per stream: its epoch, its last time in milliseconds, and whether that is a decode time.
+    streams: BTreeMap<usize, (u16, i64, bool)>,
     /// The latest time of any stream in the latest epoch, in milliseconds.
     end: Option<i64>,
 }
@@ -62,14 +62,16 @@ impl Epochs {
             return self
                 .streams
                 .get(&packet.stream)
-                .map_or(self.latest, |&(epoch, _)| epoch);
+                .map_or(self.latest, |&(epoch, ..)| epoch);
         };
-        let (mut epoch, last) = self
-            .streams
-            .get(&packet.stream)
-            .copied()
-            .unwrap_or((self.latest, now));
-        let falls = now < last.saturating_sub(FALL);
+        let decoded = packet.dts.is_some();
+        let (mut epoch, last, of_decoding) =
+            self.streams
+                .get(&packet.stream)
+                .copied()
+                .unwrap_or((self.latest, now, decoded));
+        // A picture is decoded before it is shown: the first decode time may be before the time of the key frame.
+        let falls = now < last.saturating_sub(FALL) && (of_decoding || !decoded);
         // Once another stream has jumped, this one's own last time is what counts.
         let end = self.end.filter(|_| epoch == self.latest);
         let beyond = last.max(end.unwrap_or(last));
@@ -84,7 +86,7 @@ impl Epochs {
         if epoch == self.latest {
             self.end = Some(self.end.map_or(now, |end| end.max(now)));
         }
-        self.streams.insert(packet.stream, (epoch, now));
+        self.streams.insert(packet.stream, (epoch, now, decoded));
         epoch
     }
 
@@ -182,6 +184,27 @@ mod tests {
         ];
         assert_eq!(found, [0, 0, 1, 0, 1, 1]);
         assert!(epochs.is_broken());
+    }
+
+    #[test]
+    fn the_first_decode_times_may_be_missing() {
+        let mut epochs = Epochs::new(Container::Matroska);
+        let mut of = |pts, dts, key| {
+            let packet = PacketView {
+                pts: Some(pts),
+                dts,
+                key,
+                ..packet(0, 0)
+            };
+            epochs.of(StreamKind::Video, &packet, MILLIS)
+        };
+        assert_eq!(of(203, None, true), 0);
+        assert_eq!(of(123, None, false), 0);
+        assert_eq!(of(83, Some(83), false), 0);
+        assert_eq!(of(1_960, Some(1_900), false), 0);
+        // Recorded anew.
+        assert_eq!(of(203, None, true), 1);
+        assert_eq!(of(83, Some(83), false), 1);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Where fragments come to be: their streams' extents, and which of their leading pictures fit.
 
+use std::collections::HashMap;
+
 use crate::{
     compat::{MatchedTrack, Matching},
     error::Error,
     media::StreamKind,
     options::Options,
-    placement::{Placement, Requested, place},
+    placement::{Place, Placement, Requested, place},
     probe::{Fragment, Stream},
     time::{OutOfRange, Time, Timescale},
 };
@@ -42,26 +44,41 @@ pub(crate) fn settle_leading(
     matching: &Matching,
     options: &Options,
 ) -> Result<(), Error> {
-    let continues = |fragment: &Fragment| fragment.streams.iter().any(Stream::continues);
+    let continues = |fragment: &Fragment| {
+        fragment
+            .streams
+            .iter()
+            .any(|stream| stream.continues().is_some())
+    };
     // What is left out of one fragment moves those behind it that have no start of their own.
     while fragments.iter().any(continues) {
         let placement = place_fragments(fragments, starts, matching, options)?;
         let mut unfit = Vec::new();
         for track in &matching.tracks {
-            let mut before: Option<Time> = None;
+            let mut before: Option<(&Place, &Stream)> = None;
             for place in &placement.places {
                 let Some(index) = track.members[place.fragment] else {
                     continue;
                 };
                 let stream = &fragments[place.fragment].streams[index];
-                let Some((begin, end)) = stream.extent()? else {
+                let Some((begin, _)) = stream.extent()? else {
                     continue;
                 };
-                let earlier = before.replace(place.to_output(end)?);
-                let begin = place.to_output(begin)?;
-                let distance = earlier.map(|end| begin.minus(end)).transpose()?;
-                let fits = distance.is_some_and(|apart| apart.abs() <= stream.picture_slack());
-                if stream.continues() && !fits {
+                let earlier = before.replace((place, stream));
+                let Some(continues) = stream.continues() else {
+                    continue;
+                };
+                let fits = match earlier {
+                    Some((earlier, theirs)) if earlier.fragment == continues.fragment => {
+                        let end = theirs
+                            .extent_of(continues.samples)?
+                            .map_or(earlier.zero, |(_, end)| end);
+                        let apart = place.to_output(begin)?.minus(earlier.to_output(end)?)?;
+                        apart.abs() <= stream.picture_slack()
+                    }
+                    _ => false,
+                };
+                if !fits {
                     unfit.push((place.fragment, index));
                 }
             }
@@ -70,7 +87,7 @@ pub(crate) fn settle_leading(
             break;
         }
         for (fragment, stream) in unfit {
-            fragments[fragment].streams[stream].set_continues(false);
+            fragments[fragment].streams[stream].set_continues(None);
         }
     }
     Ok(())
@@ -86,9 +103,10 @@ pub fn place_fragments(
     matching: &Matching,
     options: &Options,
 ) -> Result<Placement, Error> {
+    let again = goes_on_behind(fragments, matching);
     let mut requested = Vec::with_capacity(fragments.len());
     for (index, &start) in (0..fragments.len()).zip(starts) {
-        requested.push(requested_of(fragments, index, start, matching)?);
+        requested.push(requested_of(fragments, index, start, matching, &again)?);
     }
     let mut placement = place(&requested, options)?;
     for refused in &mut placement.refused {
@@ -101,12 +119,26 @@ pub fn place_fragments(
     Ok(placement)
 }
 
+/// Behind how many samples of a track and a fragment another fragment goes on.
+fn goes_on_behind(fragments: &[Fragment], matching: &Matching) -> HashMap<(usize, usize), u32> {
+    let tracks = matching.tracks.iter().enumerate();
+    let members = tracks.flat_map(|(number, track)| {
+        let all = track.members.iter().zip(fragments);
+        all.filter_map(move |(stream, fragment)| {
+            let continues = fragment.streams[(*stream)?].continues()?;
+            Some(((number, continues.fragment), continues.samples))
+        })
+    });
+    members.collect()
+}
+
 /// What placing needs of a fragment.
 fn requested_of(
     fragments: &[Fragment],
     index: usize,
     start: Option<Time>,
     matching: &Matching,
+    again: &HashMap<(usize, usize), u32>,
 ) -> Result<Requested, OutOfRange> {
     let fragment = &fragments[index];
     let (mut pictures, mut sound): (Option<Time>, Option<Time>) = (None, None);
@@ -127,10 +159,13 @@ fn requested_of(
     }
     let anchor = pictures.or(sound).unwrap_or(fragment.zero);
     let mut streams = Vec::with_capacity(matching.tracks.len());
-    for track in &matching.tracks {
+    for (number, track) in matching.tracks.iter().enumerate() {
         if matches!(track.kind, StreamKind::Video | StreamKind::Audio) {
             let stream = track.members[index].map(|stream| &fragment.streams[stream]);
-            streams.push(stream.map(Stream::extent).transpose()?.flatten());
+            // What the next fragment has again is no overlap.
+            let count = again.get(&(number, index)).copied().unwrap_or(u32::MAX);
+            let extent = stream.map(|stream| stream.extent_of(count));
+            streams.push(extent.transpose()?.flatten());
         }
     }
     Ok(Requested {

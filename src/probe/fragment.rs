@@ -4,7 +4,11 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{in_band::InBand, leading::Leading, rate::FrameRate};
+use super::{
+    in_band::InBand,
+    leading::{Continues, Leading},
+    rate::FrameRate,
+};
 use crate::{
     elementary::Carried,
     error::MediaError,
@@ -165,17 +169,20 @@ impl Stream {
     /// What is written and shown of it in a join; `None`: all that it presents.
     pub(crate) fn part(&self) -> Option<&Part> {
         let leading = self.leading.as_deref()?;
-        let continued = leading.continued.as_ref().filter(|_| leading.continues);
+        let continued = leading
+            .continued
+            .as_ref()
+            .filter(|_| leading.continues.is_some());
         Some(continued.unwrap_or(&leading.alone))
     }
 
-    /// Whether it goes on where that of the fragment before ends, so that its leading pictures are shown.
-    pub(crate) fn continues(&self) -> bool {
-        let leading = self.leading.as_deref();
-        leading.is_some_and(|leading| leading.continues && leading.continued.is_some())
+    /// Where it goes on in the fragment before, so that its leading pictures are shown.
+    pub(crate) fn continues(&self) -> Option<Continues> {
+        let leading = self.leading.as_deref()?;
+        leading.continued.as_ref().and(leading.continues)
     }
 
-    pub(crate) fn set_continues(&mut self, continues: bool) {
+    pub(crate) fn set_continues(&mut self, continues: Option<Continues>) {
         if let Some(leading) = &mut self.leading {
             leading.continues = continues;
         }
@@ -208,6 +215,31 @@ impl Stream {
             Some(part) => presented(&part.spans, self.presentation.timescale),
             None => self.presentation.presented(),
         }
+    }
+
+    /// The same of its first `count` samples, which are those that are shown before all others.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] if the end cannot be expressed.
+    pub(crate) fn extent_of(&self, count: u32) -> Result<Option<(Time, Time)>, OutOfRange> {
+        let extent = self.extent()?;
+        let samples = &self.presentation.samples;
+        let Some((begin, end)) = extent.filter(|_| count < samples.len()) else {
+            return Ok(extent);
+        };
+        let within = usize::try_from(count).unwrap_or(usize::MAX);
+        let times = self.presentation.composition_times().take(within);
+        let ends = times
+            .zip(samples.durations.iter())
+            .map(|(pts, duration)| pts + i64::from(duration));
+        let (Some(media), Some(span)) = (ends.max(), self.presentation.spans.last()) else {
+            return Ok(extent);
+        };
+        let own = span.start.plus(Time::from_ticks(
+            media - span.media,
+            self.presentation.timescale,
+        ))?;
+        Ok(Some((begin, own.min(end).max(begin))))
     }
 
     /// The same where nothing of the fragment before is there.

@@ -34,11 +34,20 @@ pub(crate) struct Leading {
     pub(crate) alone: Part,
     /// What is shown where they are; `None` where the fragment hides more than leading pictures.
     pub(crate) continued: Option<Part>,
-    /// Whether the stream goes on where that of the fragment before it in the output ends.
-    pub(crate) continues: bool,
+    /// Where the stream goes on; `None`: not where that of the fragment before it in the output ends.
+    pub(crate) continues: Option<Continues>,
     pub(crate) numbers: Option<Numbers>,
     /// What tells a decoder to begin anew.
     pub(crate) splice: Option<Splice>,
+}
+
+/// Where a stream goes on in that of the fragment before it in the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Continues {
+    /// Index of that fragment in the caller's list.
+    pub(crate) fragment: usize,
+    /// Behind so many of its samples: those that it has beyond are the first ones of this stream.
+    pub(crate) samples: u32,
 }
 
 /// Two are equal that show the same of their fragment alone: who only looks at fragments does not read their numbers.
@@ -333,7 +342,7 @@ fn leading_of(
     Leading {
         alone,
         continued,
-        continues: false,
+        continues: None,
         numbers,
         splice,
     }
@@ -416,7 +425,7 @@ fn parts(
 /// Takes the pictures that are shown before the first key frame of an invented stream for such as refer to what came
 /// before it.
 #[cfg(test)]
-pub(crate) fn lean(stream: &mut Stream, continues: bool) {
+pub(crate) fn lean(stream: &mut Stream, continues: Option<Continues>) {
     let Some(found) = candidates(&stream.presentation) else {
         return;
     };

@@ -40,12 +40,8 @@ impl Case {
         let newer = matches!(VIDEO[self.video].name, "SVT-AV1" | "VP9");
         // MPEG-2 has one rate. MP3 into Matroska begins half a frame late: its delay is not said there yet.
         let unvarying = VIDEO[self.video].name == "MPEG-2" && RATES[self.rate].name == "variable";
-        // Pieces between whose cuts pictures are reordered overlap by pictures, of which those that need the next piece are
-        // not shown yet.
-        let overlaps = CUTS[self.cut].name == "-ss -to -c copy"
-            && matches!(VIDEO[self.video].name, "x265" | "MPEG-2");
         let late = AUDIO[self.audio].name == "MP3" && CUTS[self.cut].extension == "mkv";
-        !(transport && newer || unvarying || late || overlaps)
+        !(transport && newer || unvarying || late)
     }
 
     /// What is wrong with it; nothing where the law holds.

@@ -10,7 +10,7 @@ use crate::{
     probe::{
         Fragment,
         invented::{Invented, MOVIE, fragment, pictures, sound, timescale},
-        leading,
+        leading::{self, Continues},
     },
     time::Time,
 };
@@ -111,7 +111,12 @@ fn made(pieces: &[Piece], continues: bool) -> Vec<Fragment> {
             // Other sizes: another piece.
             size: 10 + u32::try_from(index).expect("few"),
         });
-        leading::lean(&mut shown, continues && index > 0);
+        let behind = index.checked_sub(1).filter(|_| continues);
+        let behind = behind.map(|fragment| Continues {
+            fragment,
+            samples: u32::MAX,
+        });
+        leading::lean(&mut shown, behind);
         let heard = sound(&Invented {
             timescale: 48_000,
             durations: durations(frames, 1_024),
