@@ -1,5 +1,6 @@
 //! A join from beginning to end: the stages on one screen.
 
+mod anew;
 mod content;
 mod continued;
 mod inspect;
@@ -190,6 +191,14 @@ impl Probed {
         if concat.options.leading == Leading::Auto {
             plan::settle_leading(&mut fragments, &concat.starts, &matching, &concat.options)?;
         }
+        anew::tell(
+            &mut fragments,
+            &sources,
+            &order,
+            &mut matching,
+            &concat.options,
+        )
+        .await?;
         let fragments = fragments;
         let mut silences = vec![Silence::Unknown; matching.tracks.len()];
         let make = |silences: &[Silence]| {

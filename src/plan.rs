@@ -74,7 +74,7 @@ pub struct PlannedTrack {
     /// Its silence, for audio.
     pub silence: Silence,
     /// What tells a decoder to begin anew, by position among the placed fragments; mostly nothing does.
-    pub splices: BTreeMap<usize, Splice>,
+    pub splices: BTreeMap<usize, Vec<Splice>>,
     /// Its empty sample, for subtitles that have one.
     pub blank: Option<Bytes>,
     /// Ticks of a PCM sample, where silent frames may be of any length.
@@ -284,7 +284,7 @@ fn splices(
     fragments: &[Fragment],
     placement: &Placement,
     matched: &MatchedTrack,
-) -> BTreeMap<usize, Splice> {
+) -> BTreeMap<usize, Vec<Splice>> {
     let members = placement
         .places
         .iter()
@@ -294,15 +294,27 @@ fn splices(
             Some((placed, &fragments[place.fragment].streams[stream]))
         });
     // Nothing comes before the first one.
-    let behind = members
+    members
         .skip(1)
-        .filter(|(_, stream)| stream.continues().is_none());
-    behind
         .filter_map(|(placed, stream)| {
-            let splice = stream.leading.as_ref()?.splice.as_ref()?;
-            Some((placed, splice.clone()))
+            let leading = stream.leading.as_deref()?;
+            let splice = leading
+                .splice
+                .iter()
+                .filter(|_| stream.continues().is_none());
+            let splices: Vec<Splice> = splice.chain(&leading.passed_over).cloned().collect();
+            (!splices.is_empty()).then_some((placed, splices))
         })
         .collect()
+}
+
+impl PlannedTrack {
+    /// What is changed in sample `index` of the placed fragment `placed`.
+    pub(crate) fn splice(&self, placed: usize, index: u32) -> Option<&Splice> {
+        let splices = self.splices.get(&placed)?;
+        let at = splices.binary_search_by_key(&index, |splice| splice.sample);
+        splices.get(at.ok()?)
+    }
 }
 
 /// Ticks of a PCM sample where silent frames can hold any number of them.

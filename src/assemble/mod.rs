@@ -239,9 +239,11 @@ impl<'a> Builder<'a> {
         };
         let range = emission.first..emission.first + emission.count;
         let prefix = used.and_then(|used| used.prefix.as_ref());
-        let splice = planned.splices.get(&placed);
-        let splice = splice.filter(|splice| range.contains(&splice.sample));
-        if prefix.is_none() && splice.is_none() {
+        let splices = planned.splices.get(&placed).into_iter().flatten();
+        let spliced = splices
+            .into_iter()
+            .any(|splice| range.contains(&splice.sample));
+        if prefix.is_none() && !spliced {
             match &samples.sizes {
                 crate::isobmff::SampleSizes::Fixed { size, .. } => {
                     tables.push_sizes(*size, emission.count);
@@ -256,7 +258,7 @@ impl<'a> Builder<'a> {
         let mut at = offset;
         for index in range {
             let size = samples.size(index);
-            let splice = splice.filter(|splice| splice.sample == index);
+            let splice = planned.splice(placed, index);
             let sets = prefix.filter(|_| samples.is_sync(index));
             let mut added = 0;
             for before in splice.map(|splice| &splice.before).into_iter().chain(sets) {

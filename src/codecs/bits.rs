@@ -14,6 +14,11 @@ impl<'a> Bits<'a> {
         Self { bytes, at: 0 }
     }
 
+    /// How many bits are behind.
+    pub(crate) const fn position(&self) -> usize {
+        self.at
+    }
+
     /// One bit.
     pub(crate) fn flag(&mut self) -> Option<bool> {
         Some(self.take(1)? == 1)
@@ -64,6 +69,50 @@ impl<'a> Bits<'a> {
     }
 }
 
+/// Writes fields of bits.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BitsWriter {
+    bytes: Vec<u8>,
+    /// Bits of the last byte that are written; 0: all.
+    used: u32,
+}
+
+impl BitsWriter {
+    /// The lowest `count` bits of `value`: `u(count)`.
+    pub(crate) fn put(&mut self, value: u32, count: u32) {
+        for shift in (0..count).rev() {
+            if self.used == 0 {
+                self.bytes.push(0);
+            }
+            if let Some(last) = self.bytes.last_mut() {
+                let bit = u8::from(value >> shift & 1 == 1);
+                *last |= bit << (7 - self.used);
+            }
+            self.used = (self.used + 1) % 8;
+        }
+    }
+
+    /// What is written, with zeros up to a whole byte.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// A NAL unit with emulation prevention bytes (ITU-T H.264 § 7.4.1.1).
+pub(crate) fn with_emulation(plain: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(plain.len() + 2);
+    let mut zeros = 0;
+    for &byte in plain {
+        if zeros >= 2 && byte <= 3 {
+            out.push(3);
+            zeros = 0;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        out.push(byte);
+    }
+    out
+}
+
 /// The first bytes of a NAL unit without its emulation prevention bytes (ITU-T H.264 § 7.4.1.1): at most
 /// `most` of them.
 pub(crate) fn without_emulation(unit: &[u8], most: usize) -> Vec<u8> {
@@ -105,5 +154,22 @@ mod tests {
         let unit = [0x67, 0, 0, 3, 1, 0, 0, 3, 0, 0, 3];
         assert_eq!(without_emulation(&unit, 99), [0x67, 0, 0, 1, 0, 0, 0, 0]);
         assert_eq!(without_emulation(&unit, 3), [0x67, 0, 0]);
+        let plain = [0x67, 0, 0, 1, 0, 0, 0, 9];
+        let escaped = with_emulation(&plain);
+        assert_eq!(escaped, [0x67, 0, 0, 3, 1, 0, 0, 3, 0, 9]);
+        assert_eq!(without_emulation(&escaped, 99), plain);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut out = BitsWriter::default();
+        for (value, count) in [(1, 1), (0x1FF, 9), (0, 3), (0xFFFF_FFFF, 32)] {
+            out.put(value, count);
+        }
+        let bytes = out.into_bytes();
+        let mut bits = Bits::new(&bytes);
+        let read = [1, 9, 3, 32].map(|count| bits.take(count));
+        assert_eq!(read, [Some(1), Some(0x1FF), Some(0), Some(0xFFFF_FFFF)]);
+        assert_eq!(bits.position(), 45);
     }
 }

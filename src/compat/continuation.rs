@@ -90,14 +90,14 @@ fn nal_goes_on(
 ) -> Option<bool> {
     let bits = key.poc_bits;
     let (_, last_shown) = tail.iter().max_by_key(|(pts, _)| *pts)?;
-    let (first, count) = (leading.first()?, i64::try_from(leading.len()).ok()?);
-    let (key_poc, first_poc, last_poc) = (key.poc?, first.poc?, last_shown.poc?);
-    let ahead = difference(key_poc, first_poc, bits);
-    let step = ahead / count;
+    let (key_poc, last_poc) = (key.poc?, last_shown.poc?);
     // Frames count by two in H.264, mostly, and by one in HEVC and VVC.
-    let shown = ahead % count == 0
-        && (1..=2).contains(&step)
-        && difference(first_poc, last_poc, bits) == step;
+    let count = i64::try_from(leading.len()).ok()? + 1;
+    let ahead = difference(key_poc, last_poc, bits);
+    let step = ahead / count;
+    let first = leading.first().map_or(Some(key_poc), |first| first.poc)?;
+    let shown =
+        ahead % count == 0 && (1..=2).contains(&step) && difference(first, last_poc, bits) == step;
     let decoded = match key.frame_num {
         None => true,
         Some((number, bits)) => {

@@ -162,6 +162,12 @@ pub struct Matching {
     pub warnings: Vec<Warning>,
 }
 
+/// Decides a track's sample entries anew, after parameter sets of its fragments were spelled another way.
+pub(crate) fn reconcile_again(fragments: &[Fragment], track: &mut MatchedTrack, options: &Options) {
+    // What fits together still does.
+    entries::reconcile(fragments, track, options, &mut Vec::new());
+}
+
 /// Compares every fragment with the first of `order`, which has each fragment's index once.
 ///
 /// # Errors

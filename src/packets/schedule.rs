@@ -317,8 +317,7 @@ impl Cursor {
             .and_then(|used| used.prefix.as_ref())
             .filter(|_| samples.is_sync(index));
         let member = planned.matched.members.get(fragment).copied().flatten();
-        let splice = planned.splices.get(&placed);
-        let splice = splice.filter(|splice| splice.sample == index);
+        let splice = planned.splice(placed, index);
         let mut prefix = prefix.cloned();
         if let Some(splice) = splice.filter(|splice| !splice.before.is_empty()) {
             let own = prefix.take().unwrap_or_default();

@@ -158,6 +158,12 @@ fn requested_of(
         }
     }
     let anchor = pictures.or(sound).unwrap_or(fragment.zero);
+    let ends = fragment
+        .streams
+        .iter()
+        .filter(|stream| stream.kind == StreamKind::Audio);
+    let ends = ends.map(|stream| Ok(stream.extent()?.map(|(_, end)| end)));
+    let ends: Vec<Option<Time>> = ends.collect::<Result<_, OutOfRange>>()?;
     let mut streams = Vec::with_capacity(matching.tracks.len());
     for (number, track) in matching.tracks.iter().enumerate() {
         if matches!(track.kind, StreamKind::Video | StreamKind::Audio) {
@@ -165,7 +171,17 @@ fn requested_of(
             // What the next fragment has again is no overlap.
             let count = again.get(&(number, index)).copied().unwrap_or(u32::MAX);
             let extent = stream.map(|stream| stream.extent_of(count));
-            streams.push(extent.transpose()?.flatten());
+            let mut extent = extent.transpose()?.flatten();
+            // The sound tells better than a guess how long the last picture is shown.
+            if let (Some(stream), Some((_, end))) = (stream, &mut extent)
+                && stream.guesses_its_end()
+                && let Some(heard) = ends.iter().copied().max().flatten()
+                && heard < *end
+                && end.minus(heard)? < stream.picture_slack()
+            {
+                *end = heard;
+            }
+            streams.push(extent);
         }
     }
     Ok(Requested {

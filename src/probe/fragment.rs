@@ -206,6 +206,12 @@ impl Stream {
         })
     }
 
+    /// Whether nothing says how long its last picture is shown: its pictures come at varying distances, and no edit
+    /// list says how long it is.
+    pub(crate) fn guesses_its_end(&self) -> bool {
+        !self.edited && self.frame_rate.is_some_and(|rate| !rate.constant)
+    }
+
     /// When what can be shown of it begins and ends, on the fragment's own timeline; `None` if nothing can.
     ///
     /// # Errors

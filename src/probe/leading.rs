@@ -39,6 +39,20 @@ pub(crate) struct Leading {
     pub(crate) numbers: Option<Numbers>,
     /// What tells a decoder to begin anew.
     pub(crate) splice: Option<Splice>,
+    /// What hides the parameter sets in its samples, of which others are in force, by rising samples.
+    pub(crate) passed_over: Vec<Splice>,
+}
+
+impl Leading {
+    /// Whether the stream begins with a picture behind which an H.264 decoder does not begin anew by itself.
+    pub(crate) fn begins_within(&self) -> bool {
+        match &self.numbers {
+            Some(Numbers::Nal { key, .. }) => {
+                key.frame_num.is_some() && key.kind != PictureKind::Idr
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Where a stream goes on in that of the fragment before it in the output.
@@ -131,7 +145,8 @@ async fn look_at(reads: &mut Reads<'_>, stream: &Stream) -> Result<Option<Leadin
     };
     // Other codecs begin with pictures that need nothing, where none is shown before them; and of a remote fragment that
     // is not worth a request.
-    if found.leading.is_empty() && (nal != Some(NalCodec::Hevc) || reads.is_remote()) {
+    let looked_at = matches!(nal, Some(NalCodec::Hevc | NalCodec::Avc)) && !reads.is_remote();
+    if found.leading.is_empty() && !looked_at {
         return Ok(None);
     }
     // All slices of a clean random access picture may have to be found.
@@ -266,7 +281,10 @@ fn of_nal(
         .filter(|(_, head)| leans(head))
         .map(|(&index, _)| index)
         .collect();
-    let parts = parts(&stream.presentation, found, &leaning)?;
+    let mut parts = parts(&stream.presentation, found, &leaning)?;
+    if codec == NalCodec::Avc && !independent && leaning.is_empty() && found.key == 0 {
+        parts.1 = Some(parts.0.clone());
+    }
     let keeps_radl = parts.0.left_out.len() < found.leading.len();
     let mut splice = Vec::new();
     if codec == NalCodec::Hevc && first.kind == PictureKind::Cra {
@@ -280,7 +298,8 @@ fn of_nal(
             }
         }
     }
-    if found.leading.is_empty() && splice.is_empty() {
+    let begins_within = codec == NalCodec::Avc && !independent;
+    if found.leading.is_empty() && splice.is_empty() && !begins_within {
         return Ok(None);
     }
     let by_time = by_time(&stream.presentation, &found.leading);
@@ -345,6 +364,7 @@ fn leading_of(
         continues: None,
         numbers,
         splice,
+        passed_over: Vec::new(),
     }
 }
 

@@ -86,6 +86,15 @@ impl Shown {
         self.pictures.iter().map(|(_, hash)| hash.clone()).collect()
     }
 
+    pub(crate) fn complaints(&self) -> usize {
+        self.complaints
+    }
+
+    /// Whether every picture is shown behind the one before.
+    pub(crate) fn rises(&self) -> bool {
+        self.pictures.windows(2).all(|pair| pair[0].0 < pair[1].0)
+    }
+
     /// From the first picture to the end of the last, which is shown for `last`.
     fn shown_for(&self, last: f64) -> f64 {
         match (self.pictures.first(), self.pictures.last()) {
@@ -95,8 +104,8 @@ impl Shown {
     }
 }
 
-/// When the key frames of a clip are shown, rising.
-pub(crate) fn key_times(path: &Path) -> Vec<f64> {
+/// When the pictures of a clip are shown, and which are key frames, in the order of decoding.
+pub(crate) fn packet_times(path: &Path) -> Vec<(f64, bool)> {
     let words = [
         "-select_streams",
         "v:0",
@@ -107,11 +116,20 @@ pub(crate) fn key_times(path: &Path) -> Vec<f64> {
     ];
     let (out, _) = run("ffprobe", &words, path, &[]);
     let rows = String::from_utf8_lossy(&out).into_owned();
-    let key = |row: &str| {
+    let picture = |row: &str| {
         let (time, flags) = row.split_once(',')?;
-        flags.contains('K').then(|| time.parse().ok()).flatten()
+        Some((time.parse().ok()?, flags.contains('K')))
     };
-    let mut keys: Vec<f64> = rows.lines().filter_map(key).collect();
+    rows.lines().filter_map(picture).collect()
+}
+
+/// When the key frames of a clip are shown, rising.
+pub(crate) fn key_times(path: &Path) -> Vec<f64> {
+    let pictures = packet_times(path).into_iter();
+    let mut keys: Vec<f64> = pictures
+        .filter(|(_, key)| *key)
+        .map(|(pts, _)| pts)
+        .collect();
     keys.sort_by(f64::total_cmp);
     keys
 }

@@ -6,6 +6,7 @@
 
 mod clip;
 mod judge;
+mod orders;
 mod pieces;
 
 use clip::{AUDIO, Clip, RATES, VIDEO};

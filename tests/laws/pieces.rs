@@ -63,8 +63,7 @@ pub(crate) fn joined_again(
     cut: &'static Cut,
     tenths: u32,
 ) -> Vec<String> {
-    let keys = key_times(&clip.path);
-    let pieces = pieces(folder, clip, cut, tenths, &keys);
+    let pieces = cut_into_pieces(folder, clip, cut, tenths);
     // The clip in the container of the pieces: what a reader makes of it is what is wanted.
     let whole = folder.join(format!("whole.{}", cut.extension));
     ffmpeg(
@@ -125,7 +124,13 @@ fn text(path: &Path) -> String {
 }
 
 /// The pieces, and when the first key frame of each is shown after the clip's.
-fn pieces(folder: &Path, clip: &Clip, cut: &Cut, tenths: u32, keys: &[f64]) -> Vec<(PathBuf, f64)> {
+pub(crate) fn cut_into_pieces(
+    folder: &Path,
+    clip: &Clip,
+    cut: &Cut,
+    tenths: u32,
+) -> Vec<(PathBuf, f64)> {
+    let keys = key_times(&clip.path);
     let seconds = format!("{}.{}", tenths / 10, tenths % 10);
     let clip_path = text(&clip.path);
     let extension = cut.extension;
@@ -165,7 +170,7 @@ fn pieces(folder: &Path, clip: &Clip, cut: &Cut, tenths: u32, keys: &[f64]) -> V
         Way::Copy => {
             let mut begins = Vec::new();
             let every = f64::from(tenths) / 10.0;
-            for &key in keys {
+            for &key in &keys {
                 if begins
                     .last()
                     .is_none_or(|&last| key - keys[0] - last >= every - 0.05)

@@ -14,7 +14,11 @@ const HIGH: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134
 
 /// Identifier and facts of a sequence parameter set, behind the unit's head.
 pub(super) fn sequence(payload: &[u8]) -> Option<(u32, Sequence)> {
-    let mut bits = Bits::new(payload);
+    sequence_in(&mut Bits::new(payload))
+}
+
+/// The same; `bits` are left before `vui_parameters_present_flag`.
+pub(super) fn sequence_in(bits: &mut Bits<'_>) -> Option<(u32, Sequence)> {
     let mut sequence = Sequence {
         profile: bits.take(8)?,
         chroma_format: 1,
@@ -35,7 +39,7 @@ pub(super) fn sequence(payload: &[u8]) -> Option<(u32, Sequence)> {
             let lists = if sequence.chroma_format == 3 { 12 } else { 8 };
             for list in 0..lists {
                 if bits.flag()? {
-                    skip_scaling_list(&mut bits, if list < 6 { 16 } else { 64 })?;
+                    skip_scaling_list(bits, if list < 6 { 16 } else { 64 })?;
                 }
             }
         }

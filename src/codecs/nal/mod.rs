@@ -3,6 +3,7 @@
 //! Read is what tells one picture from the next: which kind it is, its number in the order of decoding and of
 //! showing, and which pictures it refers to. Nothing is decoded.
 
+pub(crate) mod aspect;
 mod avc;
 pub(crate) mod hevc;
 mod in_force;
