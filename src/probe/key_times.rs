@@ -80,11 +80,11 @@ mod tests {
         mend(&mut samples);
         assert_eq!(samples, right);
     }
-    /// Pictures at 0, 20, 40, 100, 120, 140 and so on, whose decode times are those of three pictures earlier.
+    /// Pictures at 20, 40, 60, 120, 140, 160 and so on, whose decode times are those of three pictures earlier.
     #[test]
     fn a_varying_rate_is_found_in_the_decode_times() {
-        let shown: Vec<i64> = (0..12).map(|at| at / 3 * 100 + at % 3 * 20 + 60).collect();
-        // The key frame is the picture at 160, behind the two before it.
+        let shown: Vec<i64> = (0..12).map(|at| at / 3 * 100 + at % 3 * 20 + 120).collect();
+        // The key frame is the picture at 220, behind the two before it.
         let order = [3_usize, 1, 2, 6, 4, 5, 9, 7, 8, 10, 11];
         let decode: Vec<i64> = (0..11).map(|at| at / 3 * 100 + at % 3 * 20 + 20).collect();
         let mut durations = RunLength::new();
