@@ -34,7 +34,8 @@ pub(super) async fn tell(
     matching: &mut Matching,
     options: &Options,
 ) -> Result<(), Error> {
-    let mut made: HashMap<*const TrackDescription, Arc<TrackDescription>> = HashMap::new();
+    // By where the old one lies, which is kept, so that no other comes to lie there.
+    let mut made: HashMap<usize, [Arc<TrackDescription>; 2]> = HashMap::new();
     for number in 0..matching.tracks.len() {
         if matching.tracks[number].kind != StreamKind::Video {
             continue;
@@ -64,15 +65,14 @@ pub(super) async fn tell(
             else {
                 continue;
             };
-            let old = &stream.description;
-            let Some(description) = made
-                .get(&Arc::as_ptr(old))
-                .cloned()
-                .or_else(|| respelled(old).map(Arc::new))
-            else {
+            let old = Arc::clone(&stream.description);
+            let known = made.get(&Arc::as_ptr(&old).addr());
+            let known = known.map(|[_, new]| Arc::clone(new));
+            let Some(description) = known.or_else(|| respelled(&old).map(Arc::new)) else {
                 continue;
             };
-            made.insert(Arc::as_ptr(old), Arc::clone(&description));
+            let at = Arc::as_ptr(&old).addr();
+            made.insert(at, [old, Arc::clone(&description)]);
             let stream = &mut fragments[fragment].streams[index];
             stream.description = description;
             stream.sets = InBand::None;
