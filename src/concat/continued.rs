@@ -17,7 +17,8 @@ use crate::{
     options,
     probe::{
         Fragment, FrameRate, Stream,
-        leading::{Continues, HEAD_BYTES, MAX_READ, Numbers, around, head_range, pieces, sets_of},
+        leading::{HEAD_BYTES, MAX_READ, Numbers, around, head_range, pieces, sets_of},
+        splice::Continues,
     },
     source::{OpenSource, read_exact},
     time::{Time, Timescale},

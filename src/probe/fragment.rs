@@ -4,11 +4,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{
-    in_band::InBand,
-    leading::{Continues, Leading},
-    rate::FrameRate,
-};
+use super::{in_band::InBand, leading::Leading, rate::FrameRate, splice::Continues};
 use crate::{
     elementary::Carried,
     error::MediaError,

@@ -5,7 +5,11 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Failure, Stream, reads::Reads};
+use super::{
+    Failure, Stream,
+    reads::Reads,
+    splice::{Continues, Splice},
+};
 use crate::{
     codecs::{
         mpeg2,
@@ -55,32 +59,11 @@ impl Leading {
     }
 }
 
-/// Where a stream goes on in that of the fragment before it in the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Continues {
-    /// Index of that fragment in the caller's list.
-    pub(crate) fragment: usize,
-    /// Behind so many of its samples: those that it has beyond are the first ones of this stream.
-    pub(crate) samples: u32,
-}
-
 /// Two are equal that show the same of their fragment alone: who only looks at fragments does not read their numbers.
 impl PartialEq for Leading {
     fn eq(&self, other: &Self) -> bool {
         self.alone == other.alone
     }
-}
-
-/// What tells a decoder that pictures before a key frame are not those that came before it in the recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Splice {
-    /// Index of the sample.
-    pub sample: u32,
-    /// Bytes of it that change: offset and value. A clean random access picture of HEVC becomes a broken link one
-    /// (ITU-T H.265 § 7.4.2.2).
-    pub bytes: Vec<(u32, u8)>,
-    /// What comes before it: the end of a sequence (ITU-T H.266 § 7.4.2.2).
-    pub before: Bytes,
 }
 
 /// How pictures at the beginning are numbered.

@@ -18,6 +18,7 @@ mod packets;
 mod rate;
 mod reads;
 mod sound;
+pub(crate) mod splice;
 #[cfg(test)]
 mod tests;
 
@@ -32,8 +33,8 @@ use std::{
 use bytes::Bytes;
 
 pub use fragment::{Addition, CodedFrame, Extras, Fragment, Head, Stream};
-pub use leading::Splice;
 pub use rate::FrameRate;
+pub use splice::Splice;
 
 use chapters::read_chapters;
 use elementary::{read_elementary, sniff};

@@ -10,7 +10,8 @@ use crate::{
     probe::{
         Fragment,
         invented::{Invented, MOVIE, fragment, pictures, sound, timescale},
-        leading::{self, Continues},
+        leading,
+        splice::Continues,
     },
     time::Time,
 };
