@@ -239,10 +239,8 @@ impl<'a> Builder<'a> {
         };
         let range = emission.first..emission.first + emission.count;
         let prefix = used.and_then(|used| used.prefix.as_ref());
-        let splices = planned.splices.get(&placed).into_iter().flatten();
-        let spliced = splices
-            .into_iter()
-            .any(|splice| range.contains(&splice.sample));
+        let mut splices = planned.splices.get(&placed).into_iter().flatten();
+        let spliced = splices.any(|splice| range.contains(&splice.sample));
         if prefix.is_none() && !spliced {
             match &samples.sizes {
                 crate::isobmff::SampleSizes::Fixed { size, .. } => {

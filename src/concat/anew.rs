@@ -18,7 +18,7 @@ use crate::{
     probe::{
         Fragment, Splice, Stream,
         in_band::InBand,
-        leading::{HEAD_BYTES, head_range},
+        leading::{HEAD_BYTES, Leading, head_range},
     },
     source::{OpenSource, read_exact},
 };
@@ -53,7 +53,10 @@ pub(super) async fn tell(
             };
             let other = before.is_some_and(|before| match stream.continues() {
                 Some(_) => before.respelled && before.own == own.own,
-                None => begins_within(stream) && before.in_force == own.own,
+                None => {
+                    let leading = stream.leading.as_deref();
+                    leading.is_some_and(Leading::begins_within) && before.in_force == own.own
+                }
             });
             before = Some(own);
             if !other {
@@ -118,11 +121,6 @@ impl Ratio {
             respelled: false,
         })
     }
-}
-
-fn begins_within(stream: &Stream) -> bool {
-    let leading = stream.leading.as_deref();
-    leading.is_some_and(crate::probe::leading::Leading::begins_within)
 }
 
 /// The description with all its sequence parameter sets respelled.

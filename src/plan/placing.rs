@@ -142,15 +142,18 @@ fn requested_of(
 ) -> Result<Requested, OutOfRange> {
     let fragment = &fragments[index];
     let (mut pictures, mut sound): (Option<Time>, Option<Time>) = (None, None);
-    let mut slack: Option<Time> = None;
+    let (mut slack, mut heard): (Option<Time>, Option<Time>) = (None, None);
     for stream in &fragment.streams {
         let first = match stream.kind {
             StreamKind::Video => &mut pictures,
             StreamKind::Audio => &mut sound,
             StreamKind::Subtitle | StreamKind::Data => continue,
         };
-        if let Some((begin, _)) = stream.extent_alone()? {
+        if let Some((begin, end)) = stream.extent_alone()? {
             *first = Some(first.map_or(begin, |earliest| earliest.min(begin)));
+            if stream.kind == StreamKind::Audio {
+                heard = heard.max(Some(end));
+            }
         }
         if stream.kind == StreamKind::Audio {
             let half = half_a_frame(stream);
@@ -158,12 +161,6 @@ fn requested_of(
         }
     }
     let anchor = pictures.or(sound).unwrap_or(fragment.zero);
-    let ends = fragment
-        .streams
-        .iter()
-        .filter(|stream| stream.kind == StreamKind::Audio);
-    let ends = ends.map(|stream| Ok(stream.extent()?.map(|(_, end)| end)));
-    let ends: Vec<Option<Time>> = ends.collect::<Result<_, OutOfRange>>()?;
     let mut streams = Vec::with_capacity(matching.tracks.len());
     for (number, track) in matching.tracks.iter().enumerate() {
         if matches!(track.kind, StreamKind::Video | StreamKind::Audio) {
@@ -175,7 +172,7 @@ fn requested_of(
             // The sound tells better than a guess how long the last picture is shown.
             if let (Some(stream), Some((_, end))) = (stream, &mut extent)
                 && stream.guesses_its_end()
-                && let Some(heard) = ends.iter().copied().max().flatten()
+                && let Some(heard) = heard
                 && heard < *end
                 && end.minus(heard)? < stream.picture_slack()
             {

@@ -80,6 +80,7 @@ mod tests {
         mend(&mut samples);
         assert_eq!(samples, right);
     }
+
     /// Pictures at 20, 40, 60, 120, 140, 160 and so on, whose decode times are those of three pictures earlier.
     #[test]
     fn a_varying_rate_is_found_in_the_decode_times() {
