@@ -332,6 +332,18 @@ pub enum MediaError {
         /// Where that begins.
         at: u64,
     },
+    /// Pictures of a transport stream whose parameter sets are nowhere in it.
+    #[error(
+        "its video stream of {codec} (PID {pid:#x}) has no parameter sets, so nothing can decode it by itself: it is a \
+         later piece of a recording whose first piece has them; cut that anew with sets before every key frame (FFmpeg: \
+         -bsf:v {codec}_mp4toannexb,dump_extra)"
+    )]
+    NoParameterSets {
+        /// The number of its packets.
+        pid: u16,
+        /// Its codec.
+        codec: String,
+    },
     /// A stream of a transport stream begins where streams are no longer looked for.
     #[error(
         "its program changes: a {kind} stream of {codec} (PID {pid:#x}) begins only at byte {at}, and nothing tells \

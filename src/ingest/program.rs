@@ -29,6 +29,11 @@ pub(super) fn is_unknown(stream: &StreamInfo) -> bool {
     unseen.or(unheard).unwrap_or(false)
 }
 
+/// Whether pictures of its codec are decoded by parameter sets.
+fn has_sets(stream: &StreamInfo) -> bool {
+    matches!(stream.parameters.codec.as_str(), "h264" | "hevc" | "vvc")
+}
+
 /// Completes what is known of a stream by a look at the file from `at` on, where its first packet lies with
 /// `packet` in it; returns that alone as a file.
 pub(super) fn look_again(
@@ -174,6 +179,12 @@ pub(super) fn joined(streams: impl Iterator<Item = Collected>) -> Result<Vec<Col
                 if video || shifts.is_empty() {
                     shifts.push((at, shift));
                 }
+            }
+            None if is_unknown(&stream.info) && has_sets(&stream.info) && at < super::LOOKED_AT => {
+                return Err(Failure::Media(MediaError::NoParameterSets {
+                    pid: stream.pid(),
+                    codec: stream.info.parameters.codec,
+                }));
             }
             None if is_unknown(&stream.info) => {
                 return Err(Failure::Media(MediaError::LateStream {

@@ -175,8 +175,9 @@ fn requested_of(
                 && let Some(heard) = heard
                 && heard < *end
                 && end.minus(heard)? < stream.picture_slack()
+                && let Some(least) = stream.least_end(count)?
             {
-                *end = heard;
+                *end = least.min(*end);
             }
             streams.push(extent);
         }

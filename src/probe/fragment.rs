@@ -4,21 +4,19 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{in_band::InBand, leading::Leading, rate::FrameRate, splice::Continues};
+use super::{
+    edited::Edited, in_band::InBand, leading::Leading, priming, rate::FrameRate, splice::Continues,
+};
 use crate::{
     elementary::Carried,
     error::MediaError,
     isobmff::{FourCc, TrackDescription},
     media::{Attachment, Chapter, CodecParameters, Container, StreamKind},
     source::SourceState,
-    time::{OutOfRange, Rounding, Time, Timescale},
+    time::{OutOfRange, Time, Timescale},
     timeline::{Part, Presentation, Span, presented, usual_duration},
     warning::Warning,
 };
-
-/// Frames of start-up that encoders put before the first picture without saying so: three cover
-/// the 2,112 samples of AAC's common priming.
-const UNSAID_PRIMING_FRAMES: u32 = 3;
 
 /// What is known of one fragment before a media byte moves.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,7 +102,7 @@ pub struct Stream {
     pub(crate) interlocked: Option<Vec<Span>>,
     /// What comes beside its samples in Matroska, by where these lie.
     pub additions: Arc<[Addition]>,
-    edited: bool,
+    pub(super) edited: Edited,
 }
 
 /// What comes beside a sample in Matroska (`BlockAdditional`), such as its alpha channel.
@@ -138,7 +136,7 @@ impl Stream {
         parameters: Arc<CodecParameters>,
         self_describing: bool,
         presentation: Presentation,
-        edited: bool,
+        edited: Edited,
         references: Vec<(FourCc, Vec<u32>)>,
     ) -> Self {
         let durations = &presentation.samples.durations;
@@ -205,7 +203,7 @@ impl Stream {
     /// Whether nothing says how long its last picture is shown: its pictures come at varying distances, and no edit
     /// list says how long it is.
     pub(crate) fn guesses_its_end(&self) -> bool {
-        !self.edited && self.frame_rate.is_some_and(|rate| !rate.constant)
+        self.edited != Edited::Length && self.frame_rate.is_some_and(|rate| !rate.constant)
     }
 
     /// When what can be shown of it begins and ends, on the fragment's own timeline; `None` if nothing can.
@@ -234,14 +232,30 @@ impl Stream {
         let ends = times
             .zip(samples.durations.iter())
             .map(|(pts, duration)| pts + i64::from(duration));
-        let (Some(media), Some(span)) = (ends.max(), self.presentation.spans.last()) else {
-            return Ok(extent);
+        let end = self.own_time(ends.max())?.map_or(end, |own| own.min(end));
+        Ok(Some((begin, end.max(begin))))
+    }
+
+    /// The earliest end that its first `count` samples can have: the last picture is shown for as long as the shortest.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] if the end cannot be expressed.
+    pub(crate) fn least_end(&self, count: u32) -> Result<Option<Time>, OutOfRange> {
+        let within = usize::try_from(count).unwrap_or(usize::MAX);
+        let last = self.presentation.composition_times().take(within).max();
+        let runs = self.presentation.samples.durations.runs().iter();
+        let least = runs.map(|&(_, duration)| duration).filter(|&one| one > 0);
+        let least = i64::from(least.min().unwrap_or(0));
+        self.own_time(last.map(|pts| pts + least))
+    }
+
+    /// When a media time of the last that is shown comes on the fragment's own timeline.
+    fn own_time(&self, media: Option<i64>) -> Result<Option<Time>, OutOfRange> {
+        let (Some(media), Some(span)) = (media, self.presentation.spans.last()) else {
+            return Ok(None);
         };
-        let own = span.start.plus(Time::from_ticks(
-            media - span.media,
-            self.presentation.timescale,
-        ))?;
-        Ok(Some((begin, own.min(end).max(begin))))
+        let since = Time::from_ticks(media - span.media, self.presentation.timescale);
+        span.start.plus(since).map(Some)
     }
 
     /// The same where nothing of the fragment before is there.
@@ -345,7 +359,7 @@ impl Fragment {
         mut streams: Vec<Stream>,
         chapters: Vec<Chapter>,
     ) -> Result<Self, MediaError> {
-        hide_unsaid_priming(&mut streams)?;
+        priming::hide_unsaid(&mut streams)?;
         let mut extent: Option<(Time, Time)> = None;
         for stream in &streams {
             if !matches!(stream.kind, StreamKind::Video | StreamKind::Audio) {
@@ -372,70 +386,4 @@ impl Fragment {
             length: end.minus(zero)?,
         })
     }
-}
-
-/// Fragmented files and pieces of a segmenter often do not say that the sound begins with priming.
-/// Where the sound begins a few frames before the first picture, that is what these frames are: up
-/// to three without any edit list; with one that hides nothing of the sound, exactly one.
-fn hide_unsaid_priming(streams: &mut [Stream]) -> Result<(), OutOfRange> {
-    let hides = |stream: &Stream| {
-        let first = stream.presentation.spans.first();
-        first.is_some_and(|span| span.media > stream.presentation.media_start)
-    };
-    if streams
-        .iter()
-        .any(|stream| stream.kind == StreamKind::Audio && hides(stream))
-    {
-        return Ok(());
-    }
-    let edited = streams.iter().any(|stream| stream.edited);
-    let most_frames = if edited { 1 } else { UNSAID_PRIMING_FRAMES };
-    let mut first_picture: Option<Time> = None;
-    for stream in streams
-        .iter()
-        .filter(|stream| stream.kind == StreamKind::Video)
-    {
-        if let Some((start, _)) = stream.extent_alone()? {
-            first_picture = Some(first_picture.map_or(start, |earliest| earliest.min(start)));
-        }
-    }
-    let Some(first_picture) = first_picture else {
-        return Ok(());
-    };
-    for stream in streams {
-        let primed = matches!(
-            stream.parameters.codec.as_str(),
-            "aac" | "opus" | "mp3" | "vorbis"
-        );
-        if stream.kind != StreamKind::Audio || !primed {
-            continue;
-        }
-        let timescale = stream.presentation.timescale;
-        let Some((start, _)) = stream.presentation.presented()? else {
-            continue;
-        };
-        let lead = first_picture
-            .minus(start)?
-            .to_ticks(timescale, Rounding::Nearest)?
-            .0;
-        let frame = i64::from(stream.frame_ticks(timescale));
-        // Two milliseconds of rounding, as movie timescales of 1/1000 s make it.
-        let slack = i64::from(timescale.get() / 500);
-        let frames = stream
-            .presentation
-            .decode_times()
-            .map(|at| at - stream.presentation.media_start)
-            .take_while(|&at| at < lead - slack)
-            .take(most_frames as usize + 1)
-            .count();
-        // A tenth of a second at most, so that no sound anybody meant is hidden.
-        let short = lead > slack && lead <= i64::from(timescale.get() / 10);
-        let exact = !edited || (lead - frame).abs() <= slack;
-        if short && exact && frames <= most_frames as usize && frame > 1 {
-            stream.interlocked = Some(stream.presentation.spans.clone());
-            stream.presentation.hide_before(first_picture)?;
-            stream.presentation.begin_with_sample(slack);
-        }
-    }
-    Ok(())
 }

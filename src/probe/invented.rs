@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Fragment, Head, Stream};
+use super::{Edited, Fragment, Head, Stream};
 use crate::{
     elementary::Carried,
     isobmff::{
@@ -163,7 +163,7 @@ fn stream(
         Arc::new(parameters),
         false,
         invented.presentation(),
-        true,
+        Edited::Length,
         Vec::new(),
     )
 }

@@ -5,6 +5,7 @@
 //! parses a fragment's boxes, and thousands of fragments of one encoder cost one look.
 
 mod chapters;
+mod edited;
 mod elementary;
 mod foreign;
 mod fragment;
@@ -15,6 +16,7 @@ mod key_times;
 pub(crate) mod leading;
 mod look;
 mod packets;
+mod priming;
 mod rate;
 mod reads;
 mod sound;
@@ -37,6 +39,7 @@ pub use rate::FrameRate;
 pub use splice::Splice;
 
 use chapters::read_chapters;
+use edited::Edited;
 use elementary::{read_elementary, sniff};
 use foreign::refusal;
 use in_band::InBand;
@@ -262,7 +265,7 @@ async fn probe_source(
     let mut streams = Vec::with_capacity(tracks.len());
     for (track, looked) in tracks.into_iter().zip(looks) {
         let description = track.description;
-        let edited = !track.edits.is_empty();
+        let edited = Edited::of(&track.edits);
         let presentation = Presentation::new(
             track.samples,
             description.timescale,

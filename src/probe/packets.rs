@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Failure, Fragment, Head, Looked, Session, Stream, intern, kind_of, leading, looks, reads::Reads,
+    Edited, Failure, Fragment, Head, Looked, Session, Stream, intern, kind_of, leading, looks,
+    reads::Reads,
 };
 use crate::{
     av,
@@ -94,7 +95,7 @@ pub(super) async fn probe_packets(
             own.unwrap_or(looked.parameters),
             looked.self_describing,
             presentation,
-            false,
+            Edited::No,
             track.references,
         );
         stream.additions = additions;

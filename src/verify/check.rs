@@ -18,6 +18,9 @@ pub struct SeamCheck {
     pub at: Time,
     /// The video and audio tracks.
     pub streams: Vec<StreamCheck>,
+    /// Those of the fragments whose clock jumps inside: no time tells where something is in them, so that of them
+    /// nothing is compared, nor sound that is beside theirs.
+    pub not_compared: Vec<usize>,
 }
 
 /// What was compared of one track at a seam.
@@ -52,6 +55,9 @@ impl fmt::Display for SeamCheck {
         for (index, stream) in self.streams.iter().enumerate() {
             f.write_str(if index == 0 { ": " } else { ", " })?;
             stream.fmt(f)?;
+        }
+        for fragment in &self.not_compared {
+            write!(f, "; fragment {fragment} is not compared: its clock jumps")?;
         }
         Ok(())
     }

@@ -147,12 +147,15 @@ impl Work {
                 };
                 differences.extend(found.into_iter().map(named));
             }
-            last = Some(seam.later.file);
+            let sides = [&seam.earlier, &seam.later].into_iter();
+            let jumping = sides.filter(|side| side.jumps());
             checks.push(SeamCheck {
                 fragments: (before.fragment, behind.fragment),
                 at: behind.start,
                 streams,
+                not_compared: jumping.map(|side| side.place.fragment).collect(),
             });
+            last = Some(seam.later.file);
             if differences.len() >= MAX_DIFFERENCES {
                 break;
             }

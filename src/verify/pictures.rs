@@ -50,11 +50,11 @@ pub(super) struct Agreed {
     pub(super) continued: u64,
 }
 
-/// Compares the pictures of a window. `leading` are the times of the later fragment's pictures that it
-/// cannot show alone: the output may show them where it decodes them without damage.
+/// Compares the pictures of a window. `leaning` are the times of the later fragment's pictures that lean on the fragment
+/// before: the output must show them without damage.
 pub(super) fn compare(
     expected: &[Expected],
-    leading: &[i64],
+    leaning: &[i64],
     output: &[Shot],
     window: Window,
 ) -> (Agreed, Vec<Difference>) {
@@ -86,6 +86,7 @@ pub(super) fn compare(
             None => strangers.push(*shot),
         }
     }
+    let mut found = vec![false; leaning.len()];
     // Damaged ones may come out in any way, or not at all.
     strangers.retain(|shot| {
         let damaged = (0..expected.len()).find(|&index| {
@@ -97,7 +98,11 @@ pub(super) fn compare(
             matched[index] = true;
             return false;
         }
-        if !shot.is_damaged && leading.iter().any(|&at| near(at, shot.at)) {
+        let leans = leaning.iter().position(|&at| near(at, shot.at));
+        if let Some(index) = leans.filter(|_| !shot.is_damaged)
+            && !found[index]
+        {
+            found[index] = true;
             agreed.continued += 1;
             return false;
         }
@@ -106,8 +111,18 @@ pub(super) fn compare(
     let missing = expected.iter().zip(&matched).filter(|(one, matched)| {
         !**matched && one.is_due && !one.shot.is_damaged && certain(one.shot.at)
     });
+    let lost = leaning.iter().zip(&found);
+    let lost = lost.filter(|&(&at, &found)| !found && certain(at));
     let mut differences = Vec::new();
     let mut explained = Vec::new();
+    for (&at, _) in lost {
+        let damaged = strangers.iter().find(|shot| near(shot.at, at));
+        explained.extend(damaged);
+        let what = "a picture that leans on the fragment before";
+        let due = format!("it at {} s", seconds(at));
+        let found = damaged.map_or("none", |_| "a damaged one");
+        differences.push(Difference::new(what, due, found));
+    }
     for (one, _) in missing {
         let what = format!("a picture of fragment {}", one.fragment);
         let due = format!("it at {} s", seconds(one.shot.at));
@@ -264,12 +279,18 @@ mod tests {
         let mut output: Vec<Shot> = (0..20).map(shot).collect();
         let (agreed, none) = told(&all, &[9 * FRAME], &output);
         assert_eq!((agreed.continued, none), (1, vec![]));
+        let leans = "a picture that leans on the fragment before: it at 0.36 s";
         output[9].is_damaged = true;
-        let (_, told) = told(&all, &[9 * FRAME], &output);
+        let damaged = told(&all, &[9 * FRAME], &output).1;
+        assert_eq!(damaged, [format!("{leans} / a damaged one")]);
+        let strange = told(&all, &[], &output).1;
         assert_eq!(
-            told,
+            strange,
             ["the picture at 0.36 s: none / one that no fragment shows"]
         );
+        output.remove(9);
+        let lost = told(&all, &[9 * FRAME], &output).1;
+        assert_eq!(lost, [format!("{leans} / none")]);
     }
 
     #[test]

@@ -44,9 +44,11 @@ pub(super) struct Pictures {
     pub(super) to: Option<Time>,
     /// When the coded pictures are shown, in decode order.
     pub(super) coded: Vec<Time>,
-    /// When the first key frame would be shown, and whether an edit list hides it.
-    pub(super) first_key: Option<Time>,
-    pub(super) hides_first: bool,
+    /// When the first key frame would be shown.
+    first_key: Option<Time>,
+    /// Pictures behind a first key frame that is shown which come before it: which in decode order, and when.
+    pub(super) led: Vec<(u32, Time)>,
+    led_by: Option<Time>,
     /// When the first picture from there on that is not hidden is shown.
     begin: Option<Time>,
     /// Seconds of a tick of the stream, as numerator and denominator.
@@ -114,6 +116,7 @@ impl MediaFile {
             ..Pictures::default()
         };
         let mut decoder = self.decoder(info.index)?;
+        let mut nth = 0_u32;
         while let Some(packet) = stamp {
             let pts = packet.pts.map(|pts| from_ticks(pts, tick));
             let dts = packet.dts.map(|dts| from_ticks(dts, tick));
@@ -142,8 +145,14 @@ impl MediaFile {
             }
             if packet.key && all.first_key.is_none() {
                 all.first_key = pts;
-                all.hides_first = packet.hidden;
+                all.led_by = pts.filter(|_| !packet.hidden);
             }
+            if let (Some(key), Some(pts)) = (all.led_by, pts)
+                && pts < key
+            {
+                all.led.push((nth, pts));
+            }
+            nth = nth.saturating_add(1);
             if !packet.hidden && all.first_key.is_some() {
                 all.begin = all.begin.or(pts);
             }

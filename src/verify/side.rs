@@ -15,6 +15,7 @@ use crate::{
     probe::{Fragment, Stream},
     time::{OutOfRange, Time},
     timeline::{Pace, Payload},
+    warning::WarningKind,
 };
 
 /// A fragment at a seam.
@@ -56,6 +57,12 @@ impl Side<'_> {
         move |failed| Undecoded { fragment, failed }
     }
 
+    /// Whether the fragment's clock jumps inside, so that times do not tell where something is in it.
+    pub(super) fn jumps(&self) -> bool {
+        let mut warnings = self.fragment.warnings.iter();
+        warnings.any(|warning| warning.kind == WarningKind::ClockJump)
+    }
+
     /// The fragment's stream of a track.
     pub(super) fn stream(&self, planned: &PlannedTrack) -> Option<(Which, &Stream)> {
         let index = (*planned.matched.members.get(self.place.fragment)?)?;
@@ -71,14 +78,13 @@ impl Side<'_> {
 
     /// An instant of the fragment, as its decoder gives it, on the output's timeline.
     pub(super) fn in_output(&self, own: Time, shift: Time) -> Result<Time, OutOfRange> {
-        let since = own.plus(shift)?.minus(self.fragment.zero)?;
-        self.place.start.plus(since)
+        self.place.to_output(own.plus(shift)?)
     }
 
     /// An instant of the output on the fragment's timeline, as its decoder gives it.
     pub(super) fn own(&self, time: Time, shift: Time) -> Result<Time, OutOfRange> {
         let since = time.minus(self.place.start)?;
-        self.fragment.zero.plus(since)?.minus(shift)
+        self.place.zero.plus(since)?.minus(shift)
     }
 
     /// What libav's times of pictures lack of the fragment's. AVI has none but the order of decoding. Where
@@ -173,15 +179,28 @@ impl Side<'_> {
         Some(Time::from_ticks(ticks, timeline.timescale).as_nanos())
     }
 
-    /// When the pictures before the first key frame would be shown that the fragment does not show alone.
-    pub(super) fn leading(&self, own: &Pictures, shift: Time) -> Result<Vec<i64>, OutOfRange> {
-        let shown = |time: &Time| own.shown.iter().any(|one| one.at == *time);
-        let first = own.first_key.filter(|_| !own.hides_first);
-        let leads = |time: &&Time| first.is_some_and(|key| **time < key);
-        let coded = own.coded.iter().filter(leads);
-        let hidden = coded.filter(|time| !shown(time));
-        hidden
-            .map(|&time| Ok(self.in_output(time, shift)?.as_nanos()))
+    /// When the output shows the pictures that the fragment does not show alone, and that it has because the fragment
+    /// goes on where the one before ends.
+    pub(super) fn leaning(
+        &self,
+        planned: &PlannedTrack,
+        own: &Pictures,
+        shift: Time,
+    ) -> Result<Vec<i64>, OutOfRange> {
+        let stream = self.stream(planned).map(|(_, stream)| stream);
+        let Some(part) = stream
+            .filter(|stream| stream.continues().is_some())
+            .and_then(Stream::part)
+        else {
+            return Ok(Vec::new());
+        };
+        let shown = |time: Time| own.shown.iter().any(|one| one.at == time);
+        let leaning = own
+            .led
+            .iter()
+            .filter(|(nth, time)| part.left_out.binary_search(nth).is_err() && !shown(*time));
+        leaning
+            .map(|&(_, time)| Ok(self.in_output(time, shift)?.as_nanos()))
             .collect()
     }
 

@@ -41,13 +41,26 @@ impl MediaFile {
         let early = from.minus(Time::from_nanos(WARM_UP))?;
         let sounds = match stream {
             Some(stream) if self.demuxer.is_none() => self.coded_frames(stream, early, to)?,
-            _ => self.demuxed(which, early, to)?,
+            Some(stream) => {
+                let begin = stream.presentation.presented()?;
+                let near = |(begin, _): (Time, Time)| begin.plus(Time::from_secs(1));
+                let near = begin.map(near).transpose()?;
+                self.demuxed(which, early, to, near.is_some_and(|near| early <= near))?
+            }
+            None => self.demuxed(which, early, to, false)?,
         };
         Ok(sounds)
     }
 
-    /// Of a container: what is heard from `early` on.
-    fn demuxed(&mut self, which: Which, early: Time, to: Time) -> Result<Sounds, Failed> {
+    /// Of a container: what is heard from `early` on, read from its beginning where that is near: libav finds the first
+    /// key frame there, and passes over sound before it.
+    fn demuxed(
+        &mut self,
+        which: Which,
+        early: Time,
+        to: Time,
+        is_near: bool,
+    ) -> Result<Sounds, Failed> {
         let info = self.info(which)?;
         let by = self.seeking(&info)?;
         let (mut ticks, second) = (
@@ -57,7 +70,7 @@ impl MediaFile {
         let mut previous = None;
         let mut stamp = None;
         for attempt in 0..=MAX_SEEKS {
-            let place = (attempt < MAX_SEEKS).then_some(ticks);
+            let place = (attempt < MAX_SEEKS && !is_near).then_some(ticks);
             let at_start = self.go(&by, place, info.index)?;
             stamp = self.next(info.index)?;
             let pts = stamp.as_ref().and_then(|stamp| stamp.pts);

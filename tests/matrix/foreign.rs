@@ -138,6 +138,46 @@ fn later_pieces_of_a_recording_say_what_is_missing() {
     assert_named(&desk, &piece, &["WebM cluster", "from the first one on"]);
 }
 
+/// FFmpeg writes sets before IDR pictures alone: where groups of pictures are open, later pieces have none.
+#[test]
+fn pieces_without_parameter_sets_say_so() {
+    let desk = Desk::new();
+    let source = "-f lavfi -i testsrc2=s=64x48:d=3:r=25 -c:v libx264 -g 25 -x264-params open-gop=1";
+    let film = desk.make("film.mp4", &source.split(' ').collect::<Vec<_>>());
+    let cut = [
+        "-i",
+        text(&film),
+        "-c",
+        "copy",
+        "-f",
+        "segment",
+        "-segment_time",
+        "1",
+    ];
+    let pieces = desk.make("bare%d.ts", &cut);
+    let bare = pieces.with_file_name("bare1.ts");
+    let named = [
+        "h264 (PID 0x100) has no parameter sets",
+        "-bsf:v h264_mp4toannexb,dump_extra",
+    ];
+    assert_named(&desk, &bare, &named);
+    let remedy = ["-bsf:v", "h264_mp4toannexb,dump_extra"];
+    let pieces = desk.make("full%d.ts", &[&cut[..], &remedy].concat());
+    let full = [0, 1, 2].map(|index| pieces.with_file_name(format!("full{index}.ts")));
+    let output = desk.path("joined.ts");
+    let [first, second, third] = &full;
+    let joined = [
+        "join",
+        "-o",
+        text(&output),
+        text(first),
+        text(second),
+        text(third),
+    ];
+    assert!(crate::quirks::tool(&joined).status.success());
+    assert_eq!(crate::ear::hashes(&output, "0:v:0", false).len(), 75);
+}
+
 /// The film of a motion photo is named with its place; what is cut off there can be joined.
 #[test]
 fn the_film_behind_a_picture_is_named() {

@@ -292,6 +292,11 @@ type Laid = (Vec<Run>, Vec<(Range<i64>, i64)>);
 /// other delays meet without a step. It counts from the first sample in decode order that is shown,
 /// which is where FFmpeg (libavformat/mov.c, `mov_fix_index`) anchors every edit. A fragment that
 /// hides pictures gets decode time of its own behind its predecessor, and an edit of its own.
+///
+/// There, packets as FFmpeg copies them (`-c copy`) fall back in decode time, and no layout mends it: the same function
+/// reads an edit up to the second sync sample behind its end, and hidden pictures need media time that the output has
+/// not. With the first sample written twice it reads one picture only, but decoders complain of the second one unless
+/// it is an IDR picture.
 fn lay(mut kept: Vec<Kept>) -> Result<Laid, OutOfRange> {
     // Nothing is sought before the first fragment, and what hides nothing needs no squeezing.
     for (index, this) in kept.iter_mut().enumerate() {
