@@ -160,6 +160,7 @@ impl Seam<'_> {
         expected.retain(|one| one.shot.at >= window.from - window.tolerance);
         let mut leaning = self.later.leaning(planned, &head, head_shift)?;
         leaning.retain(|&at| at >= window.from);
+        expected.retain(|one| !(one.shot.is_damaged && leaning.contains(&one.shot.at)));
         let shots = found.shown.iter();
         let shots = shots.map(|one| Ok(shot(one, one.at.minus(zero)?.as_nanos())));
         let shots = shots.collect::<Result<Vec<_>, OutOfRange>>()?;

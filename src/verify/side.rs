@@ -179,7 +179,7 @@ impl Side<'_> {
         Some(Time::from_ticks(ticks, timeline.timescale).as_nanos())
     }
 
-    /// When the output shows the pictures that the fragment does not show alone, and that it has because the fragment
+    /// When the output shows the pictures that the fragment does not show whole alone, and that it has because the fragment
     /// goes on where the one before ends.
     pub(super) fn leaning(
         &self,
@@ -194,7 +194,8 @@ impl Side<'_> {
         else {
             return Ok(Vec::new());
         };
-        let shown = |time: Time| own.shown.iter().any(|one| one.at == time);
+        let whole = own.shown.iter().filter(|one| !one.is_damaged);
+        let shown = |time: Time| whole.clone().any(|one| one.at == time);
         let leaning = own
             .led
             .iter()

@@ -16,9 +16,11 @@ const MAX_TOLD: usize = 4;
 const AUDIBLE: f32 = 0.01;
 /// Sound this much quieter than the fragment's own is silence: −20 dB.
 const SILENT: f32 = 0.1;
-/// Sound this much louder than the fragments' own peak is a burst: +3 dB, which is what two windowed frames
-/// that overlap may add up to.
+/// Sound this much louder than the fragment's own peak is a burst: +3 dB.
 const BURST: f32 = 1.41;
+/// The same where frames of two fragments overlap, of codecs whose frames do: each half is windowed and has its own
+/// time-domain aliasing, which the other one's does not cancel (Princen and Bradley, 1986), up to twice the peak.
+const LAPPED: f32 = 2.0;
 /// What rounding may add to a peak.
 const FLOOR: f32 = 0.02;
 /// Sound that correlates less than this with the fragment's is another.
@@ -292,6 +294,10 @@ impl Scene {
         };
         let first = self.later.as_ref().map(|later| later.heard.start);
         let last = self.earlier.as_ref().map(|earlier| earlier.heard.end);
+        let most = match self.coding {
+            Coding::Lossless => BURST,
+            Coding::Repeatable | Coding::Noisy => LAPPED,
+        };
         let (mut silent, mut burst) = (0, false);
         let longest = self.overlap().max(self.reach()) + self.rate / 100;
         for at in range.step_by(block) {
@@ -300,7 +306,7 @@ impl Scene {
             };
             let (earlier, later) = (near(&self.earlier, at), near(&self.later, at));
             let loudest = earlier.map_or(0.0, peak).max(later.map_or(0.0, peak));
-            let is_burst = peak(found) > loudest * BURST + FLOOR;
+            let is_burst = peak(found) > loudest * most + FLOOR;
             if is_burst && !burst {
                 told.push(self.burst(at, loudest, peak(found)));
             }

@@ -91,7 +91,7 @@ const OPEN: [(&str, &str); 3] = [
     ),
     (
         "HEVC",
-        "-c:v libx265 -preset ultrafast -tag:v hvc1 -x265-params log-level=none:keyint=25:bframes=3",
+        "-c:v libx265 -tag:v hvc1 -x265-params log-level=none:keyint=25",
     ),
     ("MPEG-2", "-c:v mpeg2video -bf 2 -g 12 -b:v 1M"),
 ];
