@@ -108,11 +108,23 @@ pub(super) fn compare(
         }
         true
     });
+    // Both fragments may have a picture, where they overlap.
+    let is_shown = |at: i64, hash: Option<u64>| {
+        let mut shown = expected
+            .iter()
+            .zip(&matched)
+            .filter(|(_, matched)| **matched);
+        shown.any(|(one, _)| {
+            let same = hash.map_or(!one.shot.is_damaged, |hash| hash == one.shot.hash);
+            same && near(one.shot.at, at)
+        })
+    };
     let missing = expected.iter().zip(&matched).filter(|(one, matched)| {
-        !**matched && one.is_due && !one.shot.is_damaged && certain(one.shot.at)
+        let due = !**matched && one.is_due && !one.shot.is_damaged && certain(one.shot.at);
+        due && !is_shown(one.shot.at, Some(one.shot.hash))
     });
     let lost = leaning.iter().zip(&found);
-    let lost = lost.filter(|&(&at, &found)| !found && certain(at));
+    let lost = lost.filter(|&(&at, &found)| !found && certain(at) && !is_shown(at, None));
     let mut differences = Vec::new();
     let mut explained = Vec::new();
     for (&at, _) in lost {

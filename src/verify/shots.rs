@@ -44,11 +44,12 @@ pub(super) struct Pictures {
     pub(super) to: Option<Time>,
     /// When the coded pictures are shown, in decode order.
     pub(super) coded: Vec<Time>,
-    /// When the first key frame would be shown.
-    first_key: Option<Time>,
-    /// Pictures behind a first key frame that is shown which come before it: which in decode order, and when.
-    pub(super) led: Vec<(u32, Time)>,
-    led_by: Option<Time>,
+    /// When the first key frame would be shown, and which packet it is.
+    pub(super) first_key: Option<(u32, Time)>,
+    /// Whether an edit list hides it.
+    hides_first: bool,
+    /// The packets behind it, in decode order, and when they would be shown.
+    behind_key: Vec<(u32, Time)>,
     /// When the first picture from there on that is not hidden is shown.
     begin: Option<Time>,
     /// Seconds of a tick of the stream, as numerator and denominator.
@@ -144,13 +145,10 @@ impl MediaFile {
                 all.coded.extend(pts);
             }
             if packet.key && all.first_key.is_none() {
-                all.first_key = pts;
-                all.led_by = pts.filter(|_| !packet.hidden);
-            }
-            if let (Some(key), Some(pts)) = (all.led_by, pts)
-                && pts < key
-            {
-                all.led.push((nth, pts));
+                all.first_key = pts.map(|pts| (nth, pts));
+                all.hides_first = packet.hidden;
+            } else if let (Some(_), Some(pts)) = (all.first_key, pts) {
+                all.behind_key.push((nth, pts));
             }
             nth = nth.saturating_add(1);
             if !packet.hidden && all.first_key.is_some() {
@@ -169,6 +167,27 @@ impl MediaFile {
 }
 
 impl Pictures {
+    /// The pictures that are shown before the first key frame and decoded behind it, unless that is hidden.
+    pub(super) fn led(&self) -> impl Iterator<Item = (u32, Time)> + '_ {
+        let key = self.first_key.filter(|_| !self.hides_first);
+        let all = self.behind_key.iter().copied();
+        all.filter(move |(_, time)| key.is_some_and(|(_, key)| *time < key))
+    }
+
+    /// Shows the first key frame at `time`.
+    pub(super) fn move_first_key(&mut self, time: Time) {
+        let Some((_, written)) = self.first_key else {
+            return;
+        };
+        self.first_key = self.first_key.map(|(nth, _)| (nth, time));
+        if let Some(picture) = self.shown.iter_mut().find(|one| one.at == written) {
+            picture.at = time;
+        }
+        if let Some(at) = self.coded.iter_mut().find(|at| **at == written) {
+            *at = time;
+        }
+    }
+
     /// Gives pictures the times of packets in order: where times are those of decoding, libav can only guess
     /// when pictures are shown, but not in which order.
     fn renumber(&mut self) {

@@ -99,9 +99,9 @@ impl Side<'_> {
         else {
             return Ok(Time::ZERO);
         };
-        let first = head.shown.iter().map(|one| one.at).min();
-        let presented = stream.presentation.presented()?;
-        let (Some(first), Some((start, _))) = (first, presented) else {
+        let whole = head.shown.iter().filter(|one| !one.is_damaged);
+        let first = whole.map(|one| one.at).min();
+        let (Some(first), Some((start, _))) = (first, stream.extent_alone()?) else {
             return Ok(Time::ZERO);
         };
         let shift = start.minus(first)?;
@@ -110,6 +110,31 @@ impl Side<'_> {
         } else {
             Time::ZERO
         })
+    }
+
+    /// Shows the first key frame where the fragment has it: what FFmpeg cuts into fragmented MP4 says a wrong time of
+    /// it, and libav believes that.
+    pub(super) fn mend_first_key(
+        &self,
+        planned: &PlannedTrack,
+        head: &mut Pictures,
+    ) -> Result<(), OutOfRange> {
+        let (Some((_, stream)), Some((nth, written))) = (self.stream(planned), head.first_key)
+        else {
+            return Ok(());
+        };
+        let presentation = &stream.presentation;
+        let mut times = presentation.composition_times();
+        let media = times.nth(usize::try_from(nth).unwrap_or(usize::MAX));
+        let (Some(media), Some(span)) = (media, presentation.spans.first()) else {
+            return Ok(());
+        };
+        let since = Time::from_ticks(media - span.media, presentation.timescale);
+        let own = span.start.plus(since)?;
+        if self.fragment.container.is_iso() && own > written {
+            head.move_first_key(own);
+        }
+        Ok(())
     }
 
     /// How far libav's times of pictures may be off; `None` where they are the fragment's.
@@ -197,11 +222,10 @@ impl Side<'_> {
         let whole = own.shown.iter().filter(|one| !one.is_damaged);
         let shown = |time: Time| whole.clone().any(|one| one.at == time);
         let leaning = own
-            .led
-            .iter()
+            .led()
             .filter(|(nth, time)| part.left_out.binary_search(nth).is_err() && !shown(*time));
         leaning
-            .map(|&(_, time)| Ok(self.in_output(time, shift)?.as_nanos()))
+            .map(|(_, time)| Ok(self.in_output(time, shift)?.as_nanos()))
             .collect()
     }
 

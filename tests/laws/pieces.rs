@@ -94,7 +94,7 @@ pub(crate) fn joined_again(
         let output = folder.join(format!("joined-{placed}.{}", cut.extension));
         let mut command = Command::new(env!("CARGO_BIN_EXE_media-concat"));
         command
-            .args(["join", "--quiet", "--no-sync", "-o"])
+            .args(["join", "--quiet", "--no-sync", "--verify=decode", "-o"])
             .arg(&output);
         for (path, start) in &pieces {
             let at = if placed {
