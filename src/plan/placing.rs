@@ -161,6 +161,7 @@ fn requested_of(
         }
     }
     let anchor = pictures.or(sound).unwrap_or(fragment.zero);
+    let varies = fragment.streams.iter().any(Stream::guesses_its_end);
     let mut streams = Vec::with_capacity(matching.tracks.len());
     for (number, track) in matching.tracks.iter().enumerate() {
         if matches!(track.kind, StreamKind::Video | StreamKind::Audio) {
@@ -178,6 +179,16 @@ fn requested_of(
                 && let Some(least) = stream.least_end(count)?
             {
                 *end = least.min(*end);
+            }
+            // Where the sound tells, what hides as priming counts that is behind the first picture: a piece of a recording
+            // has sound there.
+            if let (Some(stream), Some((begin, _))) = (stream, &mut extent)
+                && stream.kind == StreamKind::Audio
+                && varies
+                && let Some(hidden) = stream.presentation.hidden_head()?
+                && begin.minus(hidden)? >= anchor
+            {
+                *begin = begin.minus(hidden)?;
             }
             streams.push(extent);
         }

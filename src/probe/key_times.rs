@@ -6,6 +6,8 @@ use crate::{isobmff::SampleTable, timeline::usual_duration};
 
 /// Pictures behind a key frame among which those shown before it are.
 const NEAR: usize = 64;
+/// Pictures whose times must come again as decode times.
+const ALIKE: usize = 4;
 
 /// Puts such key frames where they are shown.
 pub(super) fn mend(samples: &mut SampleTable) {
@@ -32,29 +34,51 @@ pub(super) fn mend(samples: &mut SampleTable) {
         let window = times
             .get(key + 1..next.min(key + 1 + NEAR))
             .unwrap_or_default();
-        let Some(&own) = times.get(key).filter(|own| window.contains(own)) else {
+        let Some(&own) = times.get(key) else {
             continue;
         };
         let mut shown = window.to_vec();
         shown.sort_unstable();
-        let hole = shown
-            .windows(2)
-            .find(|pair| pair[1] - pair[0] > step + step / 2);
-        if let (Some(hole), Some(offset)) = (hole, composition.get_mut(key))
-            && hole[0] >= own
-            && let Ok(moved) = i32::try_from(room(hole, step, decoded.get(key..)) - own)
+        let at = match recurring(&shown, decoded.get(key + 1..).unwrap_or_default()) {
+            Some(at) => Some(at),
+            None if window.contains(&own) => room(&shown, step).filter(|&at| at >= own),
+            None => None,
+        };
+        if let (Some(at), Some(offset)) = (at, composition.get_mut(key))
+            && let Ok(moved) = i32::try_from(at - own)
         {
             *offset = offset.saturating_add(moved);
         }
     }
 }
 
-/// When a picture is shown that lies between the two of `hole`: encoders give every picture the time of one that is
-/// shown some pictures earlier to decode at, so that times that vary come again among those of `decoded`.
-fn room(hole: &[i64], step: i64, decoded: Option<&[i64]>) -> i64 {
-    let near = decoded.unwrap_or_default().iter().take(NEAR);
-    let within = near.copied().find(|&at| hole[0] < at && at < hole[1]);
-    within.unwrap_or(hole[0] + step)
+/// When a key frame is shown among the pictures `shown` behind it: encoders give every picture the time of one that is
+/// shown some pictures earlier to decode at, so that its time is the one of those `decoded` behind it that none of
+/// `shown` has. `None` where times do not come again like that.
+fn recurring(shown: &[i64], decoded: &[i64]) -> Option<i64> {
+    let decoded = &decoded[..decoded.len().min(NEAR)];
+    let (&first, &last) = (shown.first()?, decoded.last()?);
+    let known = shown.partition_point(|&at| at <= last);
+    let comes_again = |at: &i64| decoded.binary_search(at).is_ok();
+    if known < ALIKE || !shown[..known].iter().all(comes_again) {
+        return None;
+    }
+    let free = decoded.iter().copied();
+    let free = free.filter(|at| shown.binary_search(at).is_err());
+    let (before, behind): (Vec<i64>, Vec<i64>) = free.partition(|&at| at < first);
+    match behind[..] {
+        [at] => Some(at),
+        [] => before.last().copied(),
+        _ => None,
+    }
+}
+
+/// Where there is room for one more picture at an even rate.
+fn room(shown: &[i64], step: i64) -> Option<i64> {
+    let hole = shown
+        .windows(2)
+        .find(|pair| pair[1] - pair[0] > step + step / 2)?;
+    Some(hole[0] + step)
 }
 
 #[cfg(test)]
@@ -108,5 +132,36 @@ mod tests {
         };
         mend(&mut samples);
         assert_eq!(samples.composition, Some(right));
+    }
+
+    /// Pictures at 200, 220, 240, 300 and so on, whose decode times are those of two pictures earlier; the key frame
+    /// is stamped 160.
+    #[test]
+    fn a_key_frame_is_shown_at_a_time_that_comes_again() {
+        let decode = [120, 140, 200, 220, 240, 300, 320];
+        let mut durations = RunLength::new();
+        for pair in decode.windows(2) {
+            durations.push(1, pair[1] - pair[0]);
+        }
+        durations.push(1, 20);
+        let of = |key: i32| {
+            let shown = [key + 120, 300, 220, 240, 400, 320, 340];
+            let offsets = shown
+                .iter()
+                .zip(decode)
+                .map(|(&at, dts)| at - i32::try_from(dts).expect("small"));
+            SampleTable {
+                sizes: SampleSizes::Fixed { size: 1, count: 7 },
+                durations: durations.clone(),
+                composition: Some(offsets.collect()),
+                sync: Some(vec![0]),
+                ..SampleTable::empty()
+            }
+        };
+        let mut samples = of(40);
+        mend(&mut samples);
+        assert_eq!(samples, of(80));
+        mend(&mut samples);
+        assert_eq!(samples, of(80));
     }
 }

@@ -142,6 +142,17 @@ impl Presentation {
         presented(&self.spans, self.timescale)
     }
 
+    /// How much of it is hidden before what is presented first.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] if that cannot be expressed.
+    pub(crate) fn hidden_head(&self) -> Result<Option<Time>, OutOfRange> {
+        let first = self.spans.first();
+        let ticks = first.map(|span| span.media.checked_sub(self.media_start).ok_or(OutOfRange));
+        let ticks = ticks.transpose()?;
+        Ok(ticks.map(|ticks| Time::from_ticks(ticks, self.timescale)))
+    }
+
     /// Hides what is presented before `instant`.
     ///
     /// # Errors

@@ -286,7 +286,7 @@ impl Scene {
     fn around(&self, range: Range<usize>, told: &mut Vec<Difference>) {
         let block = (self.rate / 200).max(1);
         let reach = self.reach() + self.overlap();
-        let near = |signal, at| near(signal, at, block, reach);
+        let near = |signal, at, reach| near(signal, at, block, reach);
         // The quietest that one of the fragments is near a place; nothing if one of them is silent there.
         let quietest = |all: &[f32]| {
             let blocks = all.chunks(block).map(level);
@@ -304,8 +304,12 @@ impl Scene {
             let Some(found) = self.output.get(at..at + block) else {
                 break;
             };
-            let (earlier, later) = (near(&self.earlier, at), near(&self.later, at));
-            let loudest = earlier.map_or(0.0, peak).max(later.map_or(0.0, peak));
+            let (earlier, later) = (near(&self.earlier, at, reach), near(&self.later, at, reach));
+            // Alone, a decoder begins quieter than behind what it predicts from.
+            let begins = first.is_some_and(|first| at < first + self.start_up());
+            let longer = reach + if begins { self.start_up() } else { 0 };
+            let louder = near(&self.earlier, at, longer);
+            let loudest = louder.map_or(0.0, peak).max(later.map_or(0.0, peak));
             let is_burst = peak(found) > loudest * most + FLOOR;
             if is_burst && !burst {
                 told.push(self.burst(at, loudest, peak(found)));

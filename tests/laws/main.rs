@@ -42,7 +42,12 @@ impl Case {
         // MPEG-2 has one rate. MP3 into Matroska begins half a frame late: its delay is not said there yet.
         let unvarying = VIDEO[self.video].name == "MPEG-2" && RATES[self.rate].name == "variable";
         let late = AUDIO[self.audio].name == "MP3" && CUTS[self.cut].extension == "mkv";
-        !(transport && newer || unvarying || late)
+        // FFmpeg stamps the first picture of such a segment where the one before would end at an even rate; where decode
+        // times are those of pictures, nothing in the file says better.
+        let stamped = newer
+            && RATES[self.rate].name == "variable"
+            && CUTS[self.cut].name == "HLS in fragmented MP4";
+        !(transport && newer || unvarying || late || stamped)
     }
 
     /// What is wrong with it; nothing where the law holds.

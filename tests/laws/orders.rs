@@ -56,7 +56,7 @@ fn faults(video: usize, cut: &Cut) -> Vec<String> {
             .path()
             .join(format!("turn-{number}.{}", cut.extension));
         let run = Command::new(env!("CARGO_BIN_EXE_media-concat"))
-            .args(["join", "--quiet", "--no-sync", "-o"])
+            .args(["join", "--quiet", "--no-sync", "--verify=decode", "-o"])
             .arg(&output)
             .args(order.iter().map(|&piece| &pieces[piece].0))
             .stdin(Stdio::null())
