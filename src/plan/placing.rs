@@ -175,7 +175,7 @@ fn requested_of(
                 && stream.guesses_its_end()
                 && let Some(heard) = heard
                 && heard < *end
-                && end.minus(heard)? < stream.picture_slack()
+                && end.minus(heard)? <= stream.picture_slack().plus(slack.unwrap_or_default())?
                 && let Some(least) = stream.least_end(count)?
             {
                 *end = least.min(*end);

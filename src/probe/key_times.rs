@@ -6,8 +6,10 @@ use crate::{isobmff::SampleTable, timeline::usual_duration};
 
 /// Pictures behind a key frame among which those shown before it are.
 const NEAR: usize = 64;
-/// Pictures whose times must come again as decode times.
+/// Pictures whose times must come again as decode times: so many at least, and so many at most. Before the next key
+/// frame they may not.
 const ALIKE: usize = 4;
+const COMPARED: usize = 16;
 
 /// Puts such key frames where they are shown.
 pub(super) fn mend(samples: &mut SampleTable) {
@@ -57,14 +59,16 @@ pub(super) fn mend(samples: &mut SampleTable) {
 /// `shown` has. `None` where times do not come again like that.
 fn recurring(shown: &[i64], decoded: &[i64]) -> Option<i64> {
     let decoded = &decoded[..decoded.len().min(NEAR)];
-    let (&first, &last) = (shown.first()?, decoded.last()?);
-    let known = shown.partition_point(|&at| at <= last);
+    let last = *decoded.last()?;
+    let known = shown.partition_point(|&at| at <= last).min(COMPARED);
+    let shown = &shown[..known];
     let comes_again = |at: &i64| decoded.binary_search(at).is_ok();
-    if known < ALIKE || !shown[..known].iter().all(comes_again) {
+    if known < ALIKE || !shown.iter().all(comes_again) {
         return None;
     }
+    let (first, last) = (*shown.first()?, *shown.last()?);
     let free = decoded.iter().copied();
-    let free = free.filter(|at| shown.binary_search(at).is_err());
+    let free = free.filter(|at| *at < last && shown.binary_search(at).is_err());
     let (before, behind): (Vec<i64>, Vec<i64>) = free.partition(|&at| at < first);
     match behind[..] {
         [at] => Some(at),
