@@ -17,8 +17,9 @@ use crate::{
     options::Options,
     probe::{
         Fragment, Splice, Stream,
+        heads::{HEAD_BYTES, head_range},
         in_band::InBand,
-        leading::{HEAD_BYTES, Leading, head_range},
+        leading::Leading,
     },
     source::{OpenSource, read_exact},
 };

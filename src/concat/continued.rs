@@ -17,7 +17,8 @@ use crate::{
     options,
     probe::{
         Fragment, FrameRate, Stream,
-        leading::{HEAD_BYTES, MAX_READ, Numbers, around, head_range, pieces, sets_of},
+        heads::{HEAD_BYTES, MAX_READ, around, head_range, pieces},
+        leading::{Numbers, sets_of},
         splice::Continues,
     },
     source::{OpenSource, read_exact},

@@ -1,12 +1,11 @@
 //! Pictures at the beginning of a stream that are decoded behind its first key frame and shown before it: which of
 //! them can be shown, and what their numbering tells of the fragment before.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 
 use super::{
     Failure, Stream,
+    heads::{HEAD_BYTES, MAX_LEADING, MAX_READ, heads},
     reads::Reads,
     splice::{Continues, Splice},
 };
@@ -15,18 +14,11 @@ use crate::{
         mpeg2,
         nal::{NalCodec, PictureHead, PictureKind, Sets, hevc, unit_offsets},
     },
-    isobmff::{SampleTable, parameter_sets::ParameterSets},
+    isobmff::parameter_sets::ParameterSets,
     media::StreamKind,
     time::{OutOfRange, Time},
     timeline::{Part, Presentation},
 };
-
-/// Leading pictures that are looked at; encoders make a few.
-const MAX_LEADING: usize = 64;
-/// Bytes of a picture in which its head is looked for.
-pub(crate) const HEAD_BYTES: u64 = 4 << 10;
-/// The largest key frame all of whose slices are looked at, and the most that is read of a remote fragment.
-pub(crate) const MAX_READ: u64 = 8 << 20;
 
 /// `EOS_NUT` of VVC as a whole unit.
 const VVC_END_OF_SEQUENCE: [u8; 2] = [0, 21 << 3 | 1];
@@ -138,7 +130,13 @@ async fn look_at(reads: &mut Reads<'_>, stream: &Stream) -> Result<Option<Leadin
     } else {
         HEAD_BYTES
     };
-    let samples = heads(reads, &stream.presentation, &found, most).await?;
+    let samples = heads(
+        reads,
+        &stream.presentation.samples,
+        (found.key, &found.leading),
+        most,
+    )
+    .await?;
     let Some((key, leading)) = samples.split_first() else {
         return Ok(None);
     };
@@ -174,53 +172,6 @@ fn candidates(presentation: &Presentation) -> Option<Candidates> {
         }
     }
     Some(Candidates { key, leading })
-}
-
-/// The first bytes of the key frame and of the leading pictures.
-async fn heads(
-    reads: &mut Reads<'_>,
-    presentation: &Presentation,
-    found: &Candidates,
-    most: u64,
-) -> Result<Vec<Bytes>, Failure> {
-    let range = |index, most| head_range(&presentation.samples, index, most);
-    let mut ranges = vec![range(found.key, most)];
-    ranges.extend(found.leading.iter().map(|&index| range(index, HEAD_BYTES)));
-    let whole = around(&ranges);
-    // What lies at the beginning is kept, so that the join does not ask for it again.
-    reads.look_at(ranges.clone()).await?;
-    let mut all = Vec::with_capacity(ranges.len());
-    if reads.is_remote() && whole.end - whole.start <= MAX_READ {
-        // One request for all of them.
-        let bytes = reads.read(whole.clone()).await?;
-        return Ok(pieces(&bytes, whole.start, &ranges));
-    }
-    for range in ranges {
-        all.push(reads.read(range).await?);
-    }
-    Ok(all)
-}
-
-/// Where the first `most` bytes of a sample lie.
-pub(crate) fn head_range(samples: &SampleTable, index: u32, most: u64) -> Range<u64> {
-    let whole = samples.range_of(index, index + 1);
-    whole.start..whole.end.min(whole.start.saturating_add(most))
-}
-
-/// What lies in each of `ranges` of `bytes`, which begin at `start`.
-pub(crate) fn pieces(bytes: &Bytes, start: u64, ranges: &[Range<u64>]) -> Vec<Bytes> {
-    let at = |offset: u64| {
-        let at = usize::try_from(offset - start).unwrap_or(usize::MAX);
-        at.min(bytes.len())
-    };
-    let piece = |range: &Range<u64>| bytes.slice(at(range.start)..at(range.end));
-    ranges.iter().map(piece).collect()
-}
-
-/// From the first byte of any range to the last.
-pub(crate) fn around(ranges: &[Range<u64>]) -> Range<u64> {
-    let start = ranges.iter().map(|range| range.start).min().unwrap_or(0);
-    start..ranges.iter().map(|range| range.end).max().unwrap_or(start)
 }
 
 /// The parameter sets of the sample entry that sample `index` belongs to.

@@ -9,6 +9,7 @@ mod edited;
 mod elementary;
 mod foreign;
 mod fragment;
+pub(crate) mod heads;
 pub(crate) mod in_band;
 #[cfg(test)]
 pub(crate) mod invented;
@@ -349,6 +350,9 @@ async fn looks(
     for (stream, track) in tracks.iter().enumerate() {
         if known(track).is_none() {
             ranges.push(first_sample(stream, track)?.range);
+            if kind_of(&track.description) == StreamKind::Video {
+                ranges.extend(heads::ahead(&track.samples));
+            }
         }
     }
     reads.look_at(ranges).await?;
