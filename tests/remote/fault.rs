@@ -14,7 +14,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 /// Pieces that a body is sent in.
@@ -181,6 +181,20 @@ impl Fault {
     /// Bytes of bodies that were sent.
     pub(crate) fn sent(&self) -> u64 {
         self.shared.sent.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many were sent: the server counts them when the client may have them already.
+    pub(crate) async fn has_sent(&self, bytes: u64) {
+        let waited = timeout(Duration::from_secs(5), async {
+            while self.sent() != bytes {
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert!(
+            waited.await.is_ok(),
+            "{} bytes sent, not {bytes}",
+            self.sent()
+        );
     }
 
     pub(crate) fn connections(&self) -> u64 {

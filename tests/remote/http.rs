@@ -26,7 +26,7 @@ async fn the_first_look_costs_one_request_and_the_first_read_none() {
     assert_eq!(asked[0].range, Some((0, 4095)));
     let rest = read_exact(&source, 4096..100_000, &state).await.unwrap();
     assert!(rest == content[4096..]);
-    assert_eq!(server.sent(), 100_000);
+    server.has_sent(100_000).await;
     assert_eq!(server.connections(), 1, "the connection was used again");
     // What begins in the first look and goes on behind it asks for the rest only.
     let source = client().source(&server.url("/a")).unwrap();

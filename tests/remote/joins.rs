@@ -330,3 +330,51 @@ async fn cancelling_ends_connecting() {
     assert!(done.unwrap_err().is_cancelled());
     assert!(cancelled.elapsed() < second);
 }
+
+/// Three pieces of a recording, whose groups of pictures are open or closed, on a server, and how many requests a join of
+/// them takes.
+async fn requests_of_pieces(open: bool) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |words: &str, output: &str| {
+        let done = std::process::Command::new("ffmpeg")
+            .args(["-v", "error", "-nostdin"])
+            .args(words.split(' '))
+            .arg(output)
+            .current_dir(folder.path())
+            .status();
+        assert!(done.unwrap().success(), "{words}");
+    };
+    let source = "-f lavfi -i testsrc2=s=320x180:r=25:d=6,noise=alls=50 -f lavfi -i sine=d=6";
+    let coded = "-c:v libx264 -preset veryfast -bf 3 -b:v 4M -g 50 -keyint_min 50 -c:a aac";
+    let groups = format!("-x264-params scenecut=0:open-gop={}", u8::from(open));
+    run(&format!("{source} {coded} {groups}"), "film.mp4");
+    let cut = "-i film.mp4 -c copy -f segment -segment_time 1.9 -reset_timestamps 1";
+    run(
+        &format!("{cut} -segment_format_options movflags=+faststart"),
+        "piece%d.mp4",
+    );
+    let server = Fault::start().await;
+    let mut concat = Concat::new();
+    for index in 0..3 {
+        let name = format!("/piece{index}.mp4");
+        let bytes = std::fs::read(folder.path().join(&name[1..])).unwrap();
+        assert!(bytes.len() > 500_000, "{}", bytes.len());
+        server.put(&name, Object::tagged(bytes, &format!("\"{index}\"")));
+        concat = concat.fragment(client().source(&server.url(&name)).unwrap(), None);
+    }
+    let (report, _) = write(&concat, tempfile::tempdir().unwrap().path())
+        .await
+        .unwrap();
+    assert_eq!(report.tracks[0].packets, 150, "all pictures");
+    server.asked().len()
+}
+
+/// Which pictures lean on the fragment before is told by one more request for each fragment that one follows.
+#[tokio::test(flavor = "multi_thread")]
+async fn open_groups_cost_a_request_for_each_seam() {
+    let (open, closed) = (
+        requests_of_pieces(true).await,
+        requests_of_pieces(false).await,
+    );
+    assert!(open <= closed + 2, "{open} requests for {closed}");
+}
