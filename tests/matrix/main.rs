@@ -11,6 +11,7 @@ mod foreign;
 mod index;
 mod joins;
 mod pictures;
+mod pieces;
 mod programs;
 mod quirks;
 mod refused;
