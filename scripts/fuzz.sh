@@ -12,7 +12,7 @@ shopt -s nullglob extglob
 declare -A seeds=(
     [adts]="65536 *.aac"
     [aiff]="65536 *.aiff"
-    [endings]="131072 *.@(aac|ac3|amr|avi|eac3|flv|latm|mkv|mp3|oga|ogg|opus|ts|webm)"
+    [endings]="16384 *.@(aac|ac3|amr|avi|eac3|flv|latm|mkv|mp3|oga|ogg|opus|ts|webm)"
     [flac]="65536 *.flac"
     [latm]="16384 *.latm"
     [matroska]="65536 *.@(mkv|mka|webm)"
