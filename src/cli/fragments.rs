@@ -1,6 +1,7 @@
 //! The list of fragments, from arguments or from a JSON array.
 
 use std::{
+    ffi::OsStr,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -23,7 +24,7 @@ pub(super) async fn add(
     list: &List,
     places: &Places<'_>,
 ) -> Result<Concat, Failure> {
-    let is_name = |argument: &_| is_url(argument) || Path::new(argument).exists();
+    let is_name = |argument: &OsStr| is_url(argument) || Path::new(argument).exists();
     let fragments = match &list.fragments {
         Some(file) => from_json(file.clone()).await?,
         None => list
@@ -31,7 +32,7 @@ pub(super) async fn add(
             .iter()
             .enumerate()
             .map(|(i, one)| list::from_argument(i, one, is_name))
-            .collect::<Result<_, _>>()
+            .collect::<Result<Vec<Named>, _>>()
             .map_err(Failure::usage)?,
     };
     let mut all = fragments.into_iter().enumerate();
