@@ -16,9 +16,10 @@ lean() {
     fi
 }
 
+# As cargo-fuzz builds them; the flags are of every crate, so that nothing of another build can be used.
 fuzz_targets() {
-    cargo check --quiet --locked --manifest-path fuzz/Cargo.toml \
-        --target-dir "${CARGO_TARGET_DIR:-target}"
+    RUSTFLAGS="--cfg fuzzing -D warnings" cargo check --quiet --locked \
+        --manifest-path fuzz/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}/fuzz"
 }
 
 step "format" cargo fmt --all --check

@@ -11,7 +11,7 @@ mod error;
 pub mod options;
 
 mod codecs;
-#[cfg(feature = "fuzzing")]
+#[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod media;

@@ -4,6 +4,7 @@ mod args;
 mod fragments;
 mod human;
 mod join;
+mod list;
 mod output;
 mod remote;
 

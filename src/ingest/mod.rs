@@ -17,6 +17,8 @@ mod enhanced;
 mod epochs;
 mod finish;
 mod first;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod graphics;
 mod latm;
 mod matroska;

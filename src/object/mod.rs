@@ -7,6 +7,8 @@
 mod answer;
 mod credentials;
 mod error;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod keeping;
 mod options;
 mod reading;

@@ -8,6 +8,8 @@ mod edits;
 mod extras;
 mod feed;
 mod flac;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 pub(crate) mod matroska;
 mod mux;
 mod own;

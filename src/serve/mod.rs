@@ -8,6 +8,8 @@
 
 mod body;
 mod condition;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod name;
 mod range;
 #[cfg(test)]

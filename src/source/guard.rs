@@ -75,9 +75,16 @@ impl AddressPolicy {
     /// # Errors
     /// If it is neither.
     pub fn allow(mut self, network: &str) -> Result<Self, NotANetwork> {
-        let parsed = network.parse::<IpNet>();
-        let parsed = parsed.or_else(|_| network.parse::<IpAddr>().map(IpNet::from));
-        let parsed = parsed.map_err(|_| NotANetwork(network.to_owned()))?;
+        let parsed = match network.split_once('/') {
+            // A number with a zero before it is octal to some and decimal to others, URLs among the first:
+            // only the address's own reader refuses it.
+            Some((address, _)) => {
+                let is_plain = address.parse::<IpAddr>().is_ok();
+                network.parse().ok().filter(|_: &IpNet| is_plain)
+            }
+            None => network.parse().ok().map(|address: IpAddr| address.into()),
+        };
+        let parsed = parsed.ok_or_else(|| NotANetwork(network.to_owned()))?;
         self.allowed.push(parsed.trunc());
         Ok(self)
     }

@@ -6,6 +6,8 @@
 
 mod answer;
 mod effort;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 
 use std::{fmt, ops::Range, sync::Arc, time::Duration};
 

@@ -86,8 +86,11 @@ impl Gathered {
     }
 }
 
-/// Reads the streams of a program's map.
+/// Reads the streams of a program's map, if it is no longer than one may be.
 fn streams(section: &[u8], into: &mut BTreeMap<u16, Elementary>) -> Option<()> {
+    if section.len() > 3 + LONGEST {
+        return None;
+    }
     let length = |at: usize| {
         let two = section.get(at..at + 2)?.try_into().ok()?;
         Some(usize::from(u16::from_be_bytes(two) & 0xFFF))
@@ -124,7 +127,21 @@ fn descriptors(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The section of a program's map with `added` streams in it. It is `None` where there is no room for them.
+/// Whether `entries`, which a program's map has behind its own descriptors, are whole: what is behind an entry
+/// that is cut would be read as the rest of it.
+fn are_whole(mut entries: &[u8]) -> bool {
+    while let &[_, _, _, high, low, ref rest @ ..] = entries {
+        let length = usize::from(u16::from_be_bytes([high, low]) & 0xFFF);
+        let Some(behind) = rest.get(length..) else {
+            return false;
+        };
+        entries = behind;
+    }
+    entries.is_empty()
+}
+
+/// The section of a program's map with `added` streams in it. It is `None` where there is no room for them, and
+/// where the map is damaged.
 pub(crate) fn with_streams(section: &[u8], added: &[(&Pid, &Elementary)]) -> Option<Vec<u8>> {
     let two = section.get(10..12)?.try_into().ok()?;
     let first = 12 + usize::from(u16::from_be_bytes(two) & 0xFFF);
@@ -147,7 +164,8 @@ pub(crate) fn with_streams(section: &[u8], added: &[(&Pid, &Elementary)]) -> Opt
     let mut body = section.get(3..10)?.to_vec();
     body.extend_from_slice(&length(&program)?);
     body.extend_from_slice(&program);
-    body.extend_from_slice(section.get(first..section.len().checked_sub(4)?)?);
+    let entries = section.get(first..section.len().checked_sub(4)?)?;
+    body.extend_from_slice(Some(entries).filter(|entries| are_whole(entries))?);
     for (pid, stream) in added {
         let [high, low] = pid.number().to_be_bytes();
         body.extend_from_slice(&[stream.kind, 0xE0 | high, low]);
@@ -200,6 +218,44 @@ mod tests {
         assert_eq!(kinds, [(0x100, 0x1B), (0x200, 0x90), (0x201, 0x90)]);
         let read = reader.stream(0x201).unwrap();
         assert_eq!((&read.own, &read.program), (&data.own, &data.program));
+    }
+
+    /// Each of its streams would keep all descriptors of the program, and none could be written again.
+    #[test]
+    fn a_map_longer_than_one_may_be_says_nothing() {
+        let one = [&[0x05, 200][..], &[7; 200]].concat();
+        let entries = b"\x06\xE1\0\xF0\0".repeat(200);
+        for (count, read) in [(2, true), (12, false)] {
+            let program = one.repeat(count);
+            let length = u16::try_from(program.len()).unwrap().to_be_bytes();
+            let entries = if read { &entries[..5] } else { &entries };
+            let mut map = b"\x02\xB0\0\0\x01\xC1\0\0\xE1\0".to_vec();
+            map.extend_from_slice(&length);
+            map.extend_from_slice(&[&program, entries, &[0; 4]].concat());
+            let mut found = BTreeMap::new();
+            assert_eq!(streams(&map, &mut found).is_some(), read);
+            assert_eq!(found.contains_key(&0x100), read);
+            for stream in found.values() {
+                assert_eq!(
+                    Elementary::of_bytes(&stream.to_bytes()).as_ref(),
+                    Some(stream)
+                );
+            }
+        }
+    }
+
+    /// What is added behind an entry that is cut would be read as its descriptors.
+    #[test]
+    fn nothing_is_added_to_a_map_of_cut_entries() {
+        let pid = Pid::new(0x200);
+        let added = [(&pid, &Elementary::graphics())];
+        assert!(with_streams(PLAIN, &added).is_some());
+        let end = PLAIN.len() - 4;
+        let mut long = PLAIN.to_vec();
+        long[end - 1] = 1;
+        assert_eq!(with_streams(&long, &added), None);
+        let more = [&PLAIN[..end], &[6, 0xE2], &[0; 4]].concat();
+        assert_eq!(with_streams(&more, &added), None);
     }
 
     #[test]

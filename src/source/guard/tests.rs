@@ -191,6 +191,15 @@ fn schemes_users_and_ports_follow_the_policy() {
     assert_eq!(lenient.check(&parsed), Ok(()));
 }
 
+/// A URL takes `010.0.0.1` for 8.0.0.1: the network would not be the one that was meant.
+#[test]
+fn a_network_is_written_as_an_address_is() {
+    for wrong in ["010.0.0.0/8", "1.000.0.0/8", "010.0.0.1", "010/8"] {
+        assert!(AddressPolicy::default().allow(wrong).is_err(), "{wrong}");
+    }
+    assert!(AddressPolicy::default().allow("10.0.0.0/8").is_ok());
+}
+
 #[test]
 fn an_allowed_network_admits_its_addresses_in_every_form_and_no_other() {
     let policy = AddressPolicy::default();

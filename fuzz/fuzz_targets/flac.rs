@@ -1,0 +1,8 @@
+//! Any bytes are read as a FLAC file, range by range as the reader asks for them: samples and tags lie in the file,
+//! and are no more than it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use media_concat::{elementary::Kind, fuzzing::sound};
+
+fuzz_target!(|bytes: &[u8]| sound(Kind::Flac, bytes));
