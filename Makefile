@@ -38,7 +38,7 @@ demo: ## join three clips and look at the seams (demo-out)
 	@cargo build --quiet --locked --release --features cli --bin media-concat
 	@scripts/demo.sh
 
-lint: ## format, lints with each feature, documentation, dependency guards
+lint: ## format, spelling, lints with features two by two, documentation, dependency guards
 	@scripts/deps.sh test
 	@scripts/lint.sh
 
