@@ -16,7 +16,7 @@ export CARGO_INCREMENTAL := 0
 endif
 export CARGO_TERM_PROGRESS_WHEN := never
 
-.PHONY: help deps build fixtures demo lint test laws bench fuzz serve soak load clean
+.PHONY: help deps build fixtures demo lint audit test laws bench fuzz serve soak load clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,9 +38,13 @@ demo: ## join three clips and look at the seams (demo-out)
 	@cargo build --quiet --locked --release --features cli --bin media-concat
 	@scripts/demo.sh
 
-lint: ## format, lints with each feature, documentation, dependency guards
+lint: ## format, spelling, lints with each feature, documentation, dependency guards
 	@scripts/deps.sh test
 	@scripts/lint.sh
+
+audit: ## features two by two, and licences, sources, versions and advisories of dependencies
+	@scripts/deps.sh build
+	@scripts/audit.sh
 
 test: fixtures ## all tests (about 15 minutes on two cores)
 	@scripts/test.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What a change must pass besides the tests, cheapest first: formatting, lints with each feature, documentation.
+# What a change must pass besides the tests, cheapest first: formatting, spelling, lints with each
+# feature, documentation. `make audit` has the slower checks of features and dependencies.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/steps.sh
@@ -16,6 +17,25 @@ lean() {
     fi
 }
 
+# No dependency of the library asks for a newer compiler than the library does.
+compilers() {
+    cargo metadata --locked --all-features --format-version 1 | python3 scripts/compilers.py
+}
+
+# PyPI has the spelling tool as a program; compiling it takes as long as all lints together.
+spelling() {
+    local version=1.52.0 target tool
+    target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+    tool=$target/typos-$version
+    if [[ ! -e $tool/complete ]]; then
+        rm -rf "$tool"
+        python3 -m venv "$tool"
+        "$tool/bin/python" -m pip install --quiet --disable-pip-version-check "typos==$version"
+        touch "$tool/complete"
+    fi
+    "$tool/bin/typos"
+}
+
 # As cargo-fuzz builds them; the flags are of every crate, so that nothing of another build can be used.
 fuzz_targets() {
     RUSTFLAGS="--cfg fuzzing -D warnings" cargo check --quiet --locked \
@@ -23,7 +43,9 @@ fuzz_targets() {
 }
 
 step "format" cargo fmt --all --check
+step "spelling" spelling
 step "dependencies of the library alone" lean
+step "compilers that dependencies ask for" compilers
 step "lints, no features" lints -p media-concat --no-default-features
 step "lints, serde" lints -p media-concat --no-default-features --features serde
 step "lints, s3" lints -p media-concat --no-default-features --features s3

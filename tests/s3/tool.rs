@@ -73,3 +73,28 @@ async fn objects_are_joined_into_an_object() {
     .await;
     assert_eq!(summed.status.code(), Some(2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_joins_within_a_store() {
+    let (server, clips) = with_clips().await;
+    let test = std::env::current_exe().expect("this program has a path");
+    let profile = test.ancestors().nth(2).expect("a folder of the profile");
+    let done = Command::new(profile.join("examples/store_to_store"))
+        .args([
+            "s3://media/joined.mp4",
+            "s3://media/0.mp4",
+            "s3://media/1.mp4",
+        ])
+        .env("AWS_ACCESS_KEY_ID", "access")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_ENDPOINT_URL_S3", format!("http://{}", server.address))
+        .env("ALLOW_ADDRESS", "127.0.0.0/8")
+        .output()
+        .await
+        .expect("built by `cargo build --examples --all-features`");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}");
+    let expected = joined(&clips).await;
+    assert_same(&server.object("joined.mp4").expect("an object"), &expected);
+    server.assert_clean().await;
+}
