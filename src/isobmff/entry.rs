@@ -107,7 +107,7 @@ fn leb128(bytes: &[u8]) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, proptest};
+    use proptest::prelude::{any, prop_assert_eq, proptest};
 
     #[test]
     fn a_temporal_unit_tells_whether_it_starts_a_sequence() {
@@ -124,8 +124,57 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = children(&bytes, true).count() + children(&bytes, false).count();
-            let _ = has_av1_sequence_header(&bytes);
+            for (video, header) in [(true, 86), (false, audio_header(&bytes))] {
+                let mut at = header;
+                for (kind, payload) in children(&bytes, video) {
+                    let size = u32::try_from(8 + payload.len())?.to_be_bytes();
+                    prop_assert_eq!(&bytes[at..at + 4], &size);
+                    prop_assert_eq!(&bytes[at + 4..at + 8], &kind.0);
+                    prop_assert_eq!(&bytes[at + 8..at + 8 + payload.len()], payload);
+                    at += 8 + payload.len();
+                }
+            }
+        }
+
+        /// Whatever comes behind whole boxes.
+        #[test]
+        fn whole_boxes_are_found(boxes in proptest::collection::vec((any::<[u8; 4]>(), proptest::collection::vec(any::<u8>(), 0..30)), 0..6),
+            behind in proptest::collection::vec(any::<u8>(), 0..30)) {
+            let mut entry = vec![0; 86];
+            for (kind, payload) in &boxes {
+                entry.extend(u32::try_from(8 + payload.len())?.to_be_bytes());
+                entry.extend(kind);
+                entry.extend(payload);
+            }
+            entry.extend(&behind);
+            let found = children(&entry, true).map(|(kind, payload)| (kind.0, payload.to_vec()));
+            let found: Vec<_> = found.take(boxes.len()).collect();
+            prop_assert_eq!(&found, &boxes);
+            // The same with fewer bytes before them.
+            entry.drain(..50);
+            let found = children(&entry, false).map(|(kind, payload)| (kind.0, payload.to_vec()));
+            let found: Vec<_> = found.take(boxes.len()).collect();
+            prop_assert_eq!(&found, &boxes);
+        }
+
+        /// Units with sizes, with and without an extension; what comes behind one without a size is part of it.
+        #[test]
+        fn sequence_headers_are_found_among_units(units in proptest::collection::vec((0_u8..16, any::<bool>(), any::<bool>(), 0_u8..200), 0..9)) {
+            let (mut sample, mut expected, mut open) = (Vec::new(), false, false);
+            for (kind, extended, sized, size) in units {
+                expected |= !open && kind == 1;
+                open |= !sized;
+                sample.push(kind << 3 | u8::from(extended) << 2 | u8::from(sized) << 1);
+                sample.extend(extended.then_some(0x48));
+                if sized {
+                    // In two bytes where one has no room.
+                    let long = [size & 0x7F | 0x80, size >> 7];
+                    sample.push(if size < 128 { size } else { long[0] });
+                    sample.extend((size >= 128).then_some(long[1]));
+                    sample.extend(vec![0x0A; usize::from(size)]);
+                }
+            }
+            prop_assert_eq!(has_av1_sequence_header(&sample), expected);
         }
     }
 }

@@ -297,7 +297,7 @@ fn take_set(record: &[u8], at: usize, sets: &mut Vec<Bytes>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, proptest};
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
     /// One SPS and one PPS, and the extension fields of the High profile.
     const AVC: &[u8] = &[
@@ -357,9 +357,46 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = ParameterSets::from_avc(&bytes).and_then(|sets| sets.in_band());
-            let _ = ParameterSets::from_hevc(&bytes);
-            let _ = ParameterSets::from_vvc(&bytes);
+            let read = [ParameterSets::from_avc, ParameterSets::from_hevc, ParameterSets::from_vvc];
+            for found in read.into_iter().filter_map(|read| read(&bytes)) {
+                for set in &found.sets {
+                    let here = set.is_empty() || bytes.windows(set.len()).any(|place| place == set);
+                    prop_assert!(here, "{set:?} is nowhere");
+                }
+            }
+        }
+
+        /// Behind a right record, nothing may be missing, and its sets stand in a sample as units.
+        #[test]
+        fn records_are_read_whole(
+            size in 0_u8..4, first in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..32),
+            second in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..9),
+        ) {
+            let mut record = vec![1, 77, 0, 30, 0xFC | size];
+            let mut hevc = [&[1; 21][..], &[0xFC | size, 2]].concat();
+            for (number, (sets, mark)) in [(&first, 0xE0), (&second, 0)].into_iter().enumerate() {
+                record.push(mark | sets.len() as u8);
+                hevc.extend([33 + number as u8, 0, sets.len() as u8]);
+                for set in sets {
+                    for record in [&mut record, &mut hevc] {
+                        record.extend([0, set.len() as u8]);
+                        record.extend(set);
+                    }
+                }
+            }
+            let sets: Vec<Bytes> = first.into_iter().chain(second).map(Bytes::from).collect();
+            let expected = ParameterSets { length_size: size + 1, sets };
+            prop_assert_eq!(ParameterSets::from_avc(&record), Some(expected.clone()));
+            prop_assert_eq!(ParameterSets::from_hevc(&hevc), Some(expected.clone()));
+            for end in 0..record.len() {
+                prop_assert_eq!(ParameterSets::from_avc(&record[..end]), None);
+            }
+            for end in 0..hevc.len() {
+                prop_assert_eq!(ParameterSets::from_hevc(&hevc[..end]), None);
+            }
+            let put = |all: Vec<u8>, set: &Bytes| [&all, &vec![0; usize::from(size)], &vec![set.len() as u8], &set[..]].concat();
+            let units = expected.sets.iter().fold(Vec::new(), put);
+            prop_assert_eq!(expected.in_band(), Some(units.into()));
         }
     }
 }

@@ -83,7 +83,7 @@ fn number(rest: &mut &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use proptest::prelude::{any, proptest};
+    use proptest::prelude::{any, prop_assert_eq, proptest};
 
     use super::*;
 
@@ -112,9 +112,33 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200), size in 0_u8..5) {
-            let sets = ParameterSets { length_size: size, sets: vec![bytes.clone().into()] };
-            let _ = CodedLight::of(true, &sets, &bytes);
-            let _ = CodedLight::of(false, &sets, &bytes);
+            let mut sets = ParameterSets { length_size: size, sets: vec![bytes.clone().into()] };
+            let messages = [(true, [39 << 1, 1].to_vec()), (false, vec![6])];
+            for (hevc, head) in messages {
+                let light = [&head[..], &[144, 4, 3, 232, 1, 144, 0x80]].concat();
+                // Beside units that say it, whatever else there is takes nothing away.
+                sets.sets.truncate(1);
+                let found = CodedLight::of(hevc, &sets, &bytes);
+                sets.sets.push(light.clone().into());
+                let with = CodedLight::of(hevc, &sets, &bytes);
+                prop_assert_eq!(with, CodedLight { light: true, ..found });
+                sets.sets.truncate(1);
+                let mut sample = vec![0; usize::from(size)];
+                if let Some(last) = sample.last_mut() {
+                    *last = light.len() as u8;
+                    sample.extend(light);
+                    sample.extend(&bytes);
+                    let with = CodedLight::of(hevc, &sets, &sample);
+                    prop_assert_eq!(with, CodedLight { light: true, ..found });
+                }
+                // Of another type, it says nothing.
+                let mut plain = bytes.clone();
+                if let Some(first) = plain.first_mut() {
+                    *first = 1;
+                }
+                let other = ParameterSets { length_size: size, sets: vec![plain.into()] };
+                prop_assert_eq!(CodedLight::of(hevc, &other, &[]), CodedLight::default());
+            }
         }
     }
 }

@@ -149,7 +149,7 @@ fn has_layer(sample: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, proptest};
+    use proptest::prelude::{any, prop_assert_eq, proptest};
 
     fn avc() -> Framing {
         Framing::Lengths {
@@ -197,8 +197,34 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (converted(&bytes, true), converted(&bytes, false));
+        fn any_bytes_are_taken(
+            units in proptest::collection::vec((0_u8..12, proptest::collection::vec(any::<u8>(), 0..9)), 0..6),
+            tail in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut units: Vec<Vec<u8>> = units.into_iter().map(|(kind, rest)| [&[kind][..], &rest].concat()).collect();
+            let mut sample = Vec::new();
+            for unit in &units {
+                sample.extend([0, 0, 0, unit.len() as u8]);
+                sample.extend(unit);
+            }
+            sample.extend(&tail);
+            // The rest is units too, of which the last has what there is.
+            let mut rest = &tail[..];
+            while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+                let length = (u32::from_be_bytes(*length) as usize).min(behind.len());
+                units.push(behind[..length].to_vec());
+                rest = &behind[length..];
+            }
+            units.retain(|unit| !unit.is_empty());
+            let put = |units: &[Vec<u8>]| units.iter().fold(Vec::new(), |all, unit| [&all[..], &START, unit].concat());
+            prop_assert_eq!(converted(&sample, false), put(&units));
+            let kinds: Vec<u8> = units.iter().map(|unit| unit[0] & 31).collect();
+            let place = kinds.iter().position(|&kind| kind != 9).filter(|_| !kinds.contains(&7));
+            let sets = [vec![0x67, 1], vec![0x68, 2]];
+            if let Some(place) = place {
+                units.splice(place..place, sets);
+            }
+            prop_assert_eq!(converted(&sample, true), put(&units));
         }
     }
 }

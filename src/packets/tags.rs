@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use crate::isobmff::FourCc;
     use bytes::Bytes;
-    use proptest::prelude::{any, proptest};
+    use proptest::prelude::{any, prop_assert, proptest};
 
     fn boxed(kind: &[u8; 4], payload: &[u8]) -> Vec<u8> {
         let size = u32::try_from(payload.len() + 8).expect("short");
@@ -139,8 +139,22 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let meta = boxed(b"meta", &[&[0; 4][..], &boxed(b"ilst", &bytes)].concat());
-            let _ = (tags(&head(bytes)), tags(&head(meta)));
+            let data = boxed(b"data", b"\0\0\0\x01\0\0\0\0A title");
+            let item = boxed(b"\xA9nam", &data);
+            let user = [boxed(b"\xA9nam", b"\0\x07\x15\xC7A title"), bytes.clone()].concat();
+            let items = [&item[..], &bytes].concat();
+            let meta = boxed(b"meta", &[&[0; 4][..], &boxed(b"ilst", &items)].concat());
+            for (what, damaged) in [(user, false), (meta, false), (bytes, true)] {
+                let found = tags(&head(what.clone()));
+                let title = ("TITLE".to_owned(), "A title".to_owned());
+                prop_assert!(damaged || found.first() == Some(&title), "{found:?}");
+                for (at, (name, value)) in found.iter().enumerate() {
+                    prop_assert!(found[..at].iter().all(|(other, _)| other != name), "{name} twice");
+                    prop_assert!(!value.is_empty() && !value.ends_with('\0'), "{value:?}");
+                    let mut places = what.windows(value.len());
+                    prop_assert!(places.any(|place| place == value.as_bytes()), "{value:?} is nowhere");
+                }
+            }
         }
     }
 }

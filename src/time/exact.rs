@@ -301,7 +301,7 @@ fn decimal(text: &str) -> Option<Time> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
     #[test]
     fn texts_are_read_exactly() {
@@ -330,6 +330,26 @@ mod tests {
         assert_eq!(Time::from_secs_f64(f64::INFINITY), None);
     }
 
+    /// `num / den` to a whole number, told by what is left over instead of by Euclid's division.
+    fn rounded(num: i128, den: i128, rounding: Rounding) -> i128 {
+        let (cut, over) = (num / den, num % den);
+        let away = match rounding {
+            Rounding::Down => over < 0,
+            Rounding::Up => over > 0,
+            Rounding::Nearest => over.abs() * 2 >= den,
+        };
+        cut + if away { num.signum() } else { 0 }
+    }
+
+    /// Whether this is `num / den`, in lowest terms.
+    fn is(time: Time, num: i128, den: i128) -> bool {
+        let (mut a, mut b) = (time.num.abs(), i128::from(time.den));
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a == 1 && time.num * den == num * i128::from(time.den)
+    }
+
     proptest! {
         #[test]
         fn order_agrees_with_difference(a in -1_i64 << 40..1 << 40, b in -1_i64 << 40..1 << 40,
@@ -341,10 +361,62 @@ mod tests {
             prop_assert_eq!(difference.plus(b), Ok(a));
         }
 
+        /// Small numbers too, which are often equal.
+        #[test]
+        fn values_are_those_of_fractions(wide in any::<bool>(), a in -1_i64 << 40..1 << 40,
+            b in -1_i64 << 40..1 << 40, s in 1_u32..200_000, t in 1_u32..200_000) {
+            let (a, b) = if wide { (a, b) } else { (a % 7, b % 7) };
+            let (s, t) = if wide { (s, t) } else { (1 + s % 7, 1 + t % 7) };
+            let (x, y) = (Time::from_ticks(a, s.try_into()?), Time::from_ticks(b, t.try_into()?));
+            let [a, b, s, t] = [i128::from(a), i128::from(b), i128::from(s), i128::from(t)];
+            prop_assert!(is(x, a, s) && is(y, b, t), "{x:?} {y:?}");
+            prop_assert_eq!(x.cmp(&y), (a * t).cmp(&(b * s)));
+            prop_assert_eq!(x == y, a * t == b * s);
+            prop_assert!(is(x.plus(y).expect("in range"), a * t + b * s, s * t));
+            prop_assert!(is(x.minus(y).expect("in range"), a * t - b * s, s * t));
+            prop_assert!(is(x.abs(), a.abs(), s) && is(x.negated().expect("in range"), -a, s));
+            prop_assert_eq!(x.is_negative(), a < 0);
+            for rounding in [Rounding::Nearest, Rounding::Down, Rounding::Up] {
+                let ticks = x.to_ticks(y.den.try_into().ok().and_then(|den: u32| den.try_into().ok())
+                    .expect("a timescale"), rounding).expect("in range");
+                prop_assert_eq!(i128::from(ticks.0), rounded(a * i128::from(y.den), s, rounding));
+            }
+            let nanos = rounded(a * 1_000_000_000, s, Rounding::Nearest);
+            let held = nanos.clamp(i64::MIN.into(), i64::MAX.into());
+            prop_assert_eq!(i128::from(x.as_nanos()), held);
+        }
+
+        /// Eighteen digits before the point and twelve behind it: as whole picoseconds they are compared.
+        #[test]
+        fn long_texts_are_ordered_as_they_read(a in -1_i64 << 59..1 << 59, b in -1_i64 << 59..1 << 59,
+            near in any::<bool>(), f in 0_i128..1_000_000_000_000, g in 0_i128..1_000_000_000_000) {
+            let b = if near { a } else { b };
+            let read = |whole: i64, part: i128| {
+                let size = i128::from(whole.unsigned_abs()) * 1_000_000_000_000 + part;
+                let sign = if whole < 0 { "-" } else { "" };
+                let time = format!("{sign}{}.{part:012}", whole.unsigned_abs()).parse::<Time>();
+                (time.expect("a time"), if whole < 0 { -size } else { size })
+            };
+            let ((x, a), (y, b)) = (read(a, f), read(b, g));
+            prop_assert_eq!(x.cmp(&y), a.cmp(&b));
+            prop_assert_eq!(x.num * (1_000_000_000_000 / i128::from(x.den)), a);
+        }
+
+        #[test]
+        fn clocks_are_read_as_they_count(negative in any::<bool>(), h in 0_i64..10_000, m in 0_i64..60,
+            s in 0_i64..60, nanos in 0_i64..1_000_000_000) {
+            let sign = if negative { "-" } else { "" };
+            let size = ((h * 60 + m) * 60 + s) * 1_000_000_000 + nanos;
+            let expected = Time::from_nanos(if negative { -size } else { size });
+            prop_assert_eq!(format!("{sign}{h:02}:{m:02}:{s:02}.{nanos:09}").parse(), Ok(expected));
+            prop_assert_eq!(expected.to_string().parse(), Ok(expected));
+        }
+
+        /// What is read back is the nearest nanosecond.
         #[test]
         fn any_text_is_read_or_refused(text in "[-0-9:.eE]{0,40}") {
             if let Ok(time) = text.parse::<Time>() {
-                prop_assert!(time.to_string().parse::<Time>().is_ok());
+                prop_assert_eq!(time.to_string().parse(), Ok(Time::from_nanos(time.as_nanos())));
             }
         }
     }

@@ -13,6 +13,7 @@ mod extras;
 mod headers;
 mod laws;
 mod memory;
+mod mismatches;
 mod odd;
 mod oracle;
 mod oracle_check;

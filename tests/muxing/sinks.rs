@@ -1,11 +1,14 @@
 //! Files, pipes, streams and temporary files get the same bytes.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use futures::TryStreamExt;
 use media_concat::{
-    CancellationToken, Concat, Error, Options, Planned, media::Container, options::Limits,
-    source::FileSource,
+    CancellationToken, Concat, Error, Options, Overwrite, Planned, media::Container,
+    options::Limits, progress::Stage, source::FileSource,
 };
 
 use crate::support::{Join, fixture, listing, shell};
@@ -73,8 +76,70 @@ async fn a_temporary_file_is_held_to_its_limit() {
     assert!(listing(dir.path()).is_empty());
 }
 
+/// Cancelled once bytes are in the output: to a file that is laid out, to one that is muxed, to one
+/// that is replaced, and to a temporary one.
 #[tokio::test]
-async fn cancelling_leaves_nothing() {
+async fn cancelling_in_the_middle_leaves_nothing() {
+    for container in [Container::Mp4, Container::Matroska, Container::MpegTs] {
+        for way in ["new", "over", "spooled"] {
+            // What is laid out is not spooled: nothing is written then.
+            if way == "spooled" && container != Container::MpegTs {
+                continue;
+            }
+            let (token, seen) = (CancellationToken::new(), Arc::new(Mutex::new(Vec::new())));
+            let (stop, told) = (token.clone(), Arc::clone(&seen));
+            let planned = concat(container, Limits::default())
+                .cancel(token.clone())
+                .on_progress(move |now| {
+                    if now.stage == Stage::Writing && now.bytes_done > 0 {
+                        told.lock().unwrap().push((now.bytes_done, now.bytes_total));
+                        stop.cancel();
+                    }
+                })
+                .plan()
+                .await
+                .unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("out");
+            if way == "over" {
+                std::fs::write(&path, "precious").unwrap();
+            }
+            let begun = Instant::now();
+            let stopped: Result<(), Error> = match way {
+                "spooled" => planned.spooled(dir.path()).await.map(|_| ()),
+                "over" => planned
+                    .write_file(&path, Overwrite::Replace)
+                    .await
+                    .map(|_| ()),
+                _ => planned
+                    .write_file(&path, Overwrite::Never)
+                    .await
+                    .map(|_| ()),
+            };
+            let took = begun.elapsed();
+            let what = format!("{container} {way}");
+            let error = stopped.expect_err(&what);
+            assert!(error.is_cancelled(), "{what}: {error:?}");
+            assert!(took < Duration::from_secs(1), "{what}: it took {took:?}");
+            let (done, total) = seen.lock().unwrap()[0];
+            assert!(0 < done && done < total, "{what}: {done} of {total}");
+            // What still works on it lets go within moments.
+            let left = if way == "over" {
+                vec!["out"]
+            } else {
+                Vec::new()
+            };
+            assert_eq!(listing(dir.path()), left, "{what}");
+            if way == "over" {
+                assert_eq!(std::fs::read(&path).unwrap(), b"precious", "{what}");
+            }
+        }
+    }
+}
+
+/// Nothing is begun for whoever cancelled before.
+#[tokio::test]
+async fn cancelling_before_writing_leaves_nothing() {
     let token = CancellationToken::new();
     let planned = concat(Container::MpegTs, Limits::default())
         .cancel(token.clone())
@@ -85,9 +150,7 @@ async fn cancelling_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let begun = Instant::now();
     let path = dir.path().join("out.ts");
-    let stopped = planned
-        .write_file(&path, media_concat::Overwrite::Never)
-        .await;
+    let stopped = planned.write_file(&path, Overwrite::Never).await;
     assert!(stopped.is_err_and(|error: Error| error.is_cancelled()));
     assert!(begun.elapsed() < Duration::from_secs(1));
     assert!(listing(dir.path()).is_empty());

@@ -80,7 +80,11 @@ fn wanted(range: Option<&str>, size: u64) -> Wanted {
     let Some((first, last)) = parsed else {
         return Wanted::Whole;
     };
-    let number = |text: &str| text.trim().parse::<u64>().ok();
+    // A sign is no digit.
+    let number = |text: &str| {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u64>().ok().filter(|_| digits)
+    };
     match (first.trim(), last.trim()) {
         ("", suffix) => match number(suffix) {
             Some(0) => Wanted::Beyond,
@@ -101,7 +105,19 @@ fn wanted(range: Option<&str>, size: u64) -> Wanted {
     }
 }
 
-/// Serves a file, or a range of it.
+/// Whether the lists of entity tags have ours, or are `*`. A weak tag counts only if `weak` ones do (RFC 9110
+/// § 8.8.3.2).
+fn lists(headers: &HeaderMap, name: header::HeaderName, tag: &str, weak: bool) -> bool {
+    let lines = headers.get_all(name);
+    let mut lines = lines.iter().filter_map(|line| line.to_str().ok());
+    lines.any(|line| {
+        let is_ours = |one: &str| one == tag || (weak && one.strip_prefix("W/") == Some(tag));
+        line.trim() == "*" || line.split(',').any(|one| is_ours(one.trim()))
+    })
+}
+
+/// Serves a file, or a range of it, in the order of conditions of RFC 9110 § 13.2.2. There are no dates to
+/// compare with.
 pub(super) async fn serve_file(
     path: &std::path::Path,
     name: &str,
@@ -115,15 +131,19 @@ pub(super) async fn serve_file(
     let size = state.len;
     let tag = crate::ids::sha256(format!("{:?}", state.validator).as_bytes());
     let tag = format!("\"{}\"", &tag[..32]);
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let fresh = text(header::IF_NONE_MATCH).is_some_and(|tags| {
-        tags.trim() == "*"
-            || tags
-                .split(',')
-                .any(|one| one.trim().trim_start_matches("W/") == tag)
-    });
-    let range = text(header::RANGE)
-        .filter(|_| text(header::IF_RANGE).is_none_or(|known| known.trim() == tag));
+    if headers.contains_key(header::IF_MATCH) && !lists(headers, header::IF_MATCH, &tag, false) {
+        let (status, title) = (StatusCode::PRECONDITION_FAILED, "Precondition failed");
+        let detail = "the bytes are not those that If-Match names";
+        return Err(Problem::new(status, "precondition_failed", title, detail));
+    }
+    let fresh = lists(headers, header::IF_NONE_MATCH, &tag, true);
+    let known = headers.get(header::IF_RANGE);
+    let same = known.is_none_or(|known| known.as_bytes().trim_ascii() == tag.as_bytes());
+    // Ranges mean something to GET alone (RFC 9110 § 14.2).
+    let range = headers
+        .get(header::RANGE)
+        .and_then(|range| range.to_str().ok());
+    let range = range.filter(|_| same && method == Method::GET);
     let (status, from, to) = match wanted(range, size) {
         _ if fresh => (StatusCode::NOT_MODIFIED, 0, 0),
         Wanted::Whole => (StatusCode::OK, 0, size),
@@ -206,5 +226,18 @@ mod tests {
         assert_eq!(wanted(Some("bytes=0-1,4-5"), 10), Wanted::Whole);
         assert_eq!(wanted(Some("bytes=5-3"), 10), Wanted::Whole);
         assert_eq!(wanted(Some("lines=1-2"), 10), Wanted::Whole);
+        for none in [
+            "bytes=+1-2",
+            "bytes=1-+2",
+            "bytes=-+2",
+            "bytes=",
+            "bytes=-",
+            "bytes=a-b",
+        ] {
+            assert_eq!(wanted(Some(none), 10), Wanted::Whole, "{none}");
+        }
+        for beyond in ["bytes=0-", "bytes=0-0", "bytes=-1"] {
+            assert_eq!(wanted(Some(beyond), 0), Wanted::Beyond, "{beyond}");
+        }
     }
 }

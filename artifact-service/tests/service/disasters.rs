@@ -305,9 +305,7 @@ async fn a_restarted_database_loses_nothing() {
     let mut worker = Process::start(place.command("worker").arg("--allow-private-addresses"));
     let slow = json!({"name": "s", "type": "video", "url": place.web.url("slow/b_pyramid.mp4")});
     let running = place.create(slow).await;
-    while place.web.asked() == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    place.taken(&running, || place.web.asked() > 0).await;
     let database = tokio::task::spawn_blocking(move || {
         let mut database = database;
         database.restart();
@@ -336,7 +334,8 @@ async fn a_restarted_database_loses_nothing() {
             // It says what it is, and that it passes.
             assert_eq!(answer.status, 503, "{}", answer.json());
             assert!(!answer.header("retry-after").is_empty());
-            assert!(std::time::Instant::now() < end);
+            let now = std::time::Instant::now();
+            assert!(now < end, "still after two minutes: {}", answer.json());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

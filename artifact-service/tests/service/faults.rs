@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     place::{Place, start},
-    postgres,
-    process::PATIENCE,
-    suite,
+    postgres, suite,
     web::fixture,
 };
 
@@ -70,11 +68,7 @@ async fn a_killed_worker_is_replaced(shared: bool) {
             {"url": place.web.url("slow/a1.mp4"), "startTime": 2},
         ]}))
         .await;
-    let until = std::time::Instant::now() + PATIENCE;
-    while place.web.asked() == 0 {
-        assert!(std::time::Instant::now() < until, "no worker took the job");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    place.taken(&created, || place.web.asked() > 0).await;
     first.kill();
     assert_eq!(place.objects(), [""; 0], "a partial object is visible");
     let mut second = place.worker();
@@ -128,9 +122,7 @@ async fn a_stopped_worker_hands_back() {
     let (running, _) = start(place.given.clone(), roles).await;
     let body = json!({"name": "h", "type": "video", "url": place.web.url("slow/long.mp4")});
     let created = place.create(body).await;
-    while place.web.asked() == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    place.taken(&created, || place.web.asked() > 0).await;
     tokio::time::timeout(Duration::from_secs(10), running.stop())
         .await
         .expect("it stops");

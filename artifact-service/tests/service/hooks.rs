@@ -1,5 +1,7 @@
 //! Webhooks from end to end.
 
+use std::time::Duration;
+
 use artifact_service::keys;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,18 +9,47 @@ use serde_json::{Value, json};
 
 use crate::{
     place::Place,
-    process::{Process, until},
+    process::{PATIENCE, Process, until},
     trouble::Trouble,
 };
 
-async fn hooked(place: &Place, receiver: &Trouble) -> Vec<u8> {
+async fn hooked(place: &Place, url: &str) -> Vec<u8> {
     let master = &place.settings().master;
-    let url = receiver.url("hook");
-    let secret = keys::set_webhook(place.db(), master, &place.key_id, Some(&url)).await;
+    let secret = keys::set_webhook(place.db(), master, &place.key_id, Some(url)).await;
     let secret = secret.unwrap().expect("the key is there");
     STANDARD
         .decode(secret.strip_prefix("whsec_").unwrap())
         .unwrap()
+}
+
+/// Waits until the one webhook was tried so often.
+async fn tried(place: &Place, times: i64) {
+    let end = std::time::Instant::now() + PATIENCE;
+    loop {
+        let tried: Option<i64> = sqlx::query_scalar("SELECT attempts FROM deliveries")
+            .fetch_optional(&place.db().pool)
+            .await
+            .unwrap();
+        if tried >= Some(times) {
+            return;
+        }
+        let now = std::time::Instant::now();
+        assert!(now < end, "it was tried {tried:?} times, not {times}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until no webhook is to be delivered.
+async fn delivered(place: &Place) {
+    let end = std::time::Instant::now() + PATIENCE;
+    loop {
+        let left = place.count("deliveries").await;
+        if left == 0 {
+            return;
+        }
+        assert!(std::time::Instant::now() < end, "{left} webhooks are kept");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Signed so that a receiver can prove it, sent again after a 500 under the same id, once more not.
@@ -26,7 +57,7 @@ async fn hooked(place: &Place, receiver: &Trouble) -> Vec<u8> {
 async fn webhooks_arrive_signed_and_again() {
     let place = Place::without_worker(false).await;
     let receiver = Trouble::at([127, 0, 0, 1]).await;
-    let secret = hooked(&place, &receiver).await;
+    let secret = hooked(&place, &receiver.url("hook")).await;
     let mut worker = Process::start(place.command("worker").arg("--allow-private-addresses"));
     let body = json!({"name": "h", "type": "video", "url": place.web.url("files/a0.mp4")});
     let created = place.create(body).await;
@@ -48,14 +79,7 @@ async fn webhooks_arrive_signed_and_again() {
     }
     assert_eq!(hooks[0].header("webhook-id"), hooks[1].header("webhook-id"));
     assert_eq!(hooks[0].body, hooks[1].body);
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while place.count("deliveries").await > 0 {
-        assert!(
-            std::time::Instant::now() < end,
-            "a delivered webhook is kept"
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    delivered(&place).await;
     assert_eq!(receiver.hooks().len(), 2);
     worker.kill();
     place.end().await;
@@ -69,26 +93,59 @@ async fn webhooks_do_not_lead_inward() {
         Trouble::at([127, 0, 0, 1]).await,
         Trouble::at([127, 0, 0, 2]).await,
     );
-    hooked(&place, &receiver).await;
+    hooked(&place, &receiver.url("hook")).await;
     let mut command = place.command("worker");
     let mut worker = Process::start(command.args(["--allow-address", "127.0.0.2/32"]));
     let body = json!({"name": "h", "type": "audio", "url": source.url("half/a.wav")});
     let created = place.create(body).await;
     assert_eq!(place.ended(&created).await["status"], "upload_completed");
-    let tried = async || {
-        let tried: Option<i64> = sqlx::query_scalar("SELECT attempts FROM deliveries")
-            .fetch_optional(&place.db().pool)
-            .await
-            .unwrap();
-        tried.unwrap_or(0)
-    };
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while tried().await == 0 {
-        assert!(std::time::Instant::now() < end, "it was not tried");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tried(&place, 1).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(receiver.asked(), 0, "a private address was called");
+    worker.kill();
+    place.end().await;
+}
+
+/// A name is judged by the addresses that it has: none that may be reached, and one of them that may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_are_judged_by_their_addresses() {
+    let place = Place::without_worker(false).await;
+    let (receiver, source) = (
+        Trouble::at([127, 0, 0, 1]).await,
+        Trouble::at([127, 0, 0, 2]).await,
+    );
+    let host = format!("localhost:{}", receiver.address.port());
+    hooked(&place, &format!("http://{host}/hook")).await;
+    let inside = ["--allow-address", "127.0.0.2/32"];
+    let mut worker = Process::start(place.command("worker").args(inside));
+    let body = json!({"name": "h", "type": "audio", "url": source.url("half/a.wav")});
+    let created = place.create(body).await;
+    assert_eq!(place.ended(&created).await["status"], "upload_completed");
+    tried(&place, 1).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    worker.kill();
+    assert_eq!(receiver.asked(), 0, "a private address was called");
+    // The same name, once its address is allowed: it was the address that was refused.
+    let mut command = place.command("worker");
+    let mut worker = Process::start(
+        command
+            .args(inside)
+            .args(["--allow-address", "127.0.0.1/32"]),
+    );
+    let told = || format!("{:?}", receiver.hooks());
+    until("the webhook comes to a name", || receiver.asked() > 0).await;
+    delivered(&place).await;
+    let hooks = receiver.hooks();
+    // The receiver answers the first one with 500.
+    assert_eq!(hooks.len(), 2, "{}", told());
+    for hook in &hooks {
+        assert_eq!(hook.header("host"), host, "{}", told());
+        assert!(
+            hook.body.contains(created["id"].as_str().unwrap()),
+            "{}",
+            told()
+        );
+    }
     worker.kill();
     place.end().await;
 }

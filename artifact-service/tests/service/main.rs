@@ -5,6 +5,7 @@
 
 mod browser;
 mod connections;
+mod content;
 mod contract;
 mod dashboard;
 mod disasters;

@@ -12,7 +12,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{postgres, process::Process, proxy::Proxy, s3, web::Web};
+use crate::{
+    postgres,
+    process::{PATIENCE, Process},
+    proxy::Proxy,
+    s3,
+    web::Web,
+};
 
 /// The bucket of the reference's examples.
 pub(crate) const BUCKET: &str = "dubformer-artifacts";
@@ -233,6 +239,19 @@ impl Place {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("{now} does not end");
+    }
+
+    /// Waits until `so`, which a worker's first read of the artifact's source is, or something alike.
+    pub(crate) async fn taken(&self, artifact: &Value, so: impl Fn() -> bool) {
+        let id = artifact["id"].as_str().expect("an id");
+        let end = std::time::Instant::now() + PATIENCE;
+        while !so() {
+            if std::time::Instant::now() > end {
+                let now = self.get(&format!("/api/v1/artifacts/{id}")).await.json();
+                panic!("no worker took it: {now}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// The bytes of a completed artifact.

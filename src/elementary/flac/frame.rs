@@ -247,9 +247,32 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
-            let _ = Header::parse(&[&[0xFF, 0xF8], &bytes[..]].concat());
-            let _ = FlacFrame::of(&bytes);
+        fn any_bytes_are_taken(
+            bytes in proptest::collection::vec(any::<u8>(), 0..20), number in 0_u64..1 << 36, variable: bool,
+            block in 1_u8..16, rate in 0_u8..15, extra in any::<[u8; 4]>(), damage: usize,
+        ) {
+            if let Some(header) = Header::parse(&[&[0xFF, 0xF8], &bytes[..]].concat()) {
+                prop_assert!((6..=LONGEST_HEADER).contains(&header.len) && header.len <= bytes.len() + 2);
+            }
+            prop_assert!(FlacFrame::of(&bytes).is_none() || crc16(0, &bytes) == 0);
+            // Behind a right header, anything may follow, and nothing of it may be missing.
+            let codes = [block << 4 | rate, 0x18];
+            let mut kept = extra;
+            kept[extra_len(codes)..].fill(0);
+            let frame = FlacFrame { codes, extra: kept, header_len: 0, body_crc: 0 };
+            let head = frame.header(number, variable);
+            let expected = Header { codes, extra: kept, len: head.len(), variable };
+            prop_assert_eq!(Header::parse(&[&head[..], &bytes].concat()), Some(expected));
+            for end in 0..head.len() {
+                prop_assert_eq!(Header::parse(&head[..end]), None);
+            }
+            // One wrong bit is always found.
+            let mut whole = [&head[..], &bytes].concat();
+            whole.extend(crc16(0, &whole).to_be_bytes());
+            prop_assert!(FlacFrame::of(&whole).is_some());
+            let bit = damage % (whole.len() * 8);
+            whole[bit / 8] ^= 1 << (bit % 8);
+            prop_assert_eq!(FlacFrame::of(&whole), None);
         }
     }
 }

@@ -133,7 +133,7 @@ fn crc16(bytes: &[u8]) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{any, prop_assert_eq, proptest};
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
     use super::*;
 
@@ -160,13 +160,29 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..300), kind in 0_usize..4) {
             let mut frame = vec![0xFF, 0xFB, 0x90, 0x64];
             frame.extend(bytes);
             let header = FrameInfo::parse(&frame).unwrap().unwrap();
-            let _ = parse(&frame, header);
-            let _ = header.main_data_len(&frame[4..]);
-            let _ = header.main_data_begin(&frame);
+            let bit = |at: usize| frame.get(4 + at / 8).map_or(0, |byte| usize::from(byte >> (7 - at % 8) & 1));
+            let number = |from: usize, len: usize| (from..from + len).fold(0, |sum, at| sum * 2 + bit(at));
+            prop_assert_eq!(header.main_data_begin(&frame), number(0, 9));
+            // Behind nine bits, three private ones and eight of scale factors: four parts of 59 bits.
+            let parts: usize = (0..4).map(|part| number(20 + 59 * part, 12)).sum();
+            prop_assert_eq!(header.main_data_len(&frame[4..]), parts.div_ceil(8));
+            let name = [&b""[..], b"Xing", b"Info", b"VBRI"][kind];
+            let there = frame.get_mut(36..36 + name.len()).map(|place| place.copy_from_slice(name));
+            let enough = there.is_some() && (kind == 3 || frame.len() >= 36 + 8);
+            let found = parse(&frame, header);
+            prop_assert_eq!(found.is_some(), kind > 0 && enough);
+            let found = found.unwrap_or_default();
+            let at = if kind == 3 { 36 + 14 } else { 36 + 8 };
+            let says = kind == 3 || frame.get(36 + 7).is_some_and(|flags| flags & 1 == 1);
+            let frames = frame.get(at..at + 4).filter(|_| enough && kind > 0 && says);
+            let frames = frames.map(|four| four.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)));
+            prop_assert_eq!(found.frames, frames);
+            prop_assert!(found.delay.is_none_or(|(delay, padding)| u64::from(delay.max(padding)) <= MOST));
+            prop_assert!(found.extension.is_empty() || found.extension.len() == EXTENSION);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is said of pictures is read, whatever surrounds it; damage is no more than nothing found.
 
-use proptest::prelude::{any, proptest};
+use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
 
@@ -177,32 +177,42 @@ fn tracks_are_found_before_and_behind_the_media() {
     let place = table(0).len() + cluster.len();
     let place = u32::try_from(place).expect("small");
     let behind = segment(&[&table(place)[..], &cluster, &whole].concat());
-    assert_eq!(found_in(&behind), Some(tracks));
+    assert_eq!(found_in(&behind), Some(tracks.clone()));
     // A table that points back leads nowhere.
     assert_eq!(
         found_in(&segment(&[&table(0)[..], &cluster].concat())),
         None
     );
     assert_eq!(found_in(&segment(&cluster)), None);
+    let end = before.len() - cluster.len();
     for len in 0..before.len() {
-        let _ = found_in(&before[..len]);
+        let expected = (len >= end).then_some(&tracks);
+        assert_eq!(found_in(&before[..len]).as_ref(), expected, "{len}");
     }
 }
 
 proptest! {
     #[test]
     fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let _ = parse_tracks(&bytes);
-        let _ = found_in(&bytes);
-        let entry = element(ids::TRACK_ENTRY, &[uint(ids::TRACK_TYPE, 1), element(ids::VIDEO, &bytes)].concat());
-        let _ = parse_tracks(&entry);
+        if let Some(found) = found_in(&bytes) {
+            prop_assert!(found.is_empty() || bytes.windows(found.len()).any(|place| place == found));
+        }
+        // Nothing behind what is whole takes it away.
+        let video = element(ids::VIDEO, &[&uint(ids::PIXEL_WIDTH, 320)[..], &bytes].concat());
+        let entry = element(ids::TRACK_ENTRY, &[uint(ids::TRACK_TYPE, 1), video].concat());
+        let found = parse_tracks(&[&entry[..], &bytes].concat());
+        prop_assert_eq!(found.first().map(|track| track.size.0), Some(320));
+        let whole = element(ids::TRACKS, &entry);
+        let open = [&ids::SEGMENT.to_be_bytes()[..], &[0x01], &[0xFF; 7], &whole, &bytes].concat();
+        prop_assert_eq!(found_in(&open), Some(entry));
     }
 
     /// Content of any kind where colours and projections are expected.
     #[test]
     fn any_content_is_taken(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
         for id in [ids::COLOUR, ids::PROJECTION, ids::DISPLAY_WIDTH, ids::STEREO_MODE, ids::CROP_LEFT] {
-            let _ = only(&[element(id, &bytes)], &[element(ids::BLOCK_ADDITION_MAPPING, &bytes)]);
+            let found = only(&[element(id, &bytes)], &[element(ids::BLOCK_ADDITION_MAPPING, &bytes)]);
+            prop_assert_eq!(found.size, (320, 180));
         }
     }
 }

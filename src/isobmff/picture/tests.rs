@@ -1,6 +1,6 @@
 //! Facts become boxes and boxes facts.
 
-use proptest::prelude::{any, proptest};
+use proptest::prelude::{any, prop_assert_eq, proptest};
 
 use super::*;
 use crate::media::picture::ALPHA;
@@ -129,13 +129,29 @@ fn a_zero_word_stays_at_the_end() {
     assert!(wide.ends_with(&[0, 0, 0, 3, 0, 0, 0, 0]));
 }
 
+/// What is written of facts is read as what they are, but for what has no form here.
+fn assert_kept(facts: &PictureFacts, size: (u32, u32)) {
+    let (boxes, left_out) = boxes_of(facts, size);
+    assert!(left_out.is_empty(), "{left_out:?}");
+    let mut bytes = vec![0; HEADER];
+    let [width, height] = [size.0, size.1].map(|number| (number as u16).to_be_bytes());
+    bytes[32..36].copy_from_slice(&[width, height].concat());
+    let read = super::facts(&with_boxes(&bytes, &boxes));
+    let unmapped = facts.unmapped.clone();
+    assert_eq!(PictureFacts { unmapped, ..read }, *facts);
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let entry = Bytes::from(bytes);
         let facts = facts(&entry);
-        let _ = boxes_of(&facts, coded_size(&entry));
-        let _ = with_aspect(&entry, (4, 3));
+        assert_kept(&facts, coded_size(&entry));
+        let wide = with_aspect(&entry, (4, 3));
+        if wide != entry && entry.len() >= 4 {
+            prop_assert_eq!(word(&wide) as usize, wide.len());
+            prop_assert_eq!(&wide[4..entry.len().min(HEADER)], &entry[4..entry.len().min(HEADER)]);
+        }
     }
 
     /// Boxes with any payload.
@@ -145,6 +161,10 @@ proptest! {
         let mut boxes = Vec::new();
         put(&mut boxes, kinds[kind], &payload);
         let entry = entry(&boxes);
-        let _ = boxes_of(&facts(&entry), SIZE);
+        let facts = facts(&entry);
+        assert_kept(&facts, SIZE);
+        let wide = with_aspect(&entry, (4, 3));
+        prop_assert_eq!(child(&wide, true, b"pasp"), Some(&[0, 0, 0, 4, 0, 0, 0, 3][..]));
+        prop_assert_eq!(super::facts(&wide), facts);
     }
 }
