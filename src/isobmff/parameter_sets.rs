@@ -394,7 +394,7 @@ mod tests {
             for end in 0..hevc.len() {
                 prop_assert_eq!(ParameterSets::from_hevc(&hevc[..end]), None);
             }
-            let put = |all: Vec<u8>, set: &Bytes| [&all, &vec![0; usize::from(size)], &vec![set.len() as u8], &set[..]].concat();
+            let put = |all: Vec<u8>, set: &Bytes| [&all, &[0; 3][..usize::from(size)], &[set.len() as u8], &set[..]].concat();
             let units = expected.sets.iter().fold(Vec::new(), put);
             prop_assert_eq!(expected.in_band(), Some(units.into()));
         }

@@ -299,6 +299,10 @@ fn decimal(text: &str) -> Option<Time> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "an overflow ends a test, as it should"
+)]
 mod tests {
     use super::*;
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
