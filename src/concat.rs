@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use content::{lay_out, output, own_container, silence};
+use content::{common_container, lay_out, output, silence};
 use spooled::part_of;
 
 pub use inspect::Inspected;
@@ -23,7 +23,7 @@ pub use inspect::Inspected;
 use crate::{
     assemble::Sharing,
     compat::{self, Matching, Mismatch},
-    elementary::Looks,
+    elementary::SeamData,
     error::{Error, MediaError},
     layout::Layout,
     media::Container,
@@ -158,7 +158,7 @@ impl Probed {
         let Self { inspected, sources } = self;
         let Inspected { concat, fragments } = inspected;
         let container = concat.options.container;
-        let container = container.unwrap_or_else(|| own_container(&fragments));
+        let container = container.unwrap_or_else(|| common_container(&fragments));
         let mut concat = concat;
         concat.options.container = Some(container);
         if !container.is_iso() {
@@ -375,7 +375,7 @@ impl Planned {
                 self.container,
                 &self.fragments,
                 &self.plan,
-                &Looks::default(),
+                &SeamData::default(),
                 Some(Sharing { block }),
             )?),
             None => Arc::clone(&self.layout),

@@ -17,7 +17,7 @@ use crate::{
         sei::CodedLight,
     },
     source::{AddressPolicy, guard::UrlPolicy},
-    transport::{self, Elementary, MapReader, PACKET, Pid},
+    transport::{self, EsInfo, MapReader, PACKET, Pid},
 };
 
 pub use crate::{
@@ -175,10 +175,7 @@ fn check_streams(reader: &MapReader, len: usize) {
     for (pid, kind) in reader.kinds() {
         let stream = reader.stream(pid).expect("a stream that there is");
         assert!(pid < 0x2000 && stream.kind == kind);
-        assert_eq!(
-            Elementary::of_bytes(&stream.to_bytes()).as_ref(),
-            Some(stream)
-        );
+        assert_eq!(EsInfo::of_bytes(&stream.to_bytes()).as_ref(), Some(stream));
         count += 1;
         own += stream.own.len();
     }
@@ -193,9 +190,9 @@ fn check_section(bytes: &[u8]) {
     };
     section[1..3].copy_from_slice(&(length as u16).to_be_bytes());
     let section = &section[..];
-    let data = Elementary {
+    let data = EsInfo {
         own: vec![0x26, 1, 7],
-        ..Elementary::graphics()
+        ..EsInfo::graphics()
     };
     let pid = Pid::new(0x1FF0);
     let Some(made) = transport::with_streams(section, &[(&pid, &data)]) else {

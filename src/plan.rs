@@ -18,7 +18,8 @@ use crate::{
     probe::{Fragment, Splice, Stream},
     time::{Time, Timescale},
     timeline::{
-        Pace, Payload, Placed, Run, TrackTimeline, audio, audio::AudioRules, sparse, ticks, video,
+        Payload, Placed, Run, SampleTiming, TrackTimeline, audio, audio::AudioRules, sparse, ticks,
+        video,
     },
     warning::{Warning, WarningKind},
 };
@@ -78,7 +79,7 @@ pub struct PlannedTrack {
     /// Its empty sample, for subtitles that have one.
     pub blank: Option<Bytes>,
     /// Ticks of a PCM sample, where silent frames may be of any length.
-    pub grain: Option<u32>,
+    pub silence_granularity: Option<u32>,
 }
 
 impl PlannedTrack {
@@ -97,9 +98,9 @@ impl PlannedTrack {
         let Silence::Frame(frame) = &self.silence else {
             return Bytes::new();
         };
-        let odd = match (run.pace, self.grain) {
-            (Pace::Even(ticks), Some(grain)) => {
-                elementary::silent_flac(frame, ticks / grain.max(1))
+        let odd = match (run.pace, self.silence_granularity) {
+            (SampleTiming::Even(ticks), Some(silence_granularity)) => {
+                elementary::silent_flac(frame, ticks / silence_granularity.max(1))
             }
             _ => None,
         };
@@ -207,7 +208,8 @@ fn plan_track(
         .zip(own_cuts)
         .map(|(place, cut)| {
             let fragment = &fragments[place.fragment];
-            let stream = matched.members[place.fragment].map(|index| &fragment.streams[index]);
+            let stream =
+                matched.stream_by_fragment[place.fragment].map(|index| &fragment.streams[index]);
             Placed {
                 start: place.start,
                 cut,
@@ -231,7 +233,7 @@ fn plan_track(
         is_unplaced(&reference.description) || reference.parameters.codec == "dvd_subtitle";
     let blank = blank.or_else(|| nothing.then(Bytes::new));
     let mut silence = silence.clone();
-    let mut grain = None;
+    let mut silence_granularity = None;
     let timeline = match matched.kind {
         StreamKind::Video => video::plan(&placed, matched.timescale)?,
         StreamKind::Audio => {
@@ -239,14 +241,14 @@ fn plan_track(
                 silence = Silence::Frame(pcm);
             }
             let container = options.container.unwrap_or(Container::Mp4);
-            let bare = matches!(container, Container::Adts | Container::Flac);
+            let no_edit_list = matches!(container, Container::Adts | Container::Flac);
             // Where there are no timestamps, the count is all there is.
             let seams = if elementary::writes(container) {
                 AudioSeams::Continuous
             } else {
                 options.audio_seams
             };
-            grain = (seams == AudioSeams::Continuous)
+            silence_granularity = (seams == AudioSeams::Continuous)
                 .then(|| silent_grain(reference, matched.timescale, &silence))
                 .flatten();
             let rules = AudioRules {
@@ -256,8 +258,8 @@ fn plan_track(
                 varying: VARYING.contains(&reference.parameters.codec.as_str()),
                 lossless: LOSSLESS.contains(&reference.parameters.codec.as_str()),
                 silence: silence != Silence::Unavailable,
-                grain,
-                bare,
+                silence_granularity,
+                no_edit_list,
             };
             audio::plan(&placed, rules, duration)?
         }
@@ -275,7 +277,7 @@ fn plan_track(
         timeline,
         silence,
         blank,
-        grain,
+        silence_granularity,
     })
 }
 
@@ -285,16 +287,16 @@ fn splices(
     placement: &Placement,
     matched: &MatchedTrack,
 ) -> BTreeMap<usize, Vec<Splice>> {
-    let members = placement
+    let stream_by_fragment = placement
         .places
         .iter()
         .enumerate()
         .filter_map(|(placed, place)| {
-            let stream = matched.members[place.fragment]?;
+            let stream = matched.stream_by_fragment[place.fragment]?;
             Some((placed, &fragments[place.fragment].streams[stream]))
         });
     // Nothing comes before the first one.
-    members
+    stream_by_fragment
         .skip(1)
         .filter_map(|(placed, stream)| {
             let leading = stream.leading.as_deref()?;

@@ -302,7 +302,7 @@ fn drops(plan: &Plan, placed: usize, fragment: usize, cut_short: bool) -> Vec<Dr
     let mut drops = Vec::new();
     for (track, planned) in plan.tracks.iter().enumerate() {
         let outcome = planned.timeline.outcomes[placed];
-        let Some(stream) = planned.matched.members[fragment] else {
+        let Some(stream) = planned.matched.stream_by_fragment[fragment] else {
             continue;
         };
         let tail = if cut_short {

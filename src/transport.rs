@@ -17,7 +17,7 @@ const LONGEST: usize = 1_021;
 
 /// A stream of data as the map of its program describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Elementary {
+pub(crate) struct EsInfo {
     /// `stream_type`.
     pub(crate) kind: u8,
     /// `stream_id` of its packets; 0 for sections.
@@ -30,7 +30,7 @@ pub(crate) struct Elementary {
     pub(crate) program: Vec<u8>,
 }
 
-impl Elementary {
+impl EsInfo {
     /// Presentation graphics, which any fragment may have: as discs describe them.
     pub(crate) fn graphics() -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Elementary {
         [&MARK[..], &head, &length, &self.own, &self.program].concat()
     }
 
-    /// What [`Elementary::to_bytes`] wrote.
+    /// What [`EsInfo::to_bytes`] wrote.
     pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.strip_prefix(&MARK)?;
         let (&[kind, id, timed, high, low], rest) = bytes.split_first_chunk()?;
@@ -128,14 +128,14 @@ mod tests {
 
     #[test]
     fn descriptions_are_read_as_they_were_written() {
-        let written = Elementary {
+        let written = EsInfo {
             own: vec![5, 4, b'K', b'L', b'V', b'A'],
-            ..Elementary::graphics()
+            ..EsInfo::graphics()
         };
         let bytes = written.to_bytes();
-        assert_eq!(Elementary::of_bytes(&bytes), Some(written));
-        assert_eq!(Elementary::of_bytes(&bytes[..8]), None);
-        assert_eq!(Elementary::of_bytes(&[]), None);
+        assert_eq!(EsInfo::of_bytes(&bytes), Some(written));
+        assert_eq!(EsInfo::of_bytes(&bytes[..8]), None);
+        assert_eq!(EsInfo::of_bytes(&[]), None);
     }
 
     /// A `splice_null` of SCTE 35: its adjustment is the one field that changes, and wraps at 33 bits.

@@ -199,8 +199,8 @@ fuzz_target!(|join: Join| {
         varying: join.varying,
         lossless: join.lossless,
         silence: join.silence,
-        grain: None,
-        bare: false,
+        silence_granularity: None,
+        no_edit_list: false,
     };
     if let Ok(timeline) = audio::plan(&placed, rules, end) {
         check(&timeline, &placed, end);

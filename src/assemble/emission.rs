@@ -3,7 +3,7 @@
 use crate::{
     isobmff::SampleTable,
     plan::PlannedTrack,
-    timeline::{Pace, Payload},
+    timeline::{Payload, SampleTiming},
 };
 
 /// Consecutive samples of one track that lie together. There is one for every chunk of a fragment,
@@ -131,8 +131,8 @@ pub(super) fn made_emissions(
     };
     let second = planned.timeline.timescale.get();
     let frame = match run.pace {
-        Pace::Even(frame) => frame,
-        Pace::Source { .. } => second,
+        SampleTiming::Even(frame) => frame,
+        SampleTiming::Source { .. } => second,
     };
     let per_chunk = u64::from(second / frame.max(1)).max(1);
     let mut left = run.payload.len();

@@ -178,7 +178,7 @@ impl<'a> Builder<'a> {
                     Payload::Samples { placed: of, .. } if of != placed => break,
                     Payload::Samples { first, end, .. } => {
                         let fragment = plan.placement.places[placed].fragment;
-                        let stream = planned.matched.members[fragment];
+                        let stream = planned.matched.stream_by_fragment[fragment];
                         if let Some(stream) = stream {
                             let stream = &fragments[fragment].streams[stream];
                             let samples = &stream.presentation.samples;
@@ -226,7 +226,7 @@ impl<'a> Builder<'a> {
         tables
             .chunks
             .push(chunk(&self.media, emission.count, entry));
-        let Some(stream) = planned.matched.members[place.fragment] else {
+        let Some(stream) = planned.matched.stream_by_fragment[place.fragment] else {
             return;
         };
         let samples = &self.fragments[place.fragment].streams[stream]

@@ -8,7 +8,7 @@ use crate::{
     },
     plan::{Plan, PlannedTrack},
     probe::{Fragment, Stream},
-    timeline::{Pace, Payload, Run, Stamps},
+    timeline::{Payload, Run, SampleTiming, Stamps},
 };
 
 /// Durations, composition offsets, sync samples, dependencies and groups of a planned track.
@@ -17,17 +17,17 @@ pub(super) fn timing(
     plan: &Plan,
     planned: &PlannedTrack,
 ) -> Result<Tables, Error> {
-    let members: Vec<Option<&Stream>> = plan
+    let stream_by_fragment: Vec<Option<&Stream>> = plan
         .placement
         .places
         .iter()
         .map(|place| {
-            let member = planned.matched.members[place.fragment];
+            let member = planned.matched.stream_by_fragment[place.fragment];
             member.map(|stream| &fragments[place.fragment].streams[stream])
         })
         .collect();
     let all = || {
-        members
+        stream_by_fragment
             .iter()
             .flatten()
             .map(|stream| &stream.presentation.samples)
@@ -48,16 +48,16 @@ pub(super) fn timing(
             .ok_or_else(|| too_many(u64::from(count)))?;
         let source = match run.payload {
             Payload::Samples { placed, first, end } => {
-                members[placed].map(|stream| (stream, first, end))
+                stream_by_fragment[placed].map(|stream| (stream, first, end))
             }
             Payload::Silence(_) | Payload::Blank => None,
         };
         match (run.pace, source) {
-            (Pace::Source { .. }, Some((stream, ..))) => {
+            (SampleTiming::Source { .. }, Some((stream, ..))) => {
                 source_pace(&mut tables, run, stream)?;
             }
-            (Pace::Even(frame), _) => even_pace(&mut tables, run, frame, count)?,
-            (Pace::Source { .. }, None) => {}
+            (SampleTiming::Even(frame), _) => even_pace(&mut tables, run, frame, count)?,
+            (SampleTiming::Source { .. }, None) => {}
         }
         match source {
             Some((stream, first, end)) => {

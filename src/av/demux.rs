@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ffmpeg_next::ffi;
 
 use super::{
-    AvError, Interrupt, Learned, check, codecpar, describing,
+    AvError, CodecInfoCache, Interrupt, check, codecpar, describing,
     frame::Packet,
     io::{Input, Stream},
     packet::{PacketView, view},
@@ -94,7 +94,7 @@ impl Demuxer {
     /// # Errors
     /// As those of [`Demuxer::open`].
     pub(crate) fn open_like<R: Read + Seek + Send + 'static>(
-        learned: &Learned,
+        learned: &CodecInfoCache,
         name: &CStr,
         reader: impl Fn() -> R,
         interrupt: &Interrupt,

@@ -27,7 +27,7 @@ const TIMED: [&CStr; 2] = [c"matroska", c"mpegts"];
 
 /// What is known of video streams that begin like one that was decoded. Shared by the fragments of a join.
 #[derive(Debug, Default)]
-pub(crate) struct Learned(Mutex<Vec<Known>>);
+pub(crate) struct CodecInfoCache(Mutex<Vec<Known>>);
 
 /// A video stream whose first pictures were decoded.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ struct Known {
     parameters: Parameters,
 }
 
-impl Learned {
+impl CodecInfoCache {
     /// An input with its streams described, and whether nothing had to be decoded for it. `read_header` gives inputs of which only the headers were read.
     pub(super) fn describe(
         &self,
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
     use crate::av::{Demuxer, Interrupt};
 
-    fn open(learned: &Learned, demuxer: &CStr, name: &str) -> (Demuxer, bool) {
+    fn open(learned: &CodecInfoCache, demuxer: &CStr, name: &str) -> (Demuxer, bool) {
         let path = format!("{}/fixtures/containers/{name}", env!("CARGO_MANIFEST_DIR"));
         let reader = || File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         Demuxer::open_like(learned, demuxer, reader, &Interrupt::default()).expect("opened")
@@ -226,7 +226,7 @@ mod tests {
                 "hevc_eac30.mkv",
             ),
         ] {
-            let learned = Learned::default();
+            let learned = CodecInfoCache::default();
             for (name, undecoded) in [
                 (first, false),
                 (second, true),
@@ -235,7 +235,7 @@ mod tests {
             ] {
                 let (demuxer_like, found) = open(&learned, demuxer, name);
                 assert_eq!(found, undecoded, "{name} after {first}");
-                let (alone, _) = open(&Learned::default(), demuxer, name);
+                let (alone, _) = open(&CodecInfoCache::default(), demuxer, name);
                 let text = |one: &Demuxer| format!("{:?}", one.streams().expect("streams"));
                 assert_eq!(text(&demuxer_like), text(&alone), "{name}");
             }

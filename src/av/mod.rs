@@ -38,7 +38,7 @@ pub(crate) use decode::{Decoded, Frames, StreamDecoder};
 pub(crate) use demux::{Demuxer, StreamInfo};
 pub use error::{AvError, NoSilence};
 pub(crate) use interrupt::Interrupt;
-pub(crate) use learned::Learned;
+pub(crate) use learned::CodecInfoCache;
 pub(crate) use mux::{MuxStream, MuxTiming, Muxer, ZERO_SENT, ZERO_SHOWN};
 pub(crate) use packet::PacketView;
 pub(crate) use parser::PictureParser;

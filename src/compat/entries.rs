@@ -173,7 +173,7 @@ fn in_band_entries(fragments: &[Fragment], track: &MatchedTrack) -> Option<Entri
     let length_size = ParameterSets::of(&first.bytes)?.length_size;
     let mut known: Vec<(&SampleEntry, EntryUse)> = Vec::new();
     let mut uses = Vec::with_capacity(fragments.len());
-    for (fragment, member) in fragments.iter().zip(&track.members) {
+    for (fragment, member) in fragments.iter().zip(&track.stream_by_fragment) {
         let mut of_fragment = Vec::new();
         let entries = member.map(|stream| &fragment.streams[stream].description.entries);
         for source in entries.into_iter().flatten() {
@@ -249,8 +249,8 @@ fn each_fragment(
     track: &MatchedTrack,
     make: impl Fn(&SampleEntry, usize) -> EntryUse,
 ) -> Vec<Vec<EntryUse>> {
-    let members = fragments.iter().zip(&track.members);
-    members
+    let stream_by_fragment = fragments.iter().zip(&track.stream_by_fragment);
+    stream_by_fragment
         .map(|(fragment, member)| {
             let entries = member.map(|stream| &fragment.streams[stream].description.entries);
             let entries = entries.into_iter().flatten().enumerate();

@@ -19,7 +19,7 @@ pub struct MatchedTrack {
     /// Fragment and stream that its header comes from.
     pub reference: (usize, usize),
     /// Per fragment, the index of its stream.
-    pub members: Vec<Option<usize>>,
+    pub stream_by_fragment: Vec<Option<usize>>,
     /// Its sample entries.
     pub entries: Entries,
     /// Ticks per second: every member's tick is a whole number of these.
@@ -41,7 +41,7 @@ impl MatchedTrack {
     ) -> impl Iterator<Item = (usize, usize, &'a Stream)> {
         fragments
             .iter()
-            .zip(&self.members)
+            .zip(&self.stream_by_fragment)
             .enumerate()
             .filter_map(|(index, (fragment, member))| {
                 member.map(|stream| (index, stream, &fragment.streams[stream]))
@@ -92,7 +92,7 @@ pub(super) fn match_streams(
         .filter(|(_, track)| track.kind == StreamKind::Audio)
         .flat_map(|(index, track)| {
             let without = track
-                .members
+                .stream_by_fragment
                 .iter()
                 .enumerate()
                 .filter(|(_, member)| member.is_none());
@@ -128,7 +128,7 @@ fn match_kind(
         // By language first, then by position; cues and data only join what is read as they are.
         for by_language in [true, false] {
             for track in &mut tracks {
-                if track.members[index].is_some() {
+                if track.stream_by_fragment[index].is_some() {
                     continue;
                 }
                 let reference = track.reference_stream(fragments);
@@ -142,7 +142,7 @@ fn match_kind(
                     .position(|&stream| fits(&fragment.streams[stream]))
                 {
                     let stream = free.remove(at);
-                    track.members[index] = Some(stream);
+                    track.stream_by_fragment[index] = Some(stream);
                     let (theirs, ours) =
                         (fragment.streams[stream].language(), reference.language());
                     if theirs != ours && theirs != "und" && ours != "und" {
@@ -156,12 +156,12 @@ fn match_kind(
             }
         }
         for stream in free {
-            let mut members = vec![None; fragments.len()];
-            members[index] = Some(stream);
+            let mut stream_by_fragment = vec![None; fragments.len()];
+            stream_by_fragment[index] = Some(stream);
             tracks.push(MatchedTrack {
                 kind,
                 reference: (index, stream),
-                members,
+                stream_by_fragment,
                 entries: Entries::default(),
                 timescale: fragment.streams[stream].presentation.timescale,
             });
@@ -199,7 +199,7 @@ fn count_mismatches(
     let count = |fragment: usize| {
         tracks
             .iter()
-            .filter(|t| t.members[fragment].is_some())
+            .filter(|t| t.stream_by_fragment[fragment].is_some())
             .count()
     };
     let Some((&first, others)) = order.split_first() else {

@@ -44,7 +44,7 @@ pub(super) async fn tell(
         let mut before: Option<Ratio> = None;
         let mut any = false;
         for &fragment in order {
-            let Some(index) = matching.tracks[number].members[fragment] else {
+            let Some(index) = matching.tracks[number].stream_by_fragment[fragment] else {
                 continue;
             };
             let stream = &fragments[fragment].streams[index];

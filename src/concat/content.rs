@@ -6,11 +6,11 @@ use crate::{
     assemble::{Sharing, assemble},
     av,
     compat::Matching,
-    elementary::{self, Looks},
+    elementary::{self, SeamData},
     error::Error,
     layout::Layout,
     media::{CodecParameters, Container},
-    packets::{self, Cues, Join, Remux, Script, matroska},
+    packets::{self, Cues, Join, PlanRef, Remux, matroska},
     plan::{Plan, Silence},
     probe::Fragment,
     sink::MakeFilter,
@@ -34,7 +34,7 @@ pub(super) async fn output(
     plan: &Arc<Plan>,
     sources: &[OpenSource],
 ) -> Result<Content, Error> {
-    let script = Script { fragments, plan };
+    let script = PlanRef { fragments, plan };
     let content = |layout, filter, packets, duration| Content {
         layout,
         filter,
@@ -67,7 +67,7 @@ pub(super) async fn output(
 }
 
 /// The kind of file that the fragments are, where all are of one that is written.
-pub(super) fn own_container(fragments: &[Fragment]) -> Container {
+pub(super) fn common_container(fragments: &[Fragment]) -> Container {
     let mut all = fragments.iter().map(|fragment| fragment.container);
     let first = all.next().filter(|first| packets::writes(*first));
     let same = first.filter(|first| all.all(|other| other == *first));
@@ -79,7 +79,7 @@ pub(super) fn lay_out(
     container: Container,
     fragments: &[Fragment],
     plan: &Plan,
-    looks: &Looks,
+    looks: &SeamData,
     sharing: Option<Sharing>,
 ) -> Result<Layout, Error> {
     if elementary::writes(container) {

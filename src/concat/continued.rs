@@ -45,7 +45,7 @@ pub(super) async fn mark(
     for track in pictures {
         let mut before: Option<usize> = None;
         for &fragment in order {
-            let Some(stream) = track.members[fragment] else {
+            let Some(stream) = track.stream_by_fragment[fragment] else {
                 continue;
             };
             let earlier = before.replace(fragment);
@@ -56,7 +56,7 @@ pub(super) async fn mark(
                     samples: u32::MAX,
                 }),
                 (Some(earlier), options::Leading::Auto) => {
-                    let Some(end) = track.members[earlier] else {
+                    let Some(end) = track.stream_by_fragment[earlier] else {
                         continue;
                     };
                     let pair = ((earlier, end), (fragment, stream));

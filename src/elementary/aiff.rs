@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    Carried, ElementaryError, ElementaryLimits, Found, Read, describe,
+    ContainerMetadata, ElementaryError, ElementaryLimits, Found, Read, describe,
     pcm::{Number, Pcm},
     wav::default_mask,
 };
@@ -96,7 +96,7 @@ impl Read for AiffReader {
         let track = pcm.track(sound.start, needed, self.limits)?;
         Ok(Found {
             movie: describe::movie(*b"qt  ", pcm.rate, track),
-            carried: Carried::default(),
+            carried: ContainerMetadata::default(),
         })
     }
 }

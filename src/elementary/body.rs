@@ -132,7 +132,7 @@ pub(super) fn pieces<'a>(
     range: Range<u32>,
 ) -> impl Iterator<Item = (Range<u32>, Piece)> + use<'a> {
     let fragment = plan.placement.places[placed].fragment;
-    let stream = planned.matched.members[fragment];
+    let stream = planned.matched.stream_by_fragment[fragment];
     let samples = stream.map(|stream| &fragments[fragment].streams[stream].presentation.samples);
     samples.into_iter().flat_map(move |samples| {
         stretches(samples, range.clone()).map(move |stretch| {
@@ -174,7 +174,7 @@ pub(super) fn samples<'a>(
     placed: usize,
 ) -> Option<(usize, &'a SampleTable)> {
     let fragment = plan.placement.places.get(placed)?.fragment;
-    let stream = (*planned.matched.members.get(fragment)?)?;
+    let stream = (*planned.matched.stream_by_fragment.get(fragment)?)?;
     let stream = fragments.get(fragment)?.streams.get(stream)?;
     Some((fragment, &stream.presentation.samples))
 }

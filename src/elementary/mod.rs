@@ -29,7 +29,7 @@ use crate::{
     isobmff::Movie,
     layout::Layout,
     media::{Container, StreamKind},
-    packets::Script,
+    packets::PlanRef,
     plan::Plan,
     probe::Fragment,
     source::OpenSource,
@@ -42,7 +42,7 @@ pub(crate) use latm::{AacConfig, Latm, loas_length};
 
 /// What was read of the fragments once a plan was there.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Looks {
+pub(crate) struct SeamData {
     mp3: mp3::Seams,
     flac: flac::Frames,
 }
@@ -80,12 +80,12 @@ pub struct Found {
     /// Its one track, as an ISO base media file would have it.
     pub movie: Movie,
     /// What surrounds the sound.
-    pub carried: Carried,
+    pub carried: ContainerMetadata,
 }
 
 /// What surrounds the sound of a file and is kept from the first fragment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Carried {
+pub struct ContainerMetadata {
     /// Ranges of the file before the sound, each one chunk, tag or block.
     pub before: Vec<Range<u64>>,
     /// Ranges of the file after the sound.
@@ -218,10 +218,10 @@ pub(crate) fn takes(container: Container, codec: &str, kind: StreamKind) -> bool
 /// [`Error::Source`] where a fragment cannot be read.
 pub(crate) async fn look(
     container: Container,
-    script: Script<'_>,
+    script: PlanRef<'_>,
     sources: &[OpenSource],
-) -> Result<Looks, Error> {
-    let mut looks = Looks::default();
+) -> Result<SeamData, Error> {
+    let mut looks = SeamData::default();
     match container {
         Container::Mp3 => looks.mp3 = mp3::Seams::read(script, sources).await?,
         Container::Flac => looks.flac = flac::Frames::read(script, sources).await?,
@@ -238,7 +238,7 @@ pub(crate) fn lay_out(
     container: Container,
     fragments: &[Fragment],
     plan: &Plan,
-    looks: &Looks,
+    looks: &SeamData,
     sharing: Option<Sharing>,
 ) -> Result<Sound, Error> {
     match container {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Carried, ElementaryError, ElementaryLimits};
+use super::{ContainerMetadata, ElementaryError, ElementaryLimits};
 use crate::isobmff::{Chunk, FourCc};
 
 /// What is read at a time.
@@ -59,7 +59,7 @@ pub(super) struct Scanner<F> {
     pub(super) sizes: Vec<u32>,
     pub(super) chunks: Vec<Chunk>,
     next_offset: u64,
-    pub(super) carried: Carried,
+    pub(super) carried: ContainerMetadata,
 }
 
 impl<F: Frames> Scanner<F> {
@@ -78,7 +78,7 @@ impl<F: Frames> Scanner<F> {
             sizes: Vec::new(),
             chunks: Vec::new(),
             next_offset: 0,
-            carried: Carried::default(),
+            carried: ContainerMetadata::default(),
         }
     }
 
@@ -220,7 +220,7 @@ impl<F: Frames> Scanner<F> {
     }
 
     fn keep(&mut self, size: u64) -> Result<(), ElementaryError> {
-        let Carried { before, after, .. } = &mut self.carried;
+        let ContainerMetadata { before, after, .. } = &mut self.carried;
         if before.len() + after.len() >= MOST_TAGS {
             return Err(ElementaryError::TooMany {
                 what: "number of tags",

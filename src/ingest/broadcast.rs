@@ -9,7 +9,7 @@ use crate::{
     error::MediaError,
     media::StreamKind,
     probe::Failure,
-    transport::{self, Elementary, MapReader, PACKET, STEPS, SYNC},
+    transport::{self, EsInfo, MapReader, PACKET, STEPS, SYNC},
 };
 
 /// Bytes in which the maps are looked for; a broadcast repeats them every tenth of a second.
@@ -30,7 +30,7 @@ const PRIVATE: u8 = 0xBD;
 
 /// A transport stream while it is read.
 #[derive(Debug, Default)]
-pub(super) struct Broadcast {
+pub(super) struct TsProgramInfo {
     map: MapReader,
     /// The latest decode time that has gone by, in ticks of 90 kHz.
     now: Option<i64>,
@@ -43,7 +43,7 @@ pub(super) struct Broadcast {
     seen: BTreeSet<u16>,
 }
 
-impl Broadcast {
+impl TsProgramInfo {
     /// Reads the maps.
     pub(super) fn read(storage: &Storage, len: u64) -> Result<Self, Failure> {
         Ok(Self {
@@ -81,7 +81,7 @@ impl Broadcast {
         let pid = u16::try_from(info.id).unwrap_or(0);
         let mapped = self.map.stream(pid).cloned().unwrap_or_default();
         let id = if mapped.kind == SPLICES { 0 } else { PRIVATE };
-        let stream = Elementary {
+        let stream = EsInfo {
             id: first.stream_id.unwrap_or(id),
             timed: first.pts.is_some(),
             ..mapped

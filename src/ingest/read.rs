@@ -21,7 +21,7 @@ use super::{
     work::Work,
 };
 use crate::{
-    av::{Interrupt, Learned},
+    av::{CodecInfoCache, Interrupt},
     isobmff::{SampleTable, TrackDescription},
     media::{Chapter, CodecParameters},
     options::Limits,
@@ -77,7 +77,7 @@ pub(crate) struct Shared {
     joins: bool,
     /// Turns at reading through libav.
     turns: Semaphore,
-    learned: Arc<Learned>,
+    learned: Arc<CodecInfoCache>,
 }
 
 impl Shared {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    broadcast::Broadcast,
+    broadcast::TsProgramInfo,
     codec_ids::{self, CodecId},
     collect::Collected,
     complete,
@@ -24,7 +24,7 @@ use super::{
     unpack::{Packed, unflagged},
 };
 use crate::{
-    av::{Demuxer, Interrupt, Learned, PacketView, StreamInfo},
+    av::{CodecInfoCache, Demuxer, Interrupt, PacketView, StreamInfo},
     error::MediaError,
     media::{Chapter, Container, StreamKind},
     options::Limits,
@@ -70,7 +70,7 @@ pub(super) struct Work {
     pub(super) spool: Arc<Spool>,
     /// Whether there will be a join.
     pub(super) all: bool,
-    pub(super) learned: Arc<Learned>,
+    pub(super) learned: Arc<CodecInfoCache>,
     pub(super) limits: Limits,
     pub(super) interrupt: Interrupt,
 }
@@ -81,12 +81,14 @@ impl Work {
         match self.read(&self.learned, false)? {
             Some(read) => Ok(read),
             // Nothing is known without decoding, and without the pictures' own headers.
-            None => self.read(&Learned::default(), true)?.ok_or_else(stopped),
+            None => self
+                .read(&CodecInfoCache::default(), true)?
+                .ok_or_else(stopped),
         }
     }
 
     /// Reads all packets; `None` if times are missing that a second look may tell, which is `closer`.
-    fn read(&self, learned: &Learned, closer: bool) -> Result<Option<Read>, Failure> {
+    fn read(&self, learned: &CodecInfoCache, closer: bool) -> Result<Option<Read>, Failure> {
         let container = self.found.container;
         let failure = ReadFailure::default();
         let reader = || Reader {
@@ -114,7 +116,7 @@ impl Work {
         let mut cover = None;
         let mut rewritten = Rewritten::new(&self.spool, self.len, self.all);
         let broadcast = container == Container::MpegTs;
-        let broadcast = broadcast.then(|| Broadcast::read(&self.storage, self.len));
+        let broadcast = broadcast.then(|| TsProgramInfo::read(&self.storage, self.len));
         let mut broadcast = broadcast.transpose()?;
         if let Some(broadcast) = &broadcast {
             broadcast.check_end(&self.storage, self.len)?;

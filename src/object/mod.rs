@@ -19,7 +19,7 @@ mod store;
 mod url;
 mod wire;
 
-pub(crate) use reading::Looked;
+pub(crate) use reading::HeadObject;
 pub(crate) use requests::{Upload, UploadedPart};
 pub(crate) use retry::Attempts;
 

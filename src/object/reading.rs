@@ -25,7 +25,7 @@ pub(crate) struct Existing {
 
 /// What a look at an object found.
 #[derive(Debug, Clone)]
-pub(crate) struct Looked {
+pub(crate) struct HeadObject {
     /// The object, if there is one.
     pub(crate) existing: Option<Existing>,
     /// The store's clock.
@@ -93,7 +93,7 @@ impl ObjectStore {
     }
 
     /// What is there now.
-    pub(crate) async fn look(&self, url: &ObjectUrl) -> Result<Looked, ObjectError> {
+    pub(crate) async fn look(&self, url: &ObjectUrl) -> Result<HeadObject, ObjectError> {
         let mut attempts = Attempts::at(self);
         loop {
             match self.look_once(url).await {
@@ -103,7 +103,7 @@ impl ObjectStore {
         }
     }
 
-    async fn look_once(&self, url: &ObjectUrl) -> Result<Looked, ObjectError> {
+    async fn look_once(&self, url: &ObjectUrl) -> Result<HeadObject, ObjectError> {
         const CALL: &str = "looking at it";
         let mut call = Call::new(CALL, Method::GET, url, "");
         call.headers.push(("range", "bytes=0-0".to_owned()));
@@ -116,7 +116,7 @@ impl ObjectStore {
             StatusCode::RANGE_NOT_SATISFIABLE => Some(0),
             _ => {
                 return match self.refused(CALL, url, answer).await {
-                    ObjectError::NoSuchKey => Ok(Looked { existing: None, at }),
+                    ObjectError::NoSuchKey => Ok(HeadObject { existing: None, at }),
                     error => Err(error),
                 };
             }
@@ -126,7 +126,7 @@ impl ObjectStore {
             return Err(ObjectError::Answer { call: CALL, what });
         };
         let etag = answer.header("etag").unwrap_or_default().to_owned();
-        Ok(Looked {
+        Ok(HeadObject {
             existing: Some(Existing { len, etag }),
             at,
         })

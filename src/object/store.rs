@@ -8,7 +8,7 @@ use reqsign_core::{Context, SignRequest};
 
 use super::{
     BucketStyle, Credentials, ObjectError, ObjectSource, ObjectUrl, StoreError, StoreOptions,
-    credentials::variable, wire::Wire,
+    credentials::variable, wire::HttpTransport,
 };
 
 /// The longest that AWS lets a presigned URL live: seven days.
@@ -25,7 +25,7 @@ struct Inner {
     credential: Option<Credential>,
     signer: RequestSigner,
     context: Context,
-    wire: Wire,
+    wire: HttpTransport,
     options: StoreOptions,
 }
 
@@ -75,7 +75,7 @@ impl ObjectStore {
         Ok(Self(Arc::new(Inner {
             signer: RequestSigner::new("s3", &options.region).with_standard_session_token(),
             context: Context::new(),
-            wire: Wire::new(&options)?,
+            wire: HttpTransport::new(&options)?,
             endpoint,
             style,
             credential,
@@ -159,7 +159,7 @@ impl ObjectStore {
         &self.0.options
     }
 
-    pub(super) fn wire(&self) -> &Wire {
+    pub(super) fn wire(&self) -> &HttpTransport {
         &self.0.wire
     }
 

@@ -33,7 +33,7 @@ const SLOWEST: u64 = 64 << 10;
 
 /// The connections to a store.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct HttpTransport {
     client: Client,
     patience: Duration,
 }
@@ -45,7 +45,7 @@ pub(super) struct Answer {
     pub(super) body: BoxStream<'static, Result<Bytes, ObjectError>>,
 }
 
-impl Wire {
+impl HttpTransport {
     pub(super) fn new(options: &StoreOptions) -> Result<Self, StoreError> {
         let client = Client::new(ClientOptions {
             urls: UrlPolicy {
@@ -202,7 +202,9 @@ mod tests {
     }
 
     /// A wire to a server that does this with its one connection.
-    async fn wire_to<F>(serve: impl FnOnce(TcpStream) -> F + Send + 'static) -> (Wire, Parts)
+    async fn wire_to<F>(
+        serve: impl FnOnce(TcpStream) -> F + Send + 'static,
+    ) -> (HttpTransport, Parts)
     where
         F: Future<Output = ()> + Send,
     {
@@ -218,7 +220,7 @@ mod tests {
         let uri = format!("http://{address}/b/k");
         let request = Request::builder().method(Method::PUT).uri(uri).body(());
         let parts = request.expect("a request").into_parts().0;
-        (Wire::new(&options).expect("a wire"), parts)
+        (HttpTransport::new(&options).expect("a wire"), parts)
     }
 
     #[tokio::test]

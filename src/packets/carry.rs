@@ -6,7 +6,7 @@ use crate::{
     media::{Container, StreamKind},
     plan::{Plan, PlannedTrack},
     probe::{Fragment, Stream},
-    transport::Elementary,
+    transport::EsInfo,
     warning::{Warning, WarningKind},
 };
 
@@ -74,7 +74,7 @@ fn keep(
                 codec: named(reference),
             });
         }
-        let known = Elementary::of_bytes(&reference.parameters.extradata);
+        let known = EsInfo::of_bytes(&reference.parameters.extradata);
         let codec = match known.filter(|_| UNKNOWN.contains(&codec.as_str())) {
             Some(known) => format!("{codec} (stream type {:#04x})", known.kind),
             None => codec.clone(),

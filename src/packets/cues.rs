@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{
     ass::{self, Event, Merged},
-    schedule::{Body, Packet, Schedule, Script},
+    schedule::{Body, Packet, PlanRef, Schedule},
 };
 use crate::{
     error::Error,
@@ -60,7 +60,7 @@ impl Cues {
     ///
     /// # Errors
     /// [`Error::Source`], and [`Error::Limit`] where there are more than anybody reads.
-    pub(crate) async fn read(script: Script<'_>, sources: &[OpenSource]) -> Result<Self, Error> {
+    pub(crate) async fn read(script: PlanRef<'_>, sources: &[OpenSource]) -> Result<Self, Error> {
         let mut all = Self::default();
         let mut events: BTreeMap<usize, Events> = BTreeMap::new();
         for track in 0..script.tracks() {
@@ -192,9 +192,9 @@ struct Events {
 
 impl Events {
     /// Whether a track has events of several fragments.
-    fn are_several(script: Script<'_>, track: usize) -> bool {
-        let members = script.track(track).matched.members.iter();
-        members.flatten().count() > 1
+    fn are_several(script: PlanRef<'_>, track: usize) -> bool {
+        let stream_by_fragment = script.track(track).matched.stream_by_fragment.iter();
+        stream_by_fragment.flatten().count() > 1
     }
 
     fn new(merged: Merged) -> Self {
@@ -237,7 +237,7 @@ impl Events {
     }
 }
 
-fn is_timed_text(script: Script<'_>, track: usize) -> bool {
+fn is_timed_text(script: PlanRef<'_>, track: usize) -> bool {
     let planned = script.track(track);
     let reference = planned.matched.reference_stream(script.fragments);
     reference.parameters.codec == "mov_text"

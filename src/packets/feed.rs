@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{
     cues::Cues,
-    schedule::{Body, Packet, Schedule, Script},
+    schedule::{Body, Packet, PlanRef, Schedule},
 };
 use crate::{
     layout::{Piece, changed},
@@ -14,17 +14,17 @@ use crate::{
 /// Walks through the packets that are written. It borrows nothing: each step is given the same
 /// script and the same cues.
 #[derive(Debug, Clone)]
-pub(crate) struct Feed(Schedule);
+pub(crate) struct OutputPackets(Schedule);
 
-impl Feed {
+impl OutputPackets {
     /// Before the first packet.
-    pub(crate) fn new(script: Script<'_>) -> Self {
+    pub(crate) fn new(script: PlanRef<'_>) -> Self {
         Self(Schedule::new(script))
     }
 
     /// The next packet; never an empty one, and no pause between cues: those are MP4's. Presentation graphics
     /// have to be taken off.
-    pub(crate) fn next(&mut self, script: Script<'_>, cues: &Cues) -> Option<Packet> {
+    pub(crate) fn next(&mut self, script: PlanRef<'_>, cues: &Cues) -> Option<Packet> {
         loop {
             let mut packet = self.0.next(script)?;
             if matches!(packet.body, Body::Made(..))
@@ -41,7 +41,7 @@ impl Feed {
     }
 }
 
-fn is_graphics(script: Script<'_>, track: usize) -> bool {
+fn is_graphics(script: PlanRef<'_>, track: usize) -> bool {
     let matched = &script.track(track).matched;
     let parameters = &matched.reference_stream(script.fragments).parameters;
     parameters.codec == "hdmv_pgs_subtitle"

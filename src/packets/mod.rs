@@ -22,7 +22,7 @@ pub(crate) mod tags;
 pub(crate) use cues::Cues;
 pub(crate) use mux::Remux;
 pub(crate) use pieces::Join;
-pub(crate) use schedule::Script;
+pub(crate) use schedule::PlanRef;
 
 use std::num::NonZeroU32;
 

@@ -5,11 +5,11 @@ use std::{collections::VecDeque, ffi::CStr, sync::Arc};
 
 use super::{
     annexb::Framings,
-    feed::{Feed, lay},
-    own::{self, OwnStreams},
+    feed::{OutputPackets, lay},
+    own::{self, TsDataStreams},
     pieces::{Join, PacketPieces, Writer},
     reference::Reference,
-    schedule::{Body, Packet, Script},
+    schedule::{Body, Packet, PlanRef},
     tags,
 };
 use crate::{
@@ -67,12 +67,12 @@ pub(crate) struct Remux {
 }
 
 impl Remux {
-    fn script(&self) -> Script<'_> {
+    fn script(&self) -> PlanRef<'_> {
         self.join.script()
     }
 
     /// The next packet that is written. What parameter sets it needs is found out from its bytes.
-    fn next(&self, feed: &mut Feed) -> Option<Packet> {
+    fn next(&self, feed: &mut OutputPackets) -> Option<Packet> {
         let mut packet = feed.next(self.script(), &self.join.cues)?;
         if self.container == Container::MpegTs {
             packet.body.drop_prefix();
@@ -103,9 +103,9 @@ impl Remux {
     pub(crate) fn filter(&self) -> Result<Box<dyn Filter>, SinkError> {
         let script = self.script();
         let own = if self.container == Container::MpegTs {
-            OwnStreams::of(script)
+            TsDataStreams::of(script)
         } else {
-            OwnStreams::none(script.tracks())
+            TsDataStreams::none(script.tracks())
         };
         let others = || (0..script.tracks()).filter(|&track| !own.has(track));
         let streams: Vec<MuxStream> = others().map(|track| self.stream(track)).collect();
@@ -116,7 +116,7 @@ impl Remux {
             all.extend(chapters(&self.join.plan.chapters));
         }
         let muxer = Muxer::open(format(self.container), &streams, &all).map_err(failed)?;
-        let mut feed = Feed::new(script);
+        let mut feed = OutputPackets::new(script);
         let next = self.next(&mut feed);
         Ok(Box::new(Mux {
             tracks: (0..script.tracks())
@@ -198,7 +198,7 @@ impl Writer for Payloads {
 }
 
 /// Samples of 48 kHz by which a track's first packet comes before the output begins.
-fn early(script: Script<'_>, track: usize) -> u16 {
+fn early(script: PlanRef<'_>, track: usize) -> u16 {
     let first = super::schedule::Schedule::new(script);
     let first = first.next_times().nth(track).flatten().unwrap_or(0).min(0);
     let rate = u64::from(script.track(track).timeline.timescale.get());
@@ -241,8 +241,8 @@ struct Clock {
 struct Mux {
     remux: Remux,
     muxer: Muxer,
-    own: OwnStreams,
-    feed: Feed,
+    own: TsDataStreams,
+    feed: OutputPackets,
     /// The packet whose bytes come next.
     next: Option<Packet>,
     /// Bytes of it that have come.

@@ -3,11 +3,11 @@
 
 use std::collections::VecDeque;
 
-use super::schedule::{Body, Packet, Script};
+use super::schedule::{Body, Packet, PlanRef};
 use crate::{
     probe::Stream,
     time::{OutOfRange, Rounding, Timescale},
-    transport::{Elementary, Gathered, PACKET, Pid, moved_splice, with_streams},
+    transport::{EsInfo, Gathered, PACKET, Pid, moved_splice, with_streams},
 };
 
 /// Where libav puts the map of its one program.
@@ -22,7 +22,7 @@ pub(super) const RATE: u32 = 90_000;
 
 /// The streams that are written here.
 #[derive(Debug)]
-pub(super) struct OwnStreams {
+pub(super) struct TsDataStreams {
     /// By track.
     tracks: Vec<Option<Own>>,
     map: Pid,
@@ -35,7 +35,7 @@ pub(super) struct OwnStreams {
 #[derive(Debug)]
 struct Own {
     pid: Pid,
-    stream: Elementary,
+    stream: EsInfo,
     form: Form,
 }
 
@@ -51,16 +51,16 @@ enum Form {
 }
 
 /// How a stream is described, if it is written here.
-pub(super) fn description(stream: &Stream) -> Option<Elementary> {
+pub(super) fn description(stream: &Stream) -> Option<EsInfo> {
     if stream.parameters.codec == "hdmv_pgs_subtitle" {
-        return Some(Elementary::graphics());
+        return Some(EsInfo::graphics());
     }
-    Elementary::of_bytes(&stream.parameters.extradata)
+    EsInfo::of_bytes(&stream.parameters.extradata)
 }
 
-impl OwnStreams {
+impl TsDataStreams {
     /// Those of a join into a transport stream.
-    pub(super) fn of(script: Script<'_>) -> Self {
+    pub(super) fn of(script: PlanRef<'_>) -> Self {
         let mut pids = FIRST..MAP;
         let tracks = (0..script.tracks()).map(|track| {
             let matched = &script.track(track).matched;
@@ -102,7 +102,7 @@ impl OwnStreams {
     /// that is ahead of the output's.
     pub(super) fn write(
         &mut self,
-        script: Script<'_>,
+        script: PlanRef<'_>,
         packet: &Packet,
         pts: i64,
         ahead: i64,
@@ -150,7 +150,7 @@ impl OwnStreams {
 
     /// Puts the streams into every map behind `from`. A map that has no room for them stays as it is.
     pub(super) fn enter(&mut self, out: &mut Vec<u8>, from: usize) {
-        let added: Vec<(&Pid, &Elementary)> = self
+        let added: Vec<(&Pid, &EsInfo)> = self
             .tracks
             .iter()
             .flatten()
@@ -175,7 +175,7 @@ impl OwnStreams {
 }
 
 /// By how much a fragment's own times are moved.
-fn moved_by(script: Script<'_>, fragment: usize) -> Result<i64, OutOfRange> {
+fn moved_by(script: PlanRef<'_>, fragment: usize) -> Result<i64, OutOfRange> {
     let places = &script.plan.placement.places;
     let place = places.iter().find(|place| place.fragment == fragment);
     let Some(place) = place else {

@@ -6,8 +6,8 @@ use std::{collections::VecDeque, fmt, sync::Arc};
 
 use super::{
     cues::Cues,
-    feed::Feed,
-    schedule::{Packet, Script},
+    feed::OutputPackets,
+    schedule::{Packet, PlanRef},
 };
 use crate::{
     layout::{MadePieces, Piece},
@@ -30,8 +30,8 @@ pub(crate) struct Join {
 }
 
 impl Join {
-    pub(crate) fn script(&self) -> Script<'_> {
-        Script {
+    pub(crate) fn script(&self) -> PlanRef<'_> {
+        PlanRef {
             fragments: &self.fragments,
             plan: &self.plan,
         }
@@ -72,7 +72,7 @@ pub(super) struct PacketPieces<W> {
 /// A place between two packets.
 #[derive(Clone)]
 struct State<W> {
-    feed: Feed,
+    feed: OutputPackets,
     writer: W,
 }
 
@@ -90,7 +90,7 @@ impl<W: Writer> PacketPieces<W> {
         let tracks = script.tracks() as u64;
         let apart = PACKETS_APART.max(tracks * PACKETS_APART_PER_TRACK);
         let mut state = State {
-            feed: Feed::new(script),
+            feed: OutputPackets::new(script),
             writer,
         };
         let mut states = vec![(0, state.clone())];

@@ -95,12 +95,12 @@ impl Body {
 
 /// What a schedule walks through: the same at every step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Script<'a> {
+pub(crate) struct PlanRef<'a> {
     pub(crate) fragments: &'a [Fragment],
     pub(crate) plan: &'a Plan,
 }
 
-impl<'a> Script<'a> {
+impl<'a> PlanRef<'a> {
     /// A track of the output.
     pub(crate) fn track(self, track: usize) -> &'a PlannedTrack {
         &self.plan.tracks[track]
@@ -116,7 +116,7 @@ impl<'a> Script<'a> {
             return None;
         };
         let fragment = self.plan.placement.places.get(placed)?.fragment;
-        let stream = (*self.track(track).matched.members.get(fragment)?)?;
+        let stream = (*self.track(track).matched.stream_by_fragment.get(fragment)?)?;
         Some((fragment, self.fragments.get(fragment)?.streams.get(stream)?))
     }
 }
@@ -131,7 +131,7 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     /// Before the first packet.
-    pub(crate) fn new(script: Script<'_>) -> Self {
+    pub(crate) fn new(script: PlanRef<'_>) -> Self {
         let mut all = Self {
             tracks: (0..script.tracks())
                 .map(|track| Cursor::new(script, track))
@@ -150,13 +150,13 @@ impl Schedule {
         heads.map(|head| head.as_ref().map(|(_, packet)| packet.pts))
     }
 
-    fn refill(&mut self, script: Script<'_>, track: usize) {
+    fn refill(&mut self, script: PlanRef<'_>, track: usize) {
         let next = self.tracks[track].next(script, track);
         self.heads[track] = next.map(|packet| (nanos(script.track(track), packet.dts), packet));
     }
 
     /// The next packet of all: the one that is decoded first.
-    pub(crate) fn next(&mut self, script: Script<'_>) -> Option<Packet> {
+    pub(crate) fn next(&mut self, script: PlanRef<'_>) -> Option<Packet> {
         let heads = self.heads.iter().enumerate();
         let ready = heads.filter_map(|(track, head)| Some((head.as_ref()?.0, track)));
         let (_, track) = ready.min()?;
@@ -190,7 +190,7 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn new(script: Script<'_>, track: usize) -> Self {
+    fn new(script: PlanRef<'_>, track: usize) -> Self {
         let planned = script.track(track);
         let codec = &planned
             .matched
@@ -214,7 +214,7 @@ impl Cursor {
     }
 
     /// Goes to the beginning of the current run.
-    fn enter(&mut self, script: Script<'_>, track: usize) {
+    fn enter(&mut self, script: PlanRef<'_>, track: usize) {
         let Some(run) = script.track(track).timeline.runs.get(self.run) else {
             self.stamps = None;
             return;
@@ -232,7 +232,7 @@ impl Cursor {
         }
     }
 
-    fn next(&mut self, script: Script<'_>, track: usize) -> Option<Packet> {
+    fn next(&mut self, script: PlanRef<'_>, track: usize) -> Option<Packet> {
         loop {
             let planned = script.track(track);
             let run = planned.timeline.runs.get(self.run)?;
@@ -316,7 +316,12 @@ impl Cursor {
         let prefix = used
             .and_then(|used| used.prefix.as_ref())
             .filter(|_| samples.is_sync(index));
-        let member = planned.matched.members.get(fragment).copied().flatten();
+        let member = planned
+            .matched
+            .stream_by_fragment
+            .get(fragment)
+            .copied()
+            .flatten();
         let splice = planned.splice(placed, index);
         let mut prefix = prefix.cloned();
         if let Some(splice) = splice.filter(|splice| !splice.before.is_empty()) {

@@ -57,7 +57,7 @@ pub(crate) fn settle_leading(
         for track in &matching.tracks {
             let mut before: Option<(&Place, &Stream)> = None;
             for place in &placement.places {
-                let Some(index) = track.members[place.fragment] else {
+                let Some(index) = track.stream_by_fragment[place.fragment] else {
                     continue;
                 };
                 let stream = &fragments[place.fragment].streams[index];
@@ -122,14 +122,14 @@ pub fn place_fragments(
 /// Behind how many samples of a track and a fragment another fragment goes on.
 fn goes_on_behind(fragments: &[Fragment], matching: &Matching) -> HashMap<(usize, usize), u32> {
     let tracks = matching.tracks.iter().enumerate();
-    let members = tracks.flat_map(|(number, track)| {
-        let all = track.members.iter().zip(fragments);
+    let stream_by_fragment = tracks.flat_map(|(number, track)| {
+        let all = track.stream_by_fragment.iter().zip(fragments);
         all.filter_map(move |(stream, fragment)| {
             let continues = fragment.streams[(*stream)?].continues()?;
             Some(((number, continues.fragment), continues.samples))
         })
     });
-    members.collect()
+    stream_by_fragment.collect()
 }
 
 /// What placing needs of a fragment.
@@ -165,7 +165,7 @@ fn requested_of(
     let mut streams = Vec::with_capacity(matching.tracks.len());
     for (number, track) in matching.tracks.iter().enumerate() {
         if matches!(track.kind, StreamKind::Video | StreamKind::Audio) {
-            let stream = track.members[index].map(|stream| &fragment.streams[stream]);
+            let stream = track.stream_by_fragment[index].map(|stream| &fragment.streams[stream]);
             // What the next fragment has again is no overlap.
             let count = again.get(&(number, index)).copied().unwrap_or(u32::MAX);
             let extent = stream.map(|stream| stream.extent_of(count));
@@ -223,7 +223,8 @@ pub(super) fn cuts(
     for place in placement.places.iter().rev() {
         all.push(next);
         let fragment = &fragments[place.fragment];
-        let stream = matched.members[place.fragment].map(|index| &fragment.streams[index]);
+        let stream =
+            matched.stream_by_fragment[place.fragment].map(|index| &fragment.streams[index]);
         let begin = match stream.map(Stream::extent).transpose()?.flatten() {
             Some((begin, _)) => place.to_output(begin)?,
             // Nothing of the stream is shown there.

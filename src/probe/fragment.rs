@@ -8,7 +8,7 @@ use super::{
     edited::Edited, in_band::InBand, leading::Leading, priming, rate::FrameRate, splice::Continues,
 };
 use crate::{
-    elementary::Carried,
+    elementary::ContainerMetadata,
     error::MediaError,
     isobmff::{FourCc, TrackDescription},
     media::{Attachment, Chapter, CodecParameters, Container, StreamKind},
@@ -32,7 +32,7 @@ pub struct Fragment {
     /// What kind of file it is.
     pub container: Container,
     /// What surrounds the sound of a file that is nothing but sound.
-    pub carried: Carried,
+    pub carried: ContainerMetadata,
     /// Brands and metadata of the file, shared by fragments that have them in common.
     pub head: Arc<Head>,
     /// What comes with its streams, shared by fragments that have it in common.
@@ -376,7 +376,7 @@ impl Fragment {
             file_len: state.len,
             state,
             container: Container::Mp4,
-            carried: Carried::default(),
+            carried: ContainerMetadata::default(),
             head,
             extras: Arc::default(),
             streams,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Edited, Fragment, Head, Stream};
 use crate::{
-    elementary::Carried,
+    elementary::ContainerMetadata,
     isobmff::{
         Chunk, Edit, FourCc, RunLength, SampleEntry, SampleSizes, SampleTable, TrackDescription,
     },
@@ -255,7 +255,7 @@ pub(crate) fn fragment(index: usize, streams: Vec<Stream>) -> Fragment {
         file_len: state.len,
         state,
         container: Container::Mp4,
-        carried: Carried::default(),
+        carried: ContainerMetadata::default(),
         head: Arc::new(head),
         extras: Arc::default(),
         streams,

@@ -25,7 +25,7 @@ const LARGEST_FIRST_SAMPLE: u64 = 64 << 20;
 
 /// What a look at a sample entry and a first sample told.
 #[derive(Debug, Clone)]
-pub(super) struct Looked {
+pub(super) struct CodecProbe {
     pub(super) parameters: Arc<CodecParameters>,
     pub(super) self_describing: bool,
     /// Whether the first sample brings parameter sets of its own.
@@ -74,7 +74,7 @@ pub(super) async fn look(
     track: &Track,
     first: &FirstSample,
     sample: Bytes,
-) -> Result<Looked, Failure> {
+) -> Result<CodecProbe, Failure> {
     let self_describing = entry::has_av1_sequence_header(&sample);
     let first_entry = track.description.entries.first();
     let length_size = first_entry.and_then(|one| ParameterSets::of(&one.bytes));
@@ -129,7 +129,7 @@ pub(super) async fn look(
         let mut all = units(&sample, length_size);
         all.any(|unit| codec.kind(unit) == UnitKind::Set)
     });
-    Ok(Looked {
+    Ok(CodecProbe {
         parameters: Arc::new(parameters),
         self_describing,
         sets_in_band,

@@ -44,12 +44,12 @@ use edited::Edited;
 use elementary::{read_elementary, sniff};
 use foreign::refusal;
 use in_band::InBand;
-use look::{Looked, first_sample, look};
+use look::{CodecProbe, first_sample, look};
 use packets::{packets_of, probe_packets};
 use reads::Reads;
 
 use crate::{
-    elementary::Carried,
+    elementary::ContainerMetadata,
     error::{Error, MediaError},
     ingest,
     isobmff::{
@@ -73,7 +73,7 @@ pub(crate) struct Session {
     descriptions: Mutex<HashSet<Arc<TrackDescription>>>,
     heads: Mutex<HashSet<Arc<Head>>>,
     extras: Mutex<HashSet<Arc<Extras>>>,
-    parameters: Mutex<HashMap<Arc<TrackDescription>, Looked>>,
+    parameters: Mutex<HashMap<Arc<TrackDescription>, CodecProbe>>,
     /// One look at a time: fragments probed together mostly have one encoder, and then one of them
     /// has a first sample read for all.
     looking: tokio::sync::Mutex<()>,
@@ -104,7 +104,7 @@ impl Session {
         intern(&self.descriptions, Arc::clone(description))
     }
 
-    fn known(&self, description: &Arc<TrackDescription>) -> Option<Looked> {
+    fn known(&self, description: &Arc<TrackDescription>) -> Option<CodecProbe> {
         let all = self
             .parameters
             .lock()
@@ -112,7 +112,7 @@ impl Session {
         all.get(description).cloned()
     }
 
-    fn learn(&self, description: &Arc<TrackDescription>, looked: &Looked) {
+    fn learn(&self, description: &Arc<TrackDescription>, looked: &CodecProbe) {
         let mut all = self
             .parameters
             .lock()
@@ -340,7 +340,7 @@ async fn looks(
     reads: &mut Reads<'_>,
     tracks: &[Track],
     session: &Session,
-) -> Result<Vec<Looked>, Failure> {
+) -> Result<Vec<CodecProbe>, Failure> {
     let known = |track: &Track| session.known(&track.description);
     if let Some(all) = tracks.iter().map(known).collect() {
         return Ok(all);
@@ -377,7 +377,7 @@ async fn looks(
 struct Index {
     container: Container,
     movie: Movie,
-    carried: Carried,
+    carried: ContainerMetadata,
 }
 
 async fn read_index(reads: &mut Reads<'_>, len: u64, limits: &Limits) -> Result<Index, Failure> {
@@ -405,7 +405,7 @@ async fn read_index(reads: &mut Reads<'_>, len: u64, limits: &Limits) -> Result<
     Ok(Index {
         container: Container::Mp4,
         movie: reader.finish()?,
-        carried: Carried::default(),
+        carried: ContainerMetadata::default(),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Edited, Failure, Fragment, Head, Looked, Session, Stream, intern, kind_of, leading, looks,
+    CodecProbe, Edited, Failure, Fragment, Head, Session, Stream, intern, kind_of, leading, looks,
     reads::Reads,
 };
 use crate::{
@@ -61,7 +61,7 @@ pub(super) async fn probe_packets(
             (kind_of(&description) == StreamKind::Subtitle).then(|| Arc::clone(&parameters));
         if ingest::is_unplaced(&description) {
             // Nothing in an ISO base media file could tell more.
-            let looked = Looked {
+            let looked = CodecProbe {
                 parameters,
                 self_describing: false,
                 sets_in_band: false,

@@ -18,9 +18,9 @@ const ABANDONED: u8 = 3;
 /// Decides once between publishing an output and giving it up, so that nobody who was told that a
 /// join was cancelled sees its output appear later.
 #[derive(Debug, Default)]
-pub(super) struct Fate(AtomicU8);
+pub(super) struct CommitState(AtomicU8);
 
-impl Fate {
+impl CommitState {
     /// The bytes are all there.
     pub(super) fn finishing(&self) {
         // Whoever cancels before this is seen by the token, which is looked at after it.
@@ -48,7 +48,7 @@ impl Fate {
 #[derive(Debug)]
 pub(super) struct StopOnDrop {
     pub(super) stop: CancellationToken,
-    pub(super) fate: Arc<Fate>,
+    pub(super) fate: Arc<CommitState>,
 }
 
 impl Drop for StopOnDrop {
@@ -64,12 +64,12 @@ mod tests {
 
     #[test]
     fn one_of_the_two_wins() {
-        let fate = Fate::default();
+        let fate = CommitState::default();
         assert!(!fate.abandon(), "the token does that");
         fate.finishing();
         assert!(fate.abandon());
         assert!(!fate.publish());
-        let fate = Fate::default();
+        let fate = CommitState::default();
         fate.finishing();
         assert!(fate.publish());
         assert!(!fate.abandon());

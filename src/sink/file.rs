@@ -23,7 +23,7 @@ use super::summing::of_staged;
 use super::{
     Filter, MakeFilter, SinkError,
     ahead::Ahead,
-    fate::{Fate, StopOnDrop},
+    fate::{CommitState, StopOnDrop},
     fetch::fetch,
     mover::Mover,
     output::Output,
@@ -139,7 +139,7 @@ pub(super) struct Job {
     moved: Mutex<u64>,
     /// Cancelled by the caller, or by one thread of the job that stops the other.
     pub(super) stop: CancellationToken,
-    fate: Arc<Fate>,
+    fate: Arc<CommitState>,
     pub(super) runtime: Handle,
 }
 

@@ -26,7 +26,9 @@ pub use file::write_file;
 pub(crate) use file::{spool, write_file_through};
 pub(crate) use filter::{Filter, MakeFilter};
 #[cfg(feature = "s3")]
-pub use object::{KeptUpload, ObjectTarget, UploadKeeper, write_object, write_object_stream};
+pub use object::{
+    ObjectTarget, ResumableUpload, UploadCheckpoint, write_object, write_object_stream,
+};
 pub use publication::{Durability, Overwrite, Publication, Written};
 pub use sharing::sharing_block_size;
 pub use stream::stream;

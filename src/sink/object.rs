@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::upload::Job;
 pub use self::{
-    kept::{KeptUpload, UploadKeeper},
+    kept::{ResumableUpload, UploadCheckpoint},
     streamed::write_object_stream,
 };
 use super::{Overwrite, SinkError, Written};
@@ -43,7 +43,7 @@ pub struct ObjectTarget {
     pub(super) url: ObjectUrl,
     pub(super) overwrite: Overwrite,
     media_type: Cow<'static, str>,
-    keeper: Option<UploadKeeper>,
+    keeper: Option<ResumableUpload>,
     #[cfg(feature = "checksum")]
     checksums: Checksums,
 }
@@ -89,7 +89,7 @@ impl ObjectTarget {
     /// too. What no attempt goes on with is for the caller to end ([`ObjectStore::end_kept`]); an upload of
     /// anything else is ended by the next attempt.
     #[must_use]
-    pub fn with_keeper(mut self, keeper: UploadKeeper) -> Self {
+    pub fn with_keeper(mut self, keeper: ResumableUpload) -> Self {
         self.keeper = Some(keeper);
         self
     }

@@ -31,7 +31,7 @@ pub(crate) use gathered::Gathered;
 #[cfg(feature = "http")]
 pub use guard::{AddressPolicy, NotANetwork, Refusal};
 #[cfg(feature = "http")]
-pub use http::{Http, HttpError, HttpOptions, HttpSource, Opened, Whole};
+pub use http::{Http, HttpError, HttpOptions, HttpSource, Opened, StreamedBody};
 pub(crate) use kept::KeptSource;
 pub use memory::MemorySource;
 pub(crate) use opened::OpenedSource;

@@ -38,7 +38,7 @@ pub(crate) enum Probed {
     /// Its state, and as many of its first bytes as were asked for.
     Ranged { state: SourceState, head: Bytes },
     /// The server gives no ranges: the whole object comes, of this length if it is known.
-    Whole {
+    StreamedBody {
         len: Option<u64>,
         validator: Validator,
         body: Incoming,
@@ -66,8 +66,8 @@ async fn first_bytes(
 ) -> Result<Probed, Failure> {
     let (answer, mut body) = open(source, 0..count, None, effort).await?;
     let (len, total, validator) = match answer {
-        Answer::Whole { len, validator } => {
-            return Ok(Probed::Whole {
+        Answer::StreamedBody { len, validator } => {
+            return Ok(Probed::StreamedBody {
                 len,
                 validator,
                 body,
@@ -206,7 +206,7 @@ impl Reading {
         match opened {
             (Answer::Part { len, .. }, body) => Ok((body, range.start + len)),
             // The whole object where its first bytes were asked for has them, and more behind.
-            (Answer::Whole { .. }, body) => Ok((body.cut(range.end), range.end)),
+            (Answer::StreamedBody { .. }, body) => Ok((body.cut(range.end), range.end)),
         }
     }
 }

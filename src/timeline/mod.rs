@@ -71,7 +71,7 @@ pub struct Run {
     /// Where its last sample ends: the next run's `dts`.
     pub end: i64,
     /// The decode times in between.
-    pub pace: Pace,
+    pub pace: SampleTiming,
 }
 
 /// What a run consists of.
@@ -112,7 +112,7 @@ impl Payload {
 
 /// How decode times advance within a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
+pub enum SampleTiming {
     /// Every sample lasts `0` ticks of the output but the last, which lasts to the end of the run.
     Even(u32),
     /// As in the source, times `scale`. Where the run ends early, the decode times of its tail move
@@ -123,17 +123,17 @@ pub enum Pace {
         /// Added to every composition offset, in output ticks.
         shift: i64,
         /// Samples at the end that are shown earlier than that.
-        pulled: Pulled,
+        pulled: AdvancedTail,
         /// Hidden samples at the beginning that follow each other by one tick.
-        squeezed: Squeezed,
+        squeezed: CompressedPreroll,
         /// Hidden samples at the end that are composed later than that.
-        late: Late,
+        late: DelayedTail,
     },
 }
 
 /// Hidden samples at the beginning of a run, a tick apart: they are decoded and never shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Squeezed {
+pub struct CompressedPreroll {
     /// How many.
     pub samples: u32,
     /// From the first one's decoding to the composition of the earliest of them, in ticks: what
@@ -143,7 +143,7 @@ pub struct Squeezed {
 
 /// Samples at the end of a run that are shown earlier than in the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Pulled {
+pub struct AdvancedTail {
     /// How many.
     pub samples: u32,
     /// How much earlier, in output ticks.
@@ -153,7 +153,7 @@ pub struct Pulled {
 /// Samples that the fragment hides behind its end, composed later than in the source, so that the
 /// picture before them can be held without their being shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Late {
+pub struct DelayedTail {
     /// The first composition time in the source, in output ticks, that it concerns.
     pub from: i64,
     /// How much later, in output ticks.

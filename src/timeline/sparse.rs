@@ -1,8 +1,8 @@
 //! Subtitles and data: they follow their fragment, are cut at the next, and stretch nothing.
 
 use super::{
-    Late, Outcome, Pace, Payload, Placed, Pulled, Run, Squeezed, TrackTimeline, edit_list,
-    position, scale, ticks,
+    AdvancedTail, CompressedPreroll, DelayedTail, Outcome, Payload, Placed, Run, SampleTiming,
+    TrackTimeline, edit_list, position, scale, ticks,
 };
 use crate::time::{OutOfRange, Timescale};
 
@@ -79,7 +79,7 @@ pub fn plan(
                     payload: Payload::Blank,
                     dts,
                     end: starts_at - origin,
-                    pace: Pace::Even(1),
+                    pace: SampleTiming::Even(1),
                 });
             } else {
                 last.end = starts_at - origin;
@@ -93,12 +93,12 @@ pub fn plan(
                 payload: Payload::Samples { placed, first, end },
                 dts: dts - origin,
                 end: ends_at - origin,
-                pace: Pace::Source {
+                pace: SampleTiming::Source {
                     scale: u32::try_from(scale).unwrap_or(u32::MAX),
                     shift: 0,
-                    pulled: Pulled::default(),
-                    squeezed: Squeezed::default(),
-                    late: Late::default(),
+                    pulled: AdvancedTail::default(),
+                    squeezed: CompressedPreroll::default(),
+                    late: DelayedTail::default(),
                 },
             });
         };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Pace, Payload, Presentation, Run, position};
+use super::{Payload, Presentation, Run, SampleTiming, position};
 
 /// When a sample is decoded and composed, in media ticks of the output track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +47,11 @@ impl Stamps {
             previous: None,
             ranks: [].into(),
         };
-        if let (Pace::Source { squeezed, .. }, Payload::Samples { first, .. }, Some(presentation)) =
-            (run.pace, run.payload, presentation)
+        if let (
+            SampleTiming::Source { squeezed, .. },
+            Payload::Samples { first, .. },
+            Some(presentation),
+        ) = (run.pace, run.payload, presentation)
         {
             walk.begin = presentation.first_decode_time() + walk.skip(first, presentation);
             walk.ranks = squeezed_ranks(presentation, first, squeezed.samples).into();
@@ -77,7 +80,7 @@ impl Stamps {
 
     /// Goes past `count` samples, at once where they last equally long.
     pub fn pass(&mut self, count: u32, run: &Run, presentation: Option<&Presentation>) {
-        if matches!(run.pace, Pace::Even(_)) {
+        if matches!(run.pace, SampleTiming::Even(_)) {
             self.nth += u64::from(count);
             return;
         }
@@ -99,11 +102,11 @@ impl Stamps {
             offset: 0,
         };
         let frame = match run.pace {
-            Pace::Even(frame) => frame,
-            Pace::Source { .. } => 0,
+            SampleTiming::Even(frame) => frame,
+            SampleTiming::Source { .. } => 0,
         };
         let (
-            Pace::Source {
+            SampleTiming::Source {
                 scale,
                 shift,
                 pulled,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Elementary, LONGEST, OF_PROGRAM, PACKET, Pid, crc, payload};
+use super::{EsInfo, LONGEST, OF_PROGRAM, PACKET, Pid, crc, payload};
 
 /// Programs of a stream that are looked at.
 const PROGRAMS: usize = 64;
@@ -15,7 +15,7 @@ pub(crate) struct MapReader {
     /// Per table that is waited for, what has come of it.
     parts: BTreeMap<u16, Gathered>,
     begun: bool,
-    streams: BTreeMap<u16, Elementary>,
+    streams: BTreeMap<u16, EsInfo>,
 }
 
 impl MapReader {
@@ -40,7 +40,7 @@ impl MapReader {
     }
 
     /// The stream whose packets are those of `pid`.
-    pub(crate) fn stream(&self, pid: u16) -> Option<&Elementary> {
+    pub(crate) fn stream(&self, pid: u16) -> Option<&EsInfo> {
         self.streams.get(&pid)
     }
 
@@ -87,7 +87,7 @@ impl Gathered {
 }
 
 /// Reads the streams of a program's map, if it is no longer than one may be.
-fn streams(section: &[u8], into: &mut BTreeMap<u16, Elementary>) -> Option<()> {
+fn streams(section: &[u8], into: &mut BTreeMap<u16, EsInfo>) -> Option<()> {
     if section.len() > 3 + LONGEST {
         return None;
     }
@@ -106,11 +106,11 @@ fn streams(section: &[u8], into: &mut BTreeMap<u16, Elementary>) -> Option<()> {
         let behind = at + 5 + length(at + 3)?;
         let own = section.get(at + 5..behind.min(end))?;
         let pid = u16::from_be_bytes([section[at + 1] & 0x1F, section[at + 2]]);
-        into.entry(pid).or_insert_with(|| Elementary {
+        into.entry(pid).or_insert_with(|| EsInfo {
             kind: section[at],
             own: own.to_vec(),
             program: program.clone(),
-            ..Elementary::default()
+            ..EsInfo::default()
         });
         at = behind;
     }
@@ -142,7 +142,7 @@ fn are_whole(mut entries: &[u8]) -> bool {
 
 /// The section of a program's map with `added` streams in it. It is `None` where there is no room for them, and
 /// where the map is damaged.
-pub(crate) fn with_streams(section: &[u8], added: &[(&Pid, &Elementary)]) -> Option<Vec<u8>> {
+pub(crate) fn with_streams(section: &[u8], added: &[(&Pid, &EsInfo)]) -> Option<Vec<u8>> {
     let two = section.get(10..12)?.try_into().ok()?;
     let first = 12 + usize::from(u16::from_be_bytes(two) & 0xFFF);
     let mut program = section.get(12..first)?.to_vec();
@@ -200,9 +200,9 @@ mod tests {
 
     #[test]
     fn added_streams_are_read_again() {
-        let data = Elementary {
+        let data = EsInfo {
             own: [&[0x26_u8, 200][..], &[7; 200]].concat(),
-            ..Elementary::graphics()
+            ..EsInfo::graphics()
         };
         let (one, two) = (Pid::new(0x200), Pid::new(0x201));
         let map = with_streams(PLAIN, &[(&one, &data), (&two, &data)]).unwrap();
@@ -236,10 +236,7 @@ mod tests {
             assert_eq!(streams(&map, &mut found).is_some(), read);
             assert_eq!(found.contains_key(&0x100), read);
             for stream in found.values() {
-                assert_eq!(
-                    Elementary::of_bytes(&stream.to_bytes()).as_ref(),
-                    Some(stream)
-                );
+                assert_eq!(EsInfo::of_bytes(&stream.to_bytes()).as_ref(), Some(stream));
             }
         }
     }
@@ -248,7 +245,7 @@ mod tests {
     #[test]
     fn nothing_is_added_to_a_map_of_cut_entries() {
         let pid = Pid::new(0x200);
-        let added = [(&pid, &Elementary::graphics())];
+        let added = [(&pid, &EsInfo::graphics())];
         assert!(with_streams(PLAIN, &added).is_some());
         let end = PLAIN.len() - 4;
         let mut long = PLAIN.to_vec();
@@ -270,9 +267,9 @@ mod tests {
         let mut found = BTreeMap::new();
         assert_eq!(streams(&lying, &mut found), None);
         assert_eq!(with_streams(&lying, &[]), None);
-        let data = Elementary {
+        let data = EsInfo {
             own: vec![0; 900],
-            ..Elementary::default()
+            ..EsInfo::default()
         };
         let pid = Pid::new(1);
         assert!(with_streams(PLAIN, &[(&pid, &data), (&pid, &data)]).is_none());

@@ -1,6 +1,6 @@
 //! Packets of 188 bytes.
 
-use super::Elementary;
+use super::EsInfo;
 
 /// Bytes of a packet.
 pub(crate) const PACKET: usize = 188;
@@ -62,13 +62,7 @@ impl Pid {
     }
 
     /// Writes `payload`, presented at `pts`, as a packet of the stream, or several where it is long.
-    pub(crate) fn write(
-        &mut self,
-        stream: &Elementary,
-        pts: i64,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-    ) {
+    pub(crate) fn write(&mut self, stream: &EsInfo, pts: i64, payload: &[u8], out: &mut Vec<u8>) {
         self.write_behind(stream, 0, pts, payload, out);
     }
 
@@ -76,7 +70,7 @@ impl Pid {
     /// packets (ETSI EN 300 472 § 4.2).
     pub(crate) fn write_teletext(
         &mut self,
-        stream: &Elementary,
+        stream: &EsInfo,
         pts: i64,
         payload: &[u8],
         out: &mut Vec<u8>,
@@ -86,7 +80,7 @@ impl Pid {
 
     fn write_behind(
         &mut self,
-        stream: &Elementary,
+        stream: &EsInfo,
         header: u8,
         pts: i64,
         payload: &[u8],
@@ -149,7 +143,7 @@ mod tests {
     fn packets_are_full_and_counted() {
         let mut pid = Pid::new(0x123);
         let mut out = Vec::new();
-        let stream = Elementary::graphics();
+        let stream = EsInfo::graphics();
         for length in [1_usize, 168, 169, 170, 171, 400] {
             out.clear();
             let payload: Vec<u8> = (0..length).map(|at| at as u8).collect();
@@ -178,7 +172,7 @@ mod tests {
     fn what_is_longer_than_a_packet_is_cut() {
         let mut out = Vec::new();
         let payload = vec![7; LONGEST + 5];
-        Pid::new(0x123).write(&Elementary::graphics(), 0, &payload, &mut out);
+        Pid::new(0x123).write(&EsInfo::graphics(), 0, &payload, &mut out);
         let starts = out.chunks(PACKET).filter(|packet| packet[1] & 0x40 != 0);
         assert_eq!(starts.count(), 2);
     }

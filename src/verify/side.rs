@@ -14,7 +14,7 @@ use crate::{
     plan::PlannedTrack,
     probe::{Fragment, Stream},
     time::{OutOfRange, Time},
-    timeline::{Pace, Payload},
+    timeline::{Payload, SampleTiming},
     warning::WarningKind,
 };
 
@@ -65,7 +65,10 @@ impl Side<'_> {
 
     /// The fragment's stream of a track.
     pub(super) fn stream(&self, planned: &PlannedTrack) -> Option<(Which, &Stream)> {
-        let index = (*planned.matched.members.get(self.place.fragment)?)?;
+        let index = (*planned
+            .matched
+            .stream_by_fragment
+            .get(self.place.fragment)?)?;
         let stream = self.fragment.streams.get(index)?;
         let id = stream.track_id;
         let which = match self.fragment.container {
@@ -197,7 +200,7 @@ impl Side<'_> {
             |run| matches!(run.payload, Payload::Samples { placed, .. } if placed == self.placed),
         );
         let advanced = of_this.filter_map(|run| match run.pace {
-            Pace::Source { pulled, .. } if pulled.samples > 0 => Some(pulled.ticks),
+            SampleTiming::Source { pulled, .. } if pulled.samples > 0 => Some(pulled.ticks),
             _ => None,
         });
         let ticks = advanced.max()?;
@@ -240,7 +243,7 @@ impl Side<'_> {
             return Ok(None);
         };
         let (from, to) = (self.own(from, Time::ZERO)?, self.own(to, Time::ZERO)?);
-        let index = planned.matched.members[self.place.fragment].unwrap_or(0);
+        let index = planned.matched.stream_by_fragment[self.place.fragment].unwrap_or(0);
         let stream = self.fragment.streams.get(index);
         let sounds = self.file.sounds(which, stream, from, to)?;
         Ok(Some(sounds).filter(|sounds| sounds.rate > 0))

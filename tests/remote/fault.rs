@@ -36,7 +36,7 @@ pub(crate) enum Act {
     /// Sends the body a byte at a time, with pauses of so many milliseconds.
     Drip(u64),
     /// The whole object, whatever was asked for, with its length.
-    Whole,
+    StreamedBody,
     /// The whole object over HTTP/1.0, which ends where the connection does.
     WholeUntilClose,
     /// The whole object with its length, but the connection is closed after so many bytes.
@@ -311,7 +311,7 @@ async fn answer(
     let mut headers = object.validators.clone();
     let whole = matches!(
         act,
-        Act::Whole
+        Act::StreamedBody
             | Act::WholeUntilClose
             | Act::WholeChunked
             | Act::WholeStop(_)

@@ -130,7 +130,7 @@ async fn lies_are_errors_that_say_so() {
         error.to_string().contains("the length of the body is"),
         "{error}"
     );
-    server.acts(vec![Act::Whole; 9]);
+    server.acts(vec![Act::StreamedBody; 9]);
     let error = read_exact(&source, 50_000..60_000, &state)
         .await
         .unwrap_err();
@@ -161,7 +161,7 @@ async fn the_whole_is_cut_to_what_was_asked_for() {
     let state = source.state().await.unwrap();
     let first = read_exact(&source, 0..4096, &state).await.unwrap();
     assert!(first == content[..4096]);
-    for act in [Act::Whole, Act::WholeChunked, Act::WholeUntilClose] {
+    for act in [Act::StreamedBody, Act::WholeChunked, Act::WholeUntilClose] {
         server.acts([act]);
         let read = read_exact(&source, 0..10_000, &state).await.unwrap();
         assert!(read == content[..10_000]);

@@ -50,7 +50,7 @@ async fn small_and_empty_objects_are_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_ranges_is_read_once() {
     let content = noise(3_000_000);
-    for act in [Act::Whole, Act::WholeChunked, Act::WholeUntilClose] {
+    for act in [Act::StreamedBody, Act::WholeChunked, Act::WholeUntilClose] {
         let server = Fault::of(Object::with(content.clone(), &[])).await;
         let whole = act.clone();
         server.script(move |_| whole.clone());
@@ -75,7 +75,7 @@ async fn a_server_without_ranges_is_read_once() {
 async fn a_body_without_ranges_is_handed_out() {
     let content = noise(3_000_000);
     for (act, len) in [
-        (Act::Whole, Some(3_000_000)),
+        (Act::StreamedBody, Some(3_000_000)),
         (Act::WholeChunked, None),
         (Act::WholeUntilClose, None),
     ] {
@@ -83,7 +83,7 @@ async fn a_body_without_ranges_is_handed_out() {
         let whole = act.clone();
         server.script(move |_| whole.clone());
         let source = client().source(&server.url("/a")).unwrap();
-        let Opened::Whole(whole) = source.open().await.unwrap() else {
+        let Opened::StreamedBody(whole) = source.open().await.unwrap() else {
             panic!("{act:?}: there are no ranges");
         };
         assert_eq!(whole.len, len, "{act:?}");
@@ -95,7 +95,7 @@ async fn a_body_without_ranges_is_handed_out() {
     let source = client().source(&server.url("/a")).unwrap();
     match source.open().await.unwrap() {
         Opened::Ranged(state) => assert_eq!(state.len, 3_000_000),
-        Opened::Whole(_) => panic!("there are ranges"),
+        Opened::StreamedBody(_) => panic!("there are ranges"),
     }
 }
 
@@ -112,14 +112,16 @@ async fn a_body_without_ranges_is_whole_or_an_error() {
         (&any, Act::WholeStop(150_000), "byte 150000"),
         (&any, Act::WholeStall(100_000), "stalled"),
         (&limited, Act::WholeChunked, "299999"),
-        (&limited, Act::Whole, "299999"),
+        (&limited, Act::StreamedBody, "299999"),
     ] {
         let server = Fault::of(Object::with(content.clone(), &[])).await;
         let whole = act.clone();
         server.script(move |_| whole.clone());
         let source = http.source(&server.url("/a")).unwrap();
         let read = match source.open().await {
-            Ok(Opened::Whole(whole)) => whole.into_stream().try_collect::<Vec<Bytes>>().await,
+            Ok(Opened::StreamedBody(whole)) => {
+                whole.into_stream().try_collect::<Vec<Bytes>>().await
+            }
             Ok(Opened::Ranged(_)) => panic!("{act:?}: there are no ranges"),
             Err(error) => Err(error),
         };
@@ -138,7 +140,7 @@ async fn a_server_without_ranges_that_fails_is_read_again() {
         0 => Act::WholeStop(150_000),
         1 => Act::WholeStall(100_000),
         2 => Act::Status(503, vec![]),
-        _ => Act::Whole,
+        _ => Act::StreamedBody,
     });
     assert!(fetch(&client(), &server.url("/a")).await.unwrap() == content);
     assert_eq!(server.asked().len(), 4);
@@ -154,7 +156,7 @@ async fn sizes_are_bounded_before_they_are_read() {
     let small = small.unwrap();
     for act in [
         Act::Serve,
-        Act::Whole,
+        Act::StreamedBody,
         Act::WholeChunked,
         Act::WholeUntilClose,
     ] {
@@ -171,7 +173,7 @@ async fn sizes_are_bounded_before_they_are_read() {
             "{error}"
         );
     }
-    server.script(|_| Act::Whole);
+    server.script(|_| Act::StreamedBody);
     let spool = Http::new(HttpOptions {
         spool_bytes: 4 << 20,
         ..options()
@@ -201,7 +203,7 @@ async fn sizes_are_bounded_before_they_are_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_in_the_folder_of_the_temporary_file() {
     let server = Fault::of(Object::with(noise(3_000_000), &[])).await;
-    server.script(|_| Act::Whole);
+    server.script(|_| Act::StreamedBody);
     let folder = tempfile::tempdir().unwrap();
     let options = HttpOptions {
         spool_folder: folder.path().to_owned(),
@@ -221,7 +223,7 @@ async fn nothing_is_left_in_the_folder_of_the_temporary_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_state_than_the_kept_one_is_a_change() {
     let server = Fault::of(Object::tagged(noise(10_000), "\"a\"")).await;
-    server.script(|_| Act::Whole);
+    server.script(|_| Act::StreamedBody);
     let source = client().source(&server.url("/a")).unwrap();
     let state = source.state().await.unwrap();
     // The same object is not read again.

@@ -15,7 +15,7 @@ use media_concat::{
     layout::{Layout, Piece},
     object::ObjectStore,
     progress::ProgressSink,
-    sink::{KeptUpload, ObjectTarget, SinkError, UploadKeeper, Written, write_object},
+    sink::{ObjectTarget, ResumableUpload, SinkError, UploadCheckpoint, Written, write_object},
     source::{OpenSource, SourceError},
 };
 
@@ -63,7 +63,7 @@ impl Stores {
     async fn write(
         &self,
         from: &OpenSource,
-        keeper: &UploadKeeper,
+        keeper: &ResumableUpload,
         cancel: &CancellationToken,
     ) -> Result<Written, SinkError> {
         let mut options = self.to.options();
@@ -83,8 +83,8 @@ impl Stores {
     }
 
     /// An attempt that is cancelled when it has uploaded two parts; what is kept then.
-    async fn broken_off(&self, from: &OpenSource) -> KeptUpload {
-        let keeper = UploadKeeper::default();
+    async fn broken_off(&self, from: &OpenSource) -> UploadCheckpoint {
+        let keeper = ResumableUpload::default();
         self.break_off(from, &keeper, || ()).await;
         let kept = keeper.kept().expect("an upload");
         assert!((2..=3).contains(&kept.parts.len()), "{kept:?}");
@@ -98,7 +98,7 @@ impl Stores {
     async fn break_off(
         &self,
         from: &OpenSource,
-        keeper: &UploadKeeper,
+        keeper: &ResumableUpload,
         before: impl Fn() + Send + 'static,
     ) {
         let cancel = CancellationToken::new();
@@ -115,7 +115,11 @@ impl Stores {
         self.to.hook(|_| None);
     }
 
-    async fn finished(&self, from: &OpenSource, keeper: &UploadKeeper) -> (Written, Vec<String>) {
+    async fn finished(
+        &self,
+        from: &OpenSource,
+        keeper: &ResumableUpload,
+    ) -> (Written, Vec<String>) {
         let written = self.write(from, keeper, &CancellationToken::new()).await;
         let written = written.expect("an object");
         assert_eq!(keeper.kept(), None);
@@ -134,7 +138,9 @@ async fn a_kept_upload_goes_on_with_the_parts_that_lack() {
     let (stores, from) = Stores::with(1, PARTS * 8 * MIB).await;
     let kept = stores.broken_off(&from).await;
     let left = PARTS - kept.parts.len();
-    let (written, operations) = stores.finished(&from, &UploadKeeper::new(Some(kept))).await;
+    let (written, operations) = stores
+        .finished(&from, &ResumableUpload::new(Some(kept)))
+        .await;
     assert_eq!(count(&operations, "CreateMultipartUpload"), 0);
     // As it was begun: nobody said of what kind these bytes are.
     assert_eq!(stores.to.media_types(), ["application/octet-stream"]);
@@ -148,7 +154,7 @@ async fn a_kept_upload_goes_on_with_the_parts_that_lack() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_is_not_broken_off_is_kept_no_longer() {
     let (stores, from) = Stores::with(1, 2 * 8 * MIB).await;
-    let (written, _) = stores.finished(&from, &UploadKeeper::default()).await;
+    let (written, _) = stores.finished(&from, &ResumableUpload::default()).await;
     assert_eq!(written.checksums.sha256, sha256(&bytes(1, 2 * 8 * MIB)));
 }
 
@@ -166,7 +172,9 @@ async fn an_upload_that_the_store_has_ended_is_begun_anew() {
     // Once more: what is not there counts as ended.
     let again = stores.to.store().end_kept(&url("b"), &kept).await;
     again.expect("it has ended");
-    let (written, operations) = stores.finished(&from, &UploadKeeper::new(Some(kept))).await;
+    let (written, operations) = stores
+        .finished(&from, &ResumableUpload::new(Some(kept)))
+        .await;
     assert_eq!(count(&operations, "CreateMultipartUpload"), 1);
     assert_eq!(written.bytes_uploaded, from.state.len);
     assert_eq!(written.checksums.sha256, sha256(&bytes(1, PARTS * 8 * MIB)));
@@ -179,7 +187,9 @@ async fn an_upload_of_another_state_is_ended() {
         let (stores, from) = Stores::with(1, PARTS * 8 * MIB).await;
         let kept = stores.broken_off(&from).await;
         let from = stores.put(2, size).await;
-        let (written, _) = stores.finished(&from, &UploadKeeper::new(Some(kept))).await;
+        let (written, _) = stores
+            .finished(&from, &ResumableUpload::new(Some(kept)))
+            .await;
         assert_eq!(written.bytes_uploaded, size as u64);
     }
 }
@@ -189,7 +199,7 @@ async fn a_source_that_changes_meanwhile_ends_the_upload() {
     let (stores, from) = Stores::with(1, PARTS * 8 * MIB).await;
     let kept = stores.broken_off(&from).await;
     stores.put(2, PARTS * 8 * MIB).await;
-    let keeper = UploadKeeper::new(Some(kept));
+    let keeper = ResumableUpload::new(Some(kept));
     let cancel = CancellationToken::new();
     match stores.write(&from, &keeper, &cancel).await {
         Err(SinkError::Source {
@@ -223,7 +233,7 @@ async fn uploads_that_nobody_finishes_are_ended_by_their_age() {
 async fn an_upload_that_nobody_wants_is_ended_when_it_breaks_off() {
     let (stores, from) = Stores::with(1, PARTS * 8 * MIB).await;
     for spared in [None, Some("another".to_owned())] {
-        let keeper = UploadKeeper::default();
+        let keeper = ResumableUpload::default();
         let unwanted = keeper.clone();
         let discard = move || unwanted.discard(spared.clone());
         stores.break_off(&from, &keeper, discard).await;
@@ -231,13 +241,13 @@ async fn an_upload_that_nobody_wants_is_ended_when_it_breaks_off() {
         assert_eq!(keeper.kept(), None);
     }
     // Somebody else goes on with it.
-    let keeper = UploadKeeper::default();
+    let keeper = ResumableUpload::default();
     let wanted = keeper.clone();
     let spare = move || wanted.discard(wanted.kept().map(|kept| kept.id));
     stores.break_off(&from, &keeper, spare).await;
     assert!(!stores.to.leftovers().is_empty());
     stores
-        .finished(&from, &UploadKeeper::new(keeper.kept()))
+        .finished(&from, &ResumableUpload::new(keeper.kept()))
         .await;
 }
 
@@ -253,7 +263,7 @@ async fn an_upload_of_another_source_is_ended() {
     assert_eq!(state, from.state);
     let other = OpenSource { source, state };
     let (_, operations) = stores
-        .finished(&other, &UploadKeeper::new(Some(kept)))
+        .finished(&other, &ResumableUpload::new(Some(kept)))
         .await;
     assert_eq!(count(&operations, "CreateMultipartUpload"), 1);
 }

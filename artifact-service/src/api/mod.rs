@@ -54,14 +54,14 @@ pub struct App {
     /// The figures.
     pub figures: PrometheusHandle,
     /// Requests of late, by key.
-    pub pace: Arc<Pace>,
+    pub pace: Arc<RateLimiter>,
     /// Looks into files that are not artifacts yet.
     pub prober: Arc<Prober>,
     /// Ends streams when the service stops.
     pub stop: media_concat::CancellationToken,
 }
 
-pub use pace::Pace;
+pub use pace::RateLimiter;
 pub use probe::Prober;
 
 impl FromRef<App> for Db {

@@ -28,7 +28,7 @@ const LONGEST: i64 = 120_000_000_000;
 
 /// What this process has of each key's requests.
 #[derive(Debug, Default)]
-pub struct Pace(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Batch>>>>);
+pub struct RateLimiter(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Batch>>>>);
 
 #[derive(Debug)]
 struct Batch {
@@ -50,7 +50,7 @@ enum Answer {
     Refused(Duration),
 }
 
-impl Pace {
+impl RateLimiter {
     /// Counts a request.
     pub(super) async fn count(&self, db: &Db, key: &Key) -> Result<(), Problem> {
         let batch = self.batch(&key.id);

@@ -52,7 +52,7 @@ impl Processor {
                 let from = OpenSource { source, state };
                 self.moved(job, (from, false), meter, cancel).await
             }
-            Opened::Whole(whole) => {
+            Opened::StreamedBody(whole) => {
                 let name = source.name();
                 let from = Once { name, whole };
                 let (to, name) = (job.to(), source.name());

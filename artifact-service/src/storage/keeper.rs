@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use media_concat::{
-    sink::{KeptUpload, UploadKeeper},
+    sink::{ResumableUpload, UploadCheckpoint},
     source::OpenSource,
 };
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub(super) enum Kept {
         bytes: u64,
     },
     /// Parts in the object store.
-    Upload(KeptUpload),
+    Upload(UploadCheckpoint),
     /// All of it is the object.
     Whole { of: String },
 }
@@ -33,7 +33,7 @@ pub struct Keeper(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     kept: Mutex<Option<Kept>>,
-    upload: UploadKeeper,
+    upload: ResumableUpload,
     /// What is in the database.
     told: Mutex<Option<String>>,
     /// Whether there was something from the beginning.
@@ -53,7 +53,7 @@ impl Keeper {
         Self(Arc::new(Inner {
             left: kept.is_some() || upload.is_some(),
             kept: Mutex::new(kept),
-            upload: UploadKeeper::new(upload),
+            upload: ResumableUpload::new(upload),
             told: Mutex::new(told),
             spared: Mutex::default(),
         }))
@@ -101,7 +101,7 @@ impl Keeper {
     }
 
     /// Whoever uploads parts keeps them here.
-    pub(super) fn upload(&self) -> UploadKeeper {
+    pub(super) fn upload(&self) -> ResumableUpload {
         self.0.upload.clone()
     }
 
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn an_upload_is_kept_as_the_library_says() {
-        let upload = KeptUpload {
+        let upload = UploadCheckpoint {
             id: "an id".to_owned(),
             source: "9 bytes".to_owned(),
             parts: [(1, "\"tag\"".to_owned())].into(),

@@ -14,7 +14,7 @@ use media_concat::{
     object::ObjectUrlError,
     progress::ProgressSink,
     sink::{SinkError, Written},
-    source::{OpenSource, SharedSource, SourceState, Whole},
+    source::{OpenSource, SharedSource, SourceState, StreamedBody},
 };
 
 pub use folder::{FolderStore, Grant, Method, sha256};
@@ -69,7 +69,7 @@ pub struct Once {
     /// Its name, for messages.
     pub name: String,
     /// The answer.
-    pub whole: Whole,
+    pub whole: StreamedBody,
 }
 
 /// A place for objects. Keys are relative paths; objects appear whole or not at all.

@@ -183,7 +183,7 @@ proptest! {
             previous = Some((fragment, index));
         }
         for (place, outcome) in joined.plan.placement.places.iter().zip(&planned.timeline.outcomes) {
-            let stream = planned.matched.members[place.fragment];
+            let stream = planned.matched.stream_by_fragment[place.fragment];
             let all = stream.map_or(0, |stream| {
                 fragments[place.fragment].streams[stream].presentation.samples.len()
             });

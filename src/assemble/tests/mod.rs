@@ -73,7 +73,7 @@ impl Joined {
         let track = &self.movie.tracks[track];
         let mut owners = HashMap::new();
         for (index, fragment) in fragments.iter().enumerate() {
-            let Some(stream) = matched.members[index] else {
+            let Some(stream) = matched.stream_by_fragment[index] else {
                 continue;
             };
             let samples = &fragment.streams[stream].presentation.samples;

@@ -16,10 +16,10 @@ use crate::{
     warning::WarningKind,
 };
 
-fn members(matching: &Matching) -> Vec<(StreamKind, Vec<Option<usize>>)> {
+fn stream_by_fragment(matching: &Matching) -> Vec<(StreamKind, Vec<Option<usize>>)> {
     let tracks = matching.tracks.iter();
     tracks
-        .map(|track| (track.kind, track.members.clone()))
+        .map(|track| (track.kind, track.stream_by_fragment.clone()))
         .collect()
 }
 
@@ -36,7 +36,7 @@ fn equal_fragments_match_stream_by_stream() {
         (StreamKind::Video, vec![Some(0); 3]),
         (StreamKind::Audio, vec![Some(1); 3]),
     ];
-    assert_eq!(members(&matched), expected);
+    assert_eq!(stream_by_fragment(&matched), expected);
     assert!(matched.missing.is_empty() && matched.warnings.is_empty());
     for track in &matched.tracks {
         assert_eq!(track.entries.boxes.len(), 1);
@@ -58,7 +58,7 @@ fn streams_match_by_kind() {
         (StreamKind::Video, vec![Some(0), Some(1)]),
         (StreamKind::Audio, vec![Some(1), Some(0)]),
     ];
-    assert_eq!(members(&matched), expected);
+    assert_eq!(stream_by_fragment(&matched), expected);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn sound_matches_by_language_before_position() {
     let found: Vec<_> = matched
         .tracks
         .iter()
-        .map(|track| track.members.clone())
+        .map(|track| track.stream_by_fragment.clone())
         .collect();
     assert_eq!(found, [[Some(0), Some(1)], [Some(1), Some(0)]]);
 }
@@ -82,7 +82,7 @@ fn sound_in_other_languages_matches_by_position_with_a_warning() {
     let found: Vec<_> = matched
         .tracks
         .iter()
-        .map(|track| track.members.clone())
+        .map(|track| track.stream_by_fragment.clone())
         .collect();
     assert_eq!(found, [[Some(0), Some(0)], [Some(1), Some(1)]]);
     let warnings: Vec<_> = matched.warnings.iter().map(|one| one.kind).collect();
@@ -105,7 +105,7 @@ fn extended_languages_come_first() {
     let one = fragment(0, vec![tagged("pt-BR"), tagged("pt-PT")]);
     let two = fragment(1, vec![tagged("pt-PT"), tagged("pt-BR")]);
     let found = matching(&[one, two]);
-    assert_eq!(found.tracks[0].members, [Some(0), Some(1)]);
+    assert_eq!(found.tracks[0].stream_by_fragment, [Some(0), Some(1)]);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn sound_of_a_later_fragment_is_a_track_of_its_own() {
         ..Options::default()
     };
     let matched = checked(&[silent, clip(1)], &fill).expect("filled");
-    assert_eq!(matched.tracks[1].members, [None, Some(1)]);
+    assert_eq!(matched.tracks[1].stream_by_fragment, [None, Some(1)]);
     assert_eq!(matched.tracks[1].reference, (1, 1));
     assert_eq!(matched.missing[0].fragment, 0);
 }
@@ -179,7 +179,7 @@ fn cues_are_carried_where_they_are() {
     let mut with = clip(1);
     with.streams.push(text());
     let matched = matching(&[clip(0), with]);
-    assert_eq!(matched.tracks[2].members, [None, Some(2)]);
+    assert_eq!(matched.tracks[2].stream_by_fragment, [None, Some(2)]);
     let mut other = clip(0);
     other.streams.push(text());
     enter(&mut other.streams[2], b"wvtt", &[]);
@@ -189,7 +189,7 @@ fn cues_are_carried_where_they_are() {
     // Cues of another format are another track.
     let found: Vec<_> = matched.tracks[2..]
         .iter()
-        .map(|track| track.members.clone())
+        .map(|track| track.stream_by_fragment.clone())
         .collect();
     assert_eq!(found, [[Some(2), None], [None, Some(2)]]);
 }
@@ -214,6 +214,6 @@ fn cues_with_other_palettes_are_another_track() {
     };
     let all = [drawn(0, "red"), drawn(1, "blue"), drawn(2, "red")];
     let tracks = matching(&all).tracks.into_iter().skip(2);
-    let found: Vec<_> = tracks.map(|track| track.members).collect();
+    let found: Vec<_> = tracks.map(|track| track.stream_by_fragment).collect();
     assert_eq!(found, [[Some(2), None, Some(2)], [None, Some(2), None]]);
 }

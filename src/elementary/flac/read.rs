@@ -7,7 +7,9 @@ use super::{
     frame::{FOOTER, FlacFrame, Header, LONGEST_HEADER},
 };
 use crate::{
-    elementary::{Carried, ElementaryError, ElementaryLimits, Found, Read, describe, scan::id3v2},
+    elementary::{
+        ContainerMetadata, ElementaryError, ElementaryLimits, Found, Read, describe, scan::id3v2,
+    },
     isobmff::{Chunk, FourCc, RunLength},
     time::Timescale,
 };
@@ -40,7 +42,7 @@ pub(crate) struct FlacReader {
     stage: Stage,
     blocks: u64,
     info: Vec<u8>,
-    carried: Carried,
+    carried: ContainerMetadata,
     first_frame: u64,
     frame: Option<Open>,
     sizes: Vec<u32>,
@@ -78,7 +80,7 @@ impl FlacReader {
             stage: Stage::Start,
             blocks: 0,
             info: Vec::new(),
-            carried: Carried::default(),
+            carried: ContainerMetadata::default(),
             first_frame: 0,
             frame: None,
             sizes: Vec::new(),

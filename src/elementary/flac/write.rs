@@ -17,7 +17,7 @@ use crate::{
     isobmff::{SampleTable, write::TooLarge},
     layout::{Layout, Piece},
     media::Container,
-    packets::Script,
+    packets::PlanRef,
     plan::Plan,
     probe::Fragment,
     source::{OpenSource, read_exact},
@@ -47,13 +47,14 @@ impl Frames {
     /// # Errors
     /// [`Error::Source`] where a fragment cannot be read, [`Error::Frame`] for a damaged frame.
     pub(in crate::elementary) async fn read(
-        script: Script<'_>,
+        script: PlanRef<'_>,
         sources: &[OpenSource],
     ) -> Result<Self, Error> {
         let mut all = Vec::with_capacity(script.fragments.len());
         let planned = script.plan.tracks.first();
         for (index, fragment) in script.fragments.iter().enumerate() {
-            let member = planned.and_then(|planned| *planned.matched.members.get(index)?);
+            let member =
+                planned.and_then(|planned| *planned.matched.stream_by_fragment.get(index)?);
             let stream = member.and_then(|member| fragment.streams.get(member));
             let known = Arc::clone(&fragment.carried.frames);
             let (Some(stream), true, Some(open)) = (stream, known.is_empty(), sources.get(index))

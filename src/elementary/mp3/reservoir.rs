@@ -16,7 +16,7 @@ use crate::{
     elementary::body,
     error::Error,
     isobmff::SampleTable,
-    packets::Script,
+    packets::PlanRef,
     sink::SinkError,
     source::{OpenSource, read_exact},
     timeline::Payload,
@@ -44,7 +44,7 @@ impl Seams {
     /// # Errors
     /// [`Error::Source`] where a fragment cannot be read.
     pub(in crate::elementary) async fn read(
-        script: Script<'_>,
+        script: PlanRef<'_>,
         sources: &[OpenSource],
     ) -> Result<Self, Error> {
         let mut seams = Self::default();

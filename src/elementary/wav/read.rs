@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use super::format::{self, FMT};
 use crate::{
-    elementary::{Carried, ElementaryError, ElementaryLimits, Found, Read, describe, pcm::Pcm},
+    elementary::{
+        ContainerMetadata, ElementaryError, ElementaryLimits, Found, Read, describe, pcm::Pcm,
+    },
     isobmff::FourCc,
 };
 
@@ -43,7 +45,7 @@ pub(crate) struct WavReader {
     chunks: u64,
     pcm: Option<Pcm>,
     data: Option<Range<u64>>,
-    carried: Carried,
+    carried: ContainerMetadata,
 }
 
 /// What is known of a chunk.
@@ -69,7 +71,7 @@ impl WavReader {
             chunks: 0,
             pcm: None,
             data: None,
-            carried: Carried::default(),
+            carried: ContainerMetadata::default(),
         }
     }
 }
@@ -227,7 +229,7 @@ impl WavReader {
     }
 
     fn carry(&mut self, range: Range<u64>) -> Result<(), ElementaryError> {
-        let Carried { before, after, .. } = &mut self.carried;
+        let ContainerMetadata { before, after, .. } = &mut self.carried;
         if before.len() + after.len() >= MOST_CARRIED {
             return Err(ElementaryError::TooMany {
                 what: "number of kept chunks",

@@ -7,7 +7,7 @@ mod styles;
 pub(super) use events::{Event, with_overrides};
 pub(super) use styles::{Merged, merge};
 
-use super::schedule::Script;
+use super::schedule::PlanRef;
 use crate::{
     plan::Plan,
     probe::Fragment,
@@ -15,19 +15,23 @@ use crate::{
 };
 
 /// Whether a track holds such subtitles.
-pub(super) fn is_ass(script: Script<'_>, track: usize) -> bool {
+pub(super) fn is_ass(script: PlanRef<'_>, track: usize) -> bool {
     let matched = &script.track(track).matched;
     matched.reference_stream(script.fragments).parameters.codec == "ass"
 }
 
 /// The styles of a track's fragments, in the order in which they are placed; those of the track's reference
 /// come first.
-pub(super) fn merged(script: Script<'_>, track: usize) -> Merged {
+pub(super) fn merged(script: PlanRef<'_>, track: usize) -> Merged {
     let matched = &script.track(track).matched;
     let reference = matched.reference_stream(script.fragments);
     let places = script.plan.placement.places.iter();
     let others = places.filter_map(|place| {
-        let stream = matched.members.get(place.fragment).copied().flatten()?;
+        let stream = matched
+            .stream_by_fragment
+            .get(place.fragment)
+            .copied()
+            .flatten()?;
         let fragment = script.fragments.get(place.fragment)?;
         let stream = fragment.streams.get(stream)?;
         Some((place.fragment, stream.parameters.extradata.as_slice()))
@@ -37,7 +41,7 @@ pub(super) fn merged(script: Script<'_>, track: usize) -> Merged {
 
 /// Warns of what cannot be told in one header.
 pub(super) fn warn(fragments: &[Fragment], plan: &mut Plan) {
-    let script = Script { fragments, plan };
+    let script = PlanRef { fragments, plan };
     let mut warnings = Vec::new();
     for track in 0..script.tracks() {
         if !is_ass(script, track) {

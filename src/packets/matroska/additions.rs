@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     layout::Piece,
-    packets::schedule::{Body, Script},
+    packets::schedule::{Body, PlanRef},
 };
 
 /// The `BlockAdditions` of one block: what comes before its bytes, and where these lie.
@@ -24,7 +24,7 @@ pub(super) struct Additions {
 
 impl Additions {
     /// What comes beside a packet.
-    pub(super) fn of(script: Script<'_>, body: &Body) -> Option<Self> {
+    pub(super) fn of(script: PlanRef<'_>, body: &Body) -> Option<Self> {
         let &Body::Source {
             fragment,
             stream,

@@ -27,7 +27,7 @@ use head::Parts;
 use super::{
     extras,
     pieces::{Join, PacketPieces},
-    schedule::{Schedule, Script},
+    schedule::{PlanRef, Schedule},
     tags,
 };
 use crate::{
@@ -52,7 +52,7 @@ const NO_SETTINGS: &[u8] = b"\n\n";
 /// [`Error::Timeline`] if a time cannot be expressed.
 pub(crate) fn layout(container: Container, join: Join) -> Result<(Layout, Vec<u64>), Error> {
     let script = join.script();
-    let Script { fragments, plan } = script;
+    let PlanRef { fragments, plan } = script;
     let mut entries = Elements::new();
     let mut laid = Vec::with_capacity(script.tracks());
     for (number, early) in (1_u64..).zip(leads(script)) {
@@ -106,7 +106,7 @@ pub(crate) fn layout(container: Container, join: Join) -> Result<(Layout, Vec<u6
 }
 
 /// Per track, by how many samples of 48 kHz its first packet comes before the output begins.
-fn leads(script: Script<'_>) -> Vec<u64> {
+fn leads(script: PlanRef<'_>) -> Vec<u64> {
     let schedule = Schedule::new(script);
     let lead = |(track, first): (usize, Option<i64>)| {
         let rate = i128::from(script.track(track).timeline.timescale.get());

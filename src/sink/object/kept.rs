@@ -19,7 +19,7 @@ use crate::{
 /// What is known of an upload that was begun: enough to go on with it later, in another process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct KeptUpload {
+pub struct UploadCheckpoint {
     /// The store's name of it.
     pub id: String,
     /// Of what its parts are: the source's name, range and entity tag, and how it is cut.
@@ -30,20 +30,20 @@ pub struct KeptUpload {
 
 /// Knows at every moment what is begun. Cheap to clone: clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct UploadKeeper(Arc<Mutex<Keeper>>);
+pub struct ResumableUpload(Arc<Mutex<Keeper>>);
 
 #[derive(Debug, Default)]
 struct Keeper {
-    kept: Option<KeptUpload>,
+    kept: Option<UploadCheckpoint>,
     unwanted: bool,
     /// The upload that is wanted by somebody else.
     spared: Option<String>,
 }
 
-impl UploadKeeper {
+impl ResumableUpload {
     /// What an attempt before left, if there was one.
     #[must_use]
-    pub fn new(kept: Option<KeptUpload>) -> Self {
+    pub fn new(kept: Option<UploadCheckpoint>) -> Self {
         Self(Arc::new(Mutex::new(Keeper {
             kept,
             ..Keeper::default()
@@ -52,7 +52,7 @@ impl UploadKeeper {
 
     /// What is begun and neither finished nor ended.
     #[must_use]
-    pub fn kept(&self) -> Option<KeptUpload> {
+    pub fn kept(&self) -> Option<UploadCheckpoint> {
         self.with(|keeper| keeper.kept.clone())
     }
 
@@ -76,7 +76,7 @@ impl UploadKeeper {
         });
     }
 
-    fn set(&self, now: Option<KeptUpload>) {
+    fn set(&self, now: Option<UploadCheckpoint>) {
         self.with(|keeper| keeper.kept = now);
     }
 
@@ -87,14 +87,14 @@ impl UploadKeeper {
 
 /// An upload that is kept.
 pub(super) struct Keeping<'a> {
-    keeper: &'a UploadKeeper,
+    keeper: &'a ResumableUpload,
     source: String,
 }
 
 impl Keeping<'_> {
     /// Keeps a new upload.
     pub(super) fn begun(&self, upload: &Upload) {
-        self.keeper.set(Some(KeptUpload {
+        self.keeper.set(Some(UploadCheckpoint {
             id: upload.id().to_owned(),
             source: self.source.clone(),
             parts: BTreeMap::new(),
@@ -108,7 +108,11 @@ impl ObjectStore {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn end_kept(&self, url: &ObjectUrl, kept: &KeptUpload) -> Result<(), ObjectError> {
+    pub async fn end_kept(
+        &self,
+        url: &ObjectUrl,
+        kept: &UploadCheckpoint,
+    ) -> Result<(), ObjectError> {
         let upload = Upload::named(url.clone(), kept.id.clone());
         self.abort(&upload).await
     }

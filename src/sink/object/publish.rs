@@ -10,7 +10,7 @@ use super::{
     upload::{Inner, Job},
 };
 use crate::{
-    object::{Attempts, Looked, ObjectError, Upload, UploadedPart},
+    object::{Attempts, HeadObject, ObjectError, Upload, UploadedPart},
     sink::{Overwrite, SinkError, Written},
     source::{Source, read_exact},
 };
@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_millis(300);
 
 impl Job {
     /// Writes a small output in one request.
-    pub(super) async fn put(&self, looked: &Looked) -> Result<Written, SinkError> {
+    pub(super) async fn put(&self, looked: &HeadObject) -> Result<Written, SinkError> {
         let Inner { layout, target, .. } = &*self.0;
         let body = self.until_stopped(self.gather(0..layout.size())).await??;
         let mut never = target.overwrite == Overwrite::Never;
@@ -59,7 +59,7 @@ impl Job {
         &self,
         upload: &Upload,
         filled: &[UploadedPart],
-        looked: &Looked,
+        looked: &HeadObject,
     ) -> Result<(), SinkError> {
         let mut never = self.0.target.overwrite == Overwrite::Never;
         let mut attempts = Attempts::at(self.store());
@@ -90,7 +90,7 @@ impl Job {
     }
 
     /// Whether the output appeared since `before`: an object of its size, of so many parts.
-    pub(super) async fn is_there(&self, before: &Looked, parts: Option<usize>) -> bool {
+    pub(super) async fn is_there(&self, before: &HeadObject, parts: Option<usize>) -> bool {
         let Ok(now) = self.store().look(&self.0.target.url).await else {
             return false;
         };

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     layout::Layout,
-    object::{Looked, ObjectError, ObjectStore, Upload, UploadedPart},
+    object::{HeadObject, ObjectError, ObjectStore, Upload, UploadedPart},
     options::Transfer,
     progress::{Progress, ProgressSink, Stage},
     sink::{Overwrite, SinkError, Written, stream as stream_of},
@@ -103,7 +103,7 @@ impl Job {
     }
 
     /// What is there before anything is written; it is an error if it is not to be replaced.
-    pub(super) async fn looked(&self) -> Result<Looked, SinkError> {
+    pub(super) async fn looked(&self) -> Result<HeadObject, SinkError> {
         let target = &self.0.target;
         let looked = self.until_stopped(self.store().look(&target.url)).await?;
         let looked = looked.map_err(|error| self.failed(error))?;
@@ -114,7 +114,7 @@ impl Job {
     }
 
     /// Begins an upload. Not cut short: what is begun is known, so that it can be ended.
-    pub(super) async fn begin(&self, looked: &Looked) -> Result<Upload, SinkError> {
+    pub(super) async fn begin(&self, looked: &HeadObject) -> Result<Upload, SinkError> {
         let Inner { target, stop, .. } = &*self.0;
         let (url, media_type) = (&target.url, &target.media_type);
         let begun = self.store().begin(url, media_type, looked.at, stop).await;
@@ -134,7 +134,7 @@ impl Job {
     }
 
     /// Writes an output in parts.
-    async fn upload(&self, looked: &Looked, copies: bool) -> Result<Written, Failure> {
+    async fn upload(&self, looked: &HeadObject, copies: bool) -> Result<Written, Failure> {
         let Inner { layout, target, .. } = &*self.0;
         let parts = parts::plan(layout, |fragment| copies && self.is_copyable(fragment));
         let parts = parts.ok_or_else(|| SinkError::TooManyParts {
@@ -182,7 +182,7 @@ impl Job {
         parts: &Arc<[Part]>,
         there: &BTreeMap<usize, String>,
         sum: Option<&Arc<Sum>>,
-        looked: &Looked,
+        looked: &HeadObject,
     ) -> Result<(), (Failure, Option<usize>)> {
         let filled = self.fill(upload, parts, there, sum).await;
         let filled = filled.map_err(|failure| (failure, None))?;
@@ -199,7 +199,7 @@ impl Job {
         upload: &Upload,
         failure: Failure,
         completing: Option<usize>,
-        looked: &Looked,
+        looked: &HeadObject,
     ) -> Result<(), Failure> {
         let ended = self.store().abort(upload).await;
         if ended.is_ok() {

@@ -24,7 +24,7 @@ use super::{
 use whole::too_large;
 
 pub use options::HttpOptions;
-pub use whole::Whole;
+pub use whole::StreamedBody;
 
 /// How many bytes the first request asks for: what the index reader reads first, so that its first
 /// read costs no request of its own.
@@ -161,7 +161,7 @@ pub enum Opened {
     /// Any range of it can be read, in this state.
     Ranged(SourceState),
     /// It comes whole, and once.
-    Whole(Whole),
+    StreamedBody(StreamedBody),
 }
 
 impl HttpSource {
@@ -173,9 +173,9 @@ impl HttpSource {
     pub async fn open(&self) -> Result<Opened, SourceError> {
         let mut effort = Effort::new(&self.shared.patience);
         Ok(match self.probe(&mut effort).await? {
-            Probed::Whole { len, body, .. } => {
+            Probed::StreamedBody { len, body, .. } => {
                 self.bounded(len.unwrap_or(0))?;
-                Opened::Whole(Whole {
+                Opened::StreamedBody(StreamedBody {
                     len,
                     body,
                     effort,
@@ -202,7 +202,7 @@ impl HttpSource {
         loop {
             match self.probe(&mut effort).await? {
                 Probed::Ranged { state, .. } => return Ok(state),
-                Probed::Whole {
+                Probed::StreamedBody {
                     len,
                     validator,
                     body,

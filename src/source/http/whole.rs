@@ -10,7 +10,7 @@ use crate::source::{
 
 /// The answer of a server that gives no ranges: all bytes, once. Nothing of it is kept.
 #[derive(Debug)]
-pub struct Whole {
+pub struct StreamedBody {
     /// How many bytes the server says that there are.
     pub len: Option<u64>,
     pub(super) body: Incoming,
@@ -19,7 +19,7 @@ pub struct Whole {
     pub(super) limit: u64,
 }
 
-impl Whole {
+impl StreamedBody {
     /// The bytes, exactly as many as the server said, or an error: an early end never looks like the
     /// end. Where it did not say, the end of the body is taken for that.
     #[must_use]

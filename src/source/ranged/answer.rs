@@ -26,7 +26,7 @@ pub(crate) enum Answer {
         validator: Validator,
     },
     /// The whole object.
-    Whole {
+    StreamedBody {
         len: Option<u64>,
         validator: Validator,
     },
@@ -129,7 +129,7 @@ pub(super) fn judge(
         let validator = validator(headers);
         let Some(pin) = pin else {
             let len = announced;
-            return Ok(Answer::Whole { len, validator });
+            return Ok(Answer::StreamedBody { len, validator });
         };
         if let Some(len) = announced.filter(|len| *len != pin.len) {
             return Err(changed(
@@ -141,7 +141,7 @@ pub(super) fn judge(
         }
         if range.start == 0 {
             let len = announced;
-            return Ok(Answer::Whole { len, validator });
+            return Ok(Answer::StreamedBody { len, validator });
         }
         // Another server behind the same name may know ranges.
         let (expected, found) = ("206".to_owned(), "200".to_owned());

@@ -81,7 +81,7 @@ pub fn judged_answer(given: &Given<'_>) {
             let taken = |answer: &Answer| matches!(answer, Answer::Part { len: l, total: t, .. } if (*l, *t) == (len, total));
             assert!(again.as_ref().is_ok_and(taken), "{again:?}");
         }
-        Ok(Answer::Whole { len, validator }) => {
+        Ok(Answer::StreamedBody { len, validator }) => {
             assert_eq!(status, StatusCode::OK);
             assert!(pin.is_none() || range.start == 0);
             check_pin(pin.as_ref(), len, &validator);

@@ -1,7 +1,7 @@
 //! The slots of the output, and which frame each takes.
 
 use super::{AudioRules, AudioSeams, pieces::Piece};
-use crate::timeline::{Outcome, Pace, Payload, Run, TrackTimeline, edit_list};
+use crate::timeline::{Outcome, Payload, Run, SampleTiming, TrackTimeline, edit_list};
 
 /// Seconds of hidden frames that the first fragment keeps before its first audible one, so that
 /// decoders start up as they do on the fragment alone. Priming needs 0.1 s at most; what noise
@@ -58,7 +58,7 @@ impl Grid {
     }
 
     pub(super) fn take(&mut self, piece: &Piece, last_of_output: bool, outcome: &mut Outcome) {
-        if self.origin.is_none() && self.rules.bare {
+        if self.origin.is_none() && self.rules.no_edit_list {
             self.counted = 0;
             self.stamped = 0;
             self.last = -1;
@@ -100,8 +100,8 @@ impl Grid {
         self.last_placed = Some(piece.placed);
         outcome.kept += u64::from(to - from);
         let dts = match (self.rules.seams, piece.pace()) {
-            (AudioSeams::Continuous, Pace::Even(_)) => self.counted,
-            (AudioSeams::Exact, _) | (_, Pace::Source { .. }) => piece.own(from),
+            (AudioSeams::Continuous, SampleTiming::Even(_)) => self.counted,
+            (AudioSeams::Exact, _) | (_, SampleTiming::Source { .. }) => piece.own(from),
         };
         let payload = Payload::Samples {
             placed: piece.placed,
@@ -119,7 +119,7 @@ impl Grid {
         let most = i64::from(self.rules.timescale.get()) / PRIMINGS_PER_SECOND;
         self.is_coded()
             && !self.rules.lossless
-            && matches!(piece.pace(), Pace::Even(_))
+            && matches!(piece.pace(), SampleTiming::Even(_))
             && piece.begin() == 0
             && from > 0
             && piece.heard.start - piece.own(0) <= most
@@ -133,12 +133,14 @@ impl Grid {
     /// The silence that goes before a piece: where frames are alike, a hole of up to half of one is none.
     fn hole(&mut self, piece: &Piece) -> Silent {
         let half = self.frame / 2;
-        if let (Some(grain), true) = (self.rules.grain, self.rules.silence) {
+        if let (Some(silence_granularity), true) =
+            (self.rules.silence_granularity, self.rules.silence)
+        {
             let nearest = piece.middle_after(self.counted.max(piece.heard.start));
             if nearest == piece.end() {
                 return Silent::default();
             }
-            return self.finely(piece.own(nearest) - self.counted, grain);
+            return self.finely(piece.own(nearest) - self.counted, silence_granularity);
         }
         let nearest = piece.middle_after(self.counted);
         let hole = piece.own(nearest).max(piece.heard.start) - self.counted;
@@ -154,10 +156,10 @@ impl Grid {
 
     /// `ticks` of silence to the PCM sample, if a frame can be that short: whole frames, and one or two
     /// others.
-    fn finely(&self, ticks: i64, grain: u32) -> Silent {
-        let grain = i64::from(grain.max(1));
-        let least = SHORTEST * grain;
-        let ticks = ticks - ticks.rem_euclid(grain);
+    fn finely(&self, ticks: i64, silence_granularity: u32) -> Silent {
+        let silence_granularity = i64::from(silence_granularity.max(1));
+        let least = SHORTEST * silence_granularity;
+        let ticks = ticks - ticks.rem_euclid(silence_granularity);
         let (mut whole, mut rest) = (ticks.div_euclid(self.frame), ticks.rem_euclid(self.frame));
         if ticks < least {
             return Silent::default();
@@ -166,7 +168,7 @@ impl Grid {
             whole -= 1;
             rest += self.frame;
         }
-        let half = rest / 2 - (rest / 2).rem_euclid(grain);
+        let half = rest / 2 - (rest / 2).rem_euclid(silence_granularity);
         let others = if rest > self.frame && half >= least {
             [rest - half, half]
         } else {
@@ -185,9 +187,11 @@ impl Grid {
         let late = piece.heard.start;
         // In half ticks: half a PCM sample is no tick.
         let nearest = piece.begin_after_half(2 * late - self.frame);
-        let silent = match self.rules.grain {
+        let silent = match self.rules.silence_granularity {
             _ if !self.rules.silence => Silent::default(),
-            Some(grain) => self.finely(piece.own(nearest.min(piece.end() - 1)), grain),
+            Some(silence_granularity) => {
+                self.finely(piece.own(nearest.min(piece.end() - 1)), silence_granularity)
+            }
             None => Silent::of((late + self.frame / 2).div_euclid(self.frame)),
         };
         let length = self.length(silent);
@@ -229,9 +233,9 @@ impl Grid {
 
     /// Silent frames up to the one that is nearest to `end`; whether there is any.
     pub(super) fn silence_until(&mut self, end: i64) -> bool {
-        let silent = match self.rules.grain {
+        let silent = match self.rules.silence_granularity {
             _ if !self.rules.silence => Silent::default(),
-            Some(grain) => self.finely(end - self.counted, grain),
+            Some(silence_granularity) => self.finely(end - self.counted, silence_granularity),
             None => Silent::of((end - self.counted + self.frame / 2).div_euclid(self.frame)),
         };
         self.push_silence(silent) > 0
@@ -255,14 +259,20 @@ impl Grid {
             };
             let length = count * frame;
             let payload = Payload::Silence(count.unsigned_abs());
-            self.push(payload, Pace::Even(pace), dts, length, length - frame);
+            self.push(
+                payload,
+                SampleTiming::Even(pace),
+                dts,
+                length,
+                length - frame,
+            );
             pushed += count.unsigned_abs();
         }
         pushed
     }
 
     /// Adds frames that last `length` together, the last of them `last` after the first.
-    fn push(&mut self, payload: Payload, pace: Pace, dts: i64, length: i64, last: i64) {
+    fn push(&mut self, payload: Payload, pace: SampleTiming, dts: i64, length: i64, last: i64) {
         let origin = self.origin.map_or(0, |(origin, _)| origin);
         // Where frames vary, the one before a seam may be shorter than the step there.
         let dts = dts.max(self.last + 1);

@@ -54,9 +54,9 @@ pub struct AudioRules {
     pub silence: bool,
     /// Ticks of a PCM sample where silent frames may hold any number of them from 16 on (FLAC);
     /// `None` where all are alike.
-    pub grain: Option<u32>,
+    pub silence_granularity: Option<u32>,
     /// Whether the output is nothing but frames: its first one begins at 0, and none is hidden.
-    pub bare: bool,
+    pub no_edit_list: bool,
 }
 
 /// Plans one audio stream over all fragments; `end` is where the output ends.

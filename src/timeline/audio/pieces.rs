@@ -6,7 +6,8 @@ use super::AudioRules;
 use crate::{
     time::OutOfRange,
     timeline::{
-        Break, Late, Pace, Placed, Presentation, Pulled, Span, Squeezed, bounded, scale, ticks,
+        AdvancedTail, Break, CompressedPreroll, DelayedTail, Placed, Presentation, SampleTiming,
+        Span, bounded, scale, ticks,
     },
 };
 
@@ -30,7 +31,7 @@ impl Piece {
     }
 
     /// How the decode times of these frames advance.
-    pub(super) fn pace(&self) -> Pace {
+    pub(super) fn pace(&self) -> SampleTiming {
         self.frames.pace
     }
 
@@ -112,7 +113,7 @@ struct Stretch {
     at: i64,
     /// Time that all of them last.
     length: i64,
-    pace: Pace,
+    pace: SampleTiming,
     steps: Steps,
 }
 
@@ -311,12 +312,12 @@ fn uneven_stretch(part: &Unbroken, scale: i64) -> Stretch {
         end: part.first + index,
         at: part.at,
         length,
-        pace: Pace::Source {
+        pace: SampleTiming::Source {
             scale: u32::try_from(scale).unwrap_or(u32::MAX),
             shift: 0,
-            pulled: Pulled::default(),
-            squeezed: Squeezed::default(),
-            late: Late::default(),
+            pulled: AdvancedTail::default(),
+            squeezed: CompressedPreroll::default(),
+            late: DelayedTail::default(),
         },
         steps: Steps::Varying(marks.into()),
     }
@@ -345,7 +346,7 @@ fn even_stretches(part: &Unbroken, scale: i64, frame: i64, jitter: i64, all: &mu
         end,
         at,
         length: i64::from(end - first) * frame,
-        pace: Pace::Even(nominal),
+        pace: SampleTiming::Even(nominal),
         steps: Steps::Even(i64::from(nominal)),
     };
     all.extend(found.into_iter().map(stretch));

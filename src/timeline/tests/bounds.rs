@@ -161,7 +161,7 @@ proptest! {
             check(&timeline);
         }
         let seams = if exact { AudioSeams::Exact } else { AudioSeams::Continuous };
-        let rules = AudioRules { timescale: common, frame: frame.max(1), seams, varying, lossless, silence, grain: None, bare: false };
+        let rules = AudioRules { timescale: common, frame: frame.max(1), seams, varying, lossless, silence, silence_granularity: None, no_edit_list: false };
         let end = places.last().map_or(Time::ZERO, |last| last.end);
         if let Ok(timeline) = audio::plan(&places, rules, end) {
             check(&timeline);
@@ -193,8 +193,8 @@ proptest! {
             varying: false,
             lossless: false,
             silence: true,
-            grain: None,
-            bare: false,
+            silence_granularity: None,
+            no_edit_list: false,
         };
         prop_assert_eq!(video::plan(&[place], fine), Err(OutOfRange));
         prop_assert_eq!(audio::plan(&[place], rules, place.end), Err(OutOfRange));
@@ -238,8 +238,8 @@ fn counts_at_their_limit_are_taken_or_refused() {
                 varying: false,
                 lossless: false,
                 silence: true,
-                grain: None,
-                bare: false,
+                silence_granularity: None,
+                no_edit_list: false,
             };
             if let Ok(timeline) = audio::plan(&[place], rules, place.end) {
                 check(&timeline);

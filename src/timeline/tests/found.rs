@@ -18,8 +18,8 @@ const RULES: AudioRules = AudioRules {
     varying: false,
     lossless: false,
     silence: true,
-    grain: None,
-    bare: false,
+    silence_granularity: None,
+    no_edit_list: false,
 };
 
 /// `frames` samples that last 20 ms each, in the movie's timescale.

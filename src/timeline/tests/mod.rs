@@ -11,7 +11,7 @@ mod found;
 mod sound;
 mod varying;
 
-use super::{Pace, Payload, Placed, Presentation, TrackTimeline, video};
+use super::{Payload, Placed, Presentation, SampleTiming, TrackTimeline, video};
 use crate::{
     isobmff::{Chunk, Edit, RunLength, SampleSizes, SampleTable},
     time::{Time, Timescale},
@@ -188,7 +188,7 @@ fn samples(timeline: &TrackTimeline, placed: &[Placed<'_>]) -> Vec<(i64, i64, us
                 first,
                 end,
             },
-            Pace::Source {
+            SampleTiming::Source {
                 scale,
                 shift,
                 pulled,

@@ -34,8 +34,8 @@ fn rules(seams: AudioSeams, silence: bool) -> AudioRules {
         varying: false,
         lossless: false,
         silence,
-        grain: None,
-        bare: false,
+        silence_granularity: None,
+        no_edit_list: false,
     }
 }
 
@@ -95,13 +95,13 @@ proptest! {
     #[test]
     fn behind_silence_the_priming_frame_is_kept(
         priming in prop_oneof![Just(1_024_i64), Just(2_112), Just(2_048), Just(5_120), Just(9_216)],
-        gap in 30_i64..5_000, lead in 30_i64..3_000, bare in proptest::bool::ANY, lossless in proptest::bool::ANY,
+        gap in 30_i64..5_000, lead in 30_i64..3_000, no_edit_list in proptest::bool::ANY, lossless in proptest::bool::ANY,
     ) {
         let frames = 40;
         let presentations = [(); 2].map(|()| sound(frames, priming, i64::from(frames * 1024) - priming));
         let length = presentations[0].presented().expect("in range").expect("sound").1;
         let places = placed(&presentations, &[length; 2], &[0, gap], Time::from_nanos(lead * 1_000_000));
-        let rules = AudioRules { bare, lossless, ..rules(AudioSeams::Continuous, true) };
+        let rules = AudioRules { no_edit_list, lossless, ..rules(AudioSeams::Continuous, true) };
         let timeline = audio::plan(&places, rules, places[1].end).expect("in range");
         let hidden = (priming / 1024).unsigned_abs();
         for outcome in &timeline.outcomes {
@@ -127,7 +127,7 @@ proptest! {
                 counted -= 256;
             }
         }
-        if bare {
+        if no_edit_list {
             prop_assert_eq!(shown_first(&timeline), (0, 0));
         }
     }
@@ -242,8 +242,8 @@ fn pcm_is_exact_on_both_clocks() {
         varying: false,
         lossless: false,
         silence: true,
-        grain: None,
-        bare: false,
+        silence_granularity: None,
+        no_edit_list: false,
     };
     let timeline = audio::plan(&places, rules, places[1].end).expect("in range");
     let lengths: Vec<u64> = timeline.runs.iter().map(|run| run.payload.len()).collect();
@@ -384,8 +384,8 @@ fn pcm_that_begins_late_keeps_its_first_sample() {
         varying: false,
         lossless: false,
         silence: true,
-        grain: None,
-        bare: false,
+        silence_granularity: None,
+        no_edit_list: false,
     };
     let timeline = audio::plan(&places, rules, places[0].end).expect("in range");
     let lengths: Vec<u64> = timeline.runs.iter().map(|run| run.payload.len()).collect();

@@ -8,7 +8,7 @@ use super::{MOVIE, placed, shown_first, table, timescale};
 use crate::{
     time::Time,
     timeline::{
-        Pace, Payload, Placed, Presentation,
+        Payload, Placed, Presentation, SampleTiming,
         audio::{self, AudioRules, AudioSeams},
         ticks,
     },
@@ -52,8 +52,8 @@ fn rules(seams: AudioSeams, silence: bool) -> AudioRules {
         varying: true,
         lossless: true,
         silence,
-        grain: None,
-        bare: false,
+        silence_granularity: None,
+        no_edit_list: false,
     }
 }
 
@@ -88,14 +88,14 @@ proptest! {
                 prop_assert_eq!(run.end, next.dts);
             }
             before = match (run.payload, run.pace) {
-                (Payload::Samples { placed, first, end }, Pace::Source { scale: 1, .. }) => {
+                (Payload::Samples { placed, first, end }, SampleTiming::Source { scale: 1, .. }) => {
                     let but_last = &all[placed][first as usize..end as usize - 1];
                     run.dts + i64::from(but_last.iter().sum::<u32>())
                 }
-                (Payload::Samples { first, end, .. }, Pace::Even(frame)) => {
+                (Payload::Samples { first, end, .. }, SampleTiming::Even(frame)) => {
                     run.dts + i64::from(end - first - 1) * i64::from(frame)
                 }
-                (Payload::Silence(count), Pace::Even(frame)) => {
+                (Payload::Silence(count), SampleTiming::Even(frame)) => {
                     run.dts + (count as i64 - 1) * i64::from(frame)
                 }
                 other => panic!("{other:?}"),
@@ -173,7 +173,7 @@ proptest! {
     fn silence_of_any_length_leaves_no_error(
         clips in proptest::collection::vec((1_u32..4, 16_u32..=4_096), 2..40),
         gaps in proptest::collection::vec(0_i64..400, 40),
-        lead in 0_i64..300, bare in proptest::bool::ANY,
+        lead in 0_i64..300, no_edit_list in proptest::bool::ANY,
     ) {
         let all: Vec<Vec<u32>> = clips
             .iter()
@@ -184,7 +184,7 @@ proptest! {
         let places = placed(&presentations, &lengths(&all), &gaps, lead);
         let end = places.last().expect("one").end;
         let rules = AudioRules {
-            frame: 4_096, varying: true, lossless: true, grain: Some(1), bare,
+            frame: 4_096, varying: true, lossless: true, silence_granularity: Some(1), no_edit_list,
             ..rules(AudioSeams::Continuous, true)
         };
         let timeline = audio::plan(&places, rules, end).expect("in range");
@@ -201,7 +201,7 @@ proptest! {
                     prop_assert_eq!(timeline.outcomes[placed].count_error, error);
                     counted += i64::from(all[placed].iter().sum::<u32>());
                 }
-                (Payload::Silence(count), Pace::Even(frame)) => {
+                (Payload::Silence(count), SampleTiming::Even(frame)) => {
                     prop_assert!((16..=4_096).contains(&frame), "{frame}");
                     counted += count as i64 * i64::from(frame);
                 }

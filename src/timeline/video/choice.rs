@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::timeline::{Presentation, Pulled, Squeezed, usual_duration};
+use crate::timeline::{AdvancedTail, CompressedPreroll, Presentation, usual_duration};
 
 /// Pictures that may close up at a cut: a few, as reordering leaves over.
 const MOST_PULLED: usize = 4;
@@ -43,9 +43,9 @@ pub(super) fn pull(
     kept: Range<u32>,
     own_end: i64,
     cut: i64,
-) -> Pulled {
+) -> AdvancedTail {
     if kept.is_empty() {
-        return Pulled::default();
+        return AdvancedTail::default();
     }
     let usual = usual_duration(&stream.samples.durations).unwrap_or(0);
     let nominal = i64::from(usual) * scale;
@@ -64,11 +64,11 @@ pub(super) fn pull(
             end = index + 1;
         }
         if hanging.len() > MOST_PULLED {
-            return Pulled::default();
+            return AdvancedTail::default();
         }
     }
     let Some(earliest) = hanging.iter().map(|&(_, pts)| pts).min() else {
-        return Pulled::default();
+        return AdvancedTail::default();
     };
     let ticks = earliest - last_shown.saturating_add(nominal);
     let fits = |&(dts, pts): &(i64, i64)| dts <= pts - ticks && pts - ticks < cut;
@@ -76,15 +76,15 @@ pub(super) fn pull(
     // Hidden pictures between them cannot be pulled: they would be shown.
     let all_shown = usize::try_from(samples) == Ok(hanging.len());
     if ticks <= 0 || !all_shown || !hanging.iter().all(fits) {
-        return Pulled::default();
+        return AdvancedTail::default();
     }
-    Pulled { samples, ticks }
+    AdvancedTail { samples, ticks }
 }
 
 /// How the pictures before the first shown one can be put a tick apart. FFmpeg and what builds on
 /// it seek by decode time alone, and take a hidden key frame for the fragment's beginning: the less
 /// time hidden pictures take, the fewer seeks before a seam land behind it.
-pub(super) fn squeeze(times: &[(i64, i64)], first_shown: usize, usual: i64) -> Squeezed {
+pub(super) fn squeeze(times: &[(i64, i64)], first_shown: usize, usual: i64) -> CompressedPreroll {
     let hidden = &times[..first_shown];
     let mut ranks: Vec<usize> = (0..hidden.len()).collect();
     ranks.sort_by_key(|&index| hidden[index].1);
@@ -98,9 +98,9 @@ pub(super) fn squeeze(times: &[(i64, i64)], first_shown: usize, usual: i64) -> S
     let later = times[first_shown..].iter().map(|&(_, pts)| pts).min();
     let latest = hidden.iter().map(|&(_, pts)| pts).max();
     if hidden.is_empty() || delay >= usual || latest > later {
-        return Squeezed::default();
+        return CompressedPreroll::default();
     }
-    Squeezed {
+    CompressedPreroll {
         samples: u32::try_from(hidden.len()).unwrap_or(0),
         delay,
     }

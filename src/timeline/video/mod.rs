@@ -7,8 +7,8 @@ use std::ops::Range;
 use choice::{pull, samples_shown, squeeze};
 
 use super::{
-    Late, Outcome, Pace, Payload, Placed, Presentation, Pulled, Run, Squeezed, TrackTimeline,
-    edit_list, position, scale, usual_duration,
+    AdvancedTail, CompressedPreroll, DelayedTail, Outcome, Payload, Placed, Presentation, Run,
+    SampleTiming, TrackTimeline, edit_list, position, scale, usual_duration,
 };
 use crate::time::{OutOfRange, Timescale};
 
@@ -34,9 +34,9 @@ struct Kept {
     /// What is shown: output ticks and source media time. Not empty.
     shown: Vec<(Range<i64>, i64)>,
     /// Pictures at the end that are shown earlier than in the source.
-    pulled: Pulled,
+    pulled: AdvancedTail,
     /// How leading hidden pictures can be put close together; none: they cannot.
-    squeezed: Squeezed,
+    squeezed: CompressedPreroll,
     /// Whether leading pictures are hidden.
     hides_head: bool,
     /// Where the fragment's own edit list ends what is shown, and the latest picture that is hidden
@@ -114,10 +114,10 @@ impl Kept {
 
 /// Composes what `run` hides at its end behind what its last picture is `held` for.
 fn hide_behind(run: &mut Run, held: i64, kept: &Kept) -> i64 {
-    if let (Pace::Source { late, .. }, Some(_)) = (&mut run.pace, kept.latest_hidden)
+    if let (SampleTiming::Source { late, .. }, Some(_)) = (&mut run.pace, kept.latest_hidden)
         && held > 0
     {
-        *late = Late {
+        *late = DelayedTail {
             from: kept.own_end,
             ticks: held,
         };
@@ -195,7 +195,7 @@ fn keep(
     } else {
         tail + (cut - last.start)
     };
-    let (mut first, mut end, mut pulled) = (0, stream.samples.len(), Pulled::default());
+    let (mut first, mut end, mut pulled) = (0, stream.samples.len(), AdvancedTail::default());
     let rises = stream.rises();
     if rises {
         (first, end) = samples_shown(stream, scale, head, own_end, cut_media);
@@ -211,7 +211,7 @@ fn keep(
         .is_some_and(|&last| last >= end - pulled.samples)
     {
         end -= pulled.samples;
-        pulled = Pulled::default();
+        pulled = AdvancedTail::default();
     }
     if first >= end {
         return Ok(None);
@@ -253,7 +253,7 @@ fn keep(
         let usual = usual_duration(&stream.samples.durations).unwrap_or(0);
         squeeze(&times, first_shown_at, scale * i64::from(usual))
     } else {
-        Squeezed::default()
+        CompressedPreroll::default()
     };
     Ok(Some(Kept {
         placed,
@@ -301,7 +301,7 @@ fn lay(mut kept: Vec<Kept>) -> Result<Laid, OutOfRange> {
     // Nothing is sought before the first fragment, and what hides nothing needs no squeezing.
     for (index, this) in kept.iter_mut().enumerate() {
         if index == 0 || !this.hides_head {
-            this.squeezed = Squeezed::default();
+            this.squeezed = CompressedPreroll::default();
         }
     }
     let delay = kept
@@ -388,15 +388,15 @@ fn lay_runs(kept: &Kept, dts: i64, delay: i64, runs: &mut Vec<Run>) {
             },
             dts: begin,
             end: least.max(dts + kept.decoding()),
-            pace: Pace::Source {
+            pace: SampleTiming::Source {
                 scale: u32::try_from(kept.scale).unwrap_or(1),
                 shift: delay - kept.lead(),
-                pulled: Pulled::default(),
-                squeezed: Squeezed {
+                pulled: AdvancedTail::default(),
+                squeezed: CompressedPreroll {
                     samples: squeezed,
                     ..kept.squeezed
                 },
-                late: Late::default(),
+                late: DelayedTail::default(),
             },
         });
     }
@@ -404,7 +404,7 @@ fn lay_runs(kept: &Kept, dts: i64, delay: i64, runs: &mut Vec<Run>) {
         runs[at - 1].end = runs[at].dts;
     }
     if let Some(Run {
-        pace: Pace::Source { pulled, .. },
+        pace: SampleTiming::Source { pulled, .. },
         ..
     }) = runs.last_mut()
     {

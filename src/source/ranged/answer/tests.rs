@@ -191,7 +191,7 @@ fn statuses_that_may_pass_are_tried_again_when_the_server_says() {
 fn the_whole_is_taken_where_it_helps() {
     let none = HeaderMap::new();
     let first = judge(status(200), &none, &(0..9), None).expect("the whole");
-    let whole = Answer::Whole {
+    let whole = Answer::StreamedBody {
         len: None,
         validator: Validator::Unknown,
     };
