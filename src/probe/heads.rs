@@ -28,11 +28,10 @@ pub(super) async fn heads(
             .map(|&index| head_range(samples, index, HEAD_BYTES)),
     );
     let whole = around(&ranges);
-    // What lies at the beginning is kept, so that the join does not ask for it again.
-    reads.look_at(ranges.clone()).await?;
     let mut all = Vec::with_capacity(ranges.len());
     if reads.is_remote() && whole.end - whole.start <= MAX_READ {
-        // One request for all of them.
+        // One request for all of them. What lies at the beginning is kept, so that the join does not ask for it again.
+        reads.look_at(vec![whole.clone()]).await?;
         let bytes = reads.read(whole.clone()).await?;
         return Ok(pieces(&bytes, whole.start, &ranges));
     }
