@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/steps.sh
+source scripts/pypi.sh
 
 lints() { cargo clippy --quiet --locked --all-targets "$@" -- -D warnings; }
 
@@ -24,15 +25,8 @@ compilers() {
 
 # PyPI has the spelling tool as a program; compiling it takes as long as all lints together.
 spelling() {
-    local version=1.52.0 target tool
-    target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-    tool=$target/typos-$version
-    if [[ ! -e $tool/complete ]]; then
-        rm -rf "$tool"
-        python3 -m venv "$tool"
-        "$tool/bin/python" -m pip install --quiet --disable-pip-version-check "typos==$version"
-        touch "$tool/complete"
-    fi
+    local tool
+    tool=$(pypi_tool typos 1.52.0)
     "$tool/bin/typos"
 }
 

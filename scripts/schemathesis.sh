@@ -4,17 +4,12 @@
 # ARTIFACT_SERVICE (target/debug/artifact-service), SCHEMATHESIS_EXAMPLES (20), SCHEMATHESIS_SEED (1).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/pypi.sh
 
 version=4.32.5
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 service=$(realpath "${ARTIFACT_SERVICE:-$target/debug/artifact-service}")
-tool=$target/schemathesis-$version
-if [[ ! -e $tool/complete ]]; then
-    rm -rf "$tool"
-    python3 -m venv "$tool"
-    "$tool/bin/python" -m pip install --quiet --disable-pip-version-check "schemathesis==$version"
-    touch "$tool/complete"
-fi
+tool=$(pypi_tool schemathesis "$version")
 
 folder=$(mktemp -d)
 "$service" serve --listen 127.0.0.1:0 --data "$folder/data" --storage "folder:$folder/objects" \

@@ -287,7 +287,7 @@ fn splices(
     placement: &Placement,
     matched: &MatchedTrack,
 ) -> BTreeMap<usize, Vec<Splice>> {
-    let stream_by_fragment = placement
+    let placed = placement
         .places
         .iter()
         .enumerate()
@@ -296,7 +296,7 @@ fn splices(
             Some((placed, &fragments[place.fragment].streams[stream]))
         });
     // Nothing comes before the first one.
-    stream_by_fragment
+    placed
         .skip(1)
         .filter_map(|(placed, stream)| {
             let leading = stream.leading.as_deref()?;

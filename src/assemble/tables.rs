@@ -17,7 +17,7 @@ pub(super) fn timing(
     plan: &Plan,
     planned: &PlannedTrack,
 ) -> Result<Tables, Error> {
-    let stream_by_fragment: Vec<Option<&Stream>> = plan
+    let streams: Vec<Option<&Stream>> = plan
         .placement
         .places
         .iter()
@@ -27,7 +27,7 @@ pub(super) fn timing(
         })
         .collect();
     let all = || {
-        stream_by_fragment
+        streams
             .iter()
             .flatten()
             .map(|stream| &stream.presentation.samples)
@@ -48,7 +48,7 @@ pub(super) fn timing(
             .ok_or_else(|| too_many(u64::from(count)))?;
         let source = match run.payload {
             Payload::Samples { placed, first, end } => {
-                stream_by_fragment[placed].map(|stream| (stream, first, end))
+                streams[placed].map(|stream| (stream, first, end))
             }
             Payload::Silence(_) | Payload::Blank => None,
         };

@@ -249,14 +249,13 @@ fn each_fragment(
     track: &MatchedTrack,
     make: impl Fn(&SampleEntry, usize) -> EntryUse,
 ) -> Vec<Vec<EntryUse>> {
-    let stream_by_fragment = fragments.iter().zip(&track.stream_by_fragment);
-    stream_by_fragment
-        .map(|(fragment, member)| {
-            let entries = member.map(|stream| &fragment.streams[stream].description.entries);
-            let entries = entries.into_iter().flatten().enumerate();
-            entries.map(|(index, source)| make(source, index)).collect()
-        })
-        .collect()
+    let all = fragments.iter().zip(&track.stream_by_fragment);
+    all.map(|(fragment, member)| {
+        let entries = member.map(|stream| &fragment.streams[stream].description.entries);
+        let entries = entries.into_iter().flatten().enumerate();
+        entries.map(|(index, source)| make(source, index)).collect()
+    })
+    .collect()
 }
 
 /// Names both configurations of every stream that is not the `same` as the reference.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     av::{Demuxer, StreamInfo},
+    codecs::nal::NalCodec,
     error::MediaError,
     media::{CodecParameters, StreamKind},
     probe::Failure,
@@ -27,11 +28,6 @@ pub(super) fn is_unknown(stream: &StreamInfo) -> bool {
         .as_ref()
         .map(|audio| audio.sample_rate == 0);
     unseen.or(unheard).unwrap_or(false)
-}
-
-/// Whether pictures of its codec are decoded by parameter sets.
-fn has_sets(stream: &StreamInfo) -> bool {
-    matches!(stream.parameters.codec.as_str(), "h264" | "hevc" | "vvc")
 }
 
 /// Completes what is known of a stream by a look at the file from `at` on, where its first packet lies with
@@ -180,7 +176,10 @@ pub(super) fn joined(streams: impl Iterator<Item = Collected>) -> Result<Vec<Col
                     shifts.push((at, shift));
                 }
             }
-            None if is_unknown(&stream.info) && has_sets(&stream.info) && at < super::LOOKED_AT => {
+            None if is_unknown(&stream.info)
+                && NalCodec::of(&stream.info.parameters.codec).is_some()
+                && at < super::LOOKED_AT =>
+            {
                 return Err(Failure::Media(MediaError::NoParameterSets {
                     pid: stream.pid(),
                     codec: stream.info.parameters.codec,

@@ -308,6 +308,16 @@ impl SampleTable {
         self.chunks = chunks;
     }
 
+    /// Ticks from the decode time of the first sample to that of every sample in turn.
+    pub fn elapsed(&self) -> impl Iterator<Item = i64> + '_ {
+        let mut at = 0_i64;
+        self.durations.iter().map(move |duration| {
+            let since = at;
+            at += i64::from(duration);
+            since
+        })
+    }
+
     /// The composition offset of sample `index`.
     #[must_use]
     pub fn composition_offset(&self, index: u32) -> i32 {

@@ -193,8 +193,8 @@ struct Events {
 impl Events {
     /// Whether a track has events of several fragments.
     fn are_several(script: PlanRef<'_>, track: usize) -> bool {
-        let stream_by_fragment = script.track(track).matched.stream_by_fragment.iter();
-        stream_by_fragment.flatten().count() > 1
+        let streams = script.track(track).matched.stream_by_fragment.iter();
+        streams.flatten().count() > 1
     }
 
     fn new(merged: Merged) -> Self {

@@ -122,14 +122,14 @@ pub fn place_fragments(
 /// Behind how many samples of a track and a fragment another fragment goes on.
 fn goes_on_behind(fragments: &[Fragment], matching: &Matching) -> HashMap<(usize, usize), u32> {
     let tracks = matching.tracks.iter().enumerate();
-    let stream_by_fragment = tracks.flat_map(|(number, track)| {
+    let behind = tracks.flat_map(|(number, track)| {
         let all = track.stream_by_fragment.iter().zip(fragments);
         all.filter_map(move |(stream, fragment)| {
             let continues = fragment.streams[(*stream)?].continues()?;
             Some(((number, continues.fragment), continues.samples))
         })
     });
-    stream_by_fragment.collect()
+    behind.collect()
 }
 
 /// What placing needs of a fragment.

@@ -254,8 +254,7 @@ impl Stream {
         let (Some(media), Some(span)) = (media, self.presentation.spans.last()) else {
             return Ok(None);
         };
-        let since = Time::from_ticks(media - span.media, self.presentation.timescale);
-        span.start.plus(since).map(Some)
+        span.at(media, self.presentation.timescale).map(Some)
     }
 
     /// The same where nothing of the fragment before is there.

@@ -59,21 +59,14 @@ pub(crate) fn pieces(bytes: &Bytes, start: u64, ranges: &[Range<u64>]) -> Vec<By
 
 /// What is looked at of a stream that begins with a key frame, so that it can be read along with the first sample.
 pub(super) fn ahead(samples: &SampleTable) -> impl Iterator<Item = Range<u64>> + '_ {
-    let mut times = samples.durations.iter().scan(0_i64, |at, duration| {
-        let dts = *at;
-        *at += i64::from(duration);
-        Some(dts)
-    });
-    let first = times
-        .next()
-        .map(|dts| dts + i64::from(samples.composition_offset(0)));
-    let pictures = (1..samples.len()).zip(times);
-    let pictures = pictures.filter(|_| samples.composition.is_some() && samples.is_sync(0));
-    let leads = move |&(index, dts): &(u32, i64)| {
-        first.is_some_and(|first| dts + i64::from(samples.composition_offset(index)) < first)
-    };
-    let leading = pictures.take_while(leads).take(MAX_LEADING);
-    leading.map(|(index, _)| head_range(samples, index, HEAD_BYTES))
+    let shown = |index| i64::from(samples.composition_offset(index));
+    let first = shown(0);
+    let reordered = samples.composition.is_some() && samples.is_sync(0);
+    let pictures = (0..samples.len()).zip(samples.elapsed()).skip(1);
+    pictures
+        .take_while(move |&(index, since)| reordered && since + shown(index) < first)
+        .take(MAX_LEADING)
+        .map(|(index, _)| head_range(samples, index, HEAD_BYTES))
 }
 
 /// From the first byte of any range to the last.

@@ -14,20 +14,16 @@ const COMPARED: usize = 16;
 /// Puts such key frames where they are shown.
 pub(super) fn mend(samples: &mut SampleTable) {
     let step = i64::from(usual_duration(&samples.durations).unwrap_or(0));
+    let count = samples.composition.as_ref().map_or(0, Vec::len);
+    let decoded: Vec<i64> = samples.elapsed().take(count).collect();
     let (Some(sync), Some(composition)) = (&samples.sync, &mut samples.composition) else {
         return;
     };
     if step == 0 {
         return;
     }
-    let mut at = 0_i64;
-    let mut times = Vec::with_capacity(composition.len());
-    let mut decoded = Vec::with_capacity(composition.len());
-    for (duration, offset) in samples.durations.iter().zip(composition.iter()) {
-        times.push(at + i64::from(*offset));
-        decoded.push(at);
-        at += i64::from(duration);
-    }
+    let times = decoded.iter().zip(composition.iter());
+    let times: Vec<i64> = times.map(|(at, &offset)| at + i64::from(offset)).collect();
     for (place, &key) in sync.iter().enumerate() {
         let key = key as usize;
         let next = sync

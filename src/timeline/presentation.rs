@@ -26,6 +26,15 @@ impl Span {
     pub fn end(&self, timescale: Timescale) -> Result<Time, OutOfRange> {
         self.start.plus(Time::from_ticks(self.duration, timescale))
     }
+
+    /// When a media time is presented, were the span long enough.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] if that cannot be expressed.
+    pub fn at(&self, media: i64, timescale: Timescale) -> Result<Time, OutOfRange> {
+        let since = media.checked_sub(self.media).ok_or(OutOfRange)?;
+        self.start.plus(Time::from_ticks(since, timescale))
+    }
 }
 
 /// Where sound does not go on where a coded frame ends: frames were lost or sent twice.
@@ -192,12 +201,8 @@ impl Presentation {
 
     /// Decode time of every sample in turn, in media ticks.
     pub fn decode_times(&self) -> impl Iterator<Item = i64> + '_ {
-        let mut at = self.first_decode_time();
-        self.samples.durations.iter().map(move |duration| {
-            let decode = at;
-            at += i64::from(duration);
-            decode
-        })
+        let first = self.first_decode_time();
+        self.samples.elapsed().map(move |since| first + since)
     }
 
     /// Decode time of the first sample in media ticks.

@@ -132,8 +132,7 @@ impl Side<'_> {
         let (Some(media), Some(span)) = (media, presentation.spans.first()) else {
             return Ok(());
         };
-        let since = Time::from_ticks(media - span.media, presentation.timescale);
-        let own = span.start.plus(since)?;
+        let own = span.at(media, presentation.timescale)?;
         if self.fragment.container.is_iso() && own > written {
             head.move_first_key(own);
         }

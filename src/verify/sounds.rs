@@ -111,8 +111,7 @@ impl MediaFile {
         let mut all = Sounds::default();
         let mut next: Option<Time> = None;
         for (index, media) in (0..).zip(presentation.decode_times()) {
-            let since = Time::from_ticks(media - first.media, presentation.timescale);
-            let at = first.start.plus(since)?;
+            let at = first.at(media, presentation.timescale)?;
             if at < early {
                 continue;
             }

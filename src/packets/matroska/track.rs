@@ -51,9 +51,8 @@ pub(super) fn track(
         .uint(ids::FLAG_DEFAULT, u64::from(stream.description.flags & 1))
         .uint(ids::FLAG_LACING, 0);
     // Where one fragment's rate varies, that of another is not the track's.
-    let mut stream_by_fragment = planned.matched.streams(fragments);
-    let varies =
-        stream_by_fragment.any(|(.., one)| one.frame_rate.is_some_and(|rate| !rate.constant));
+    let mut streams = planned.matched.streams(fragments);
+    let varies = streams.any(|(.., one)| one.frame_rate.is_some_and(|rate| !rate.constant));
     if let Some(nanos) = default_duration(stream).filter(|_| !varies) {
         all.uint(ids::DEFAULT_DURATION, nanos);
     }
