@@ -11,6 +11,7 @@ mod shots;
 mod side;
 mod sound;
 mod sounds;
+mod stamps;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt};

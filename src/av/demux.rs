@@ -228,6 +228,16 @@ impl Demuxer {
         Ok(Some(unsafe { view(packet) }))
     }
 
+    /// Gives the packet that was read last other times, in ticks of its stream.
+    pub(crate) fn restamp(&mut self, pts: i64, dts: i64) {
+        let packet = self.packet.0;
+        // SAFETY: the packet is ours and nothing else looks at it; these are plain numbers in it.
+        unsafe {
+            (*packet).pts = pts;
+            (*packet).dts = dts;
+        }
+    }
+
     /// A file of one track with nothing but `packet` of stream `index` in it, as libav writes it:
     /// MP4 or, for what MP4 has no place for, MOV.
     ///

@@ -51,7 +51,7 @@ pub(super) struct Collected {
     pub(super) cut: u32,
     pub(super) items: Vec<Item>,
     /// The epoch of what is pushed.
-    pub(super) epoch: u16,
+    epoch: u16,
     /// Where in the file its first and its last packet begin.
     pub(super) places: Option<(u64, u64)>,
     vorbis: Option<Vorbis>,
@@ -206,6 +206,15 @@ impl Collected {
         )
     }
 
+    /// What is pushed from here on belongs to `epoch`.
+    pub(super) fn enter(&mut self, epoch: u16) {
+        if epoch != std::mem::replace(&mut self.epoch, epoch)
+            && let Some(order) = &mut self.order
+        {
+            order.jump();
+        }
+    }
+
     pub(super) fn push(&mut self, packet: &PacketView<'_>, payload: &[u8], offset: u64, size: u32) {
         if let Some(order) = &mut self.order {
             order.push(packet);
@@ -278,19 +287,23 @@ impl Collected {
         }
     }
 
+    /// With the times at which its pictures are shown, where their order tells them.
+    pub(super) fn ordered(mut self) -> Self {
+        let shown = self.order.take().map_or_else(Vec::new, Order::shown);
+        for (item, at) in self.items.iter_mut().zip(shown) {
+            item.pts = at.or(item.pts);
+        }
+        self
+    }
+
     /// The stream. Cues and data are told when pictures and sound begin and end.
     pub(super) fn finish(
-        mut self,
+        self,
         extent: Option<(Time, Time)>,
         warnings: &mut Vec<Warning>,
     ) -> Result<Option<IngestedStream>, Failure> {
         if self.items.is_empty() {
             return Ok(None);
-        }
-        if let Some(shown) = self.order.take().and_then(Order::shown) {
-            for (item, at) in self.items.iter_mut().zip(shown) {
-                item.pts = Some(at);
-            }
         }
         let tick = self.info.tick;
         let audio = self.info.parameters.audio.as_ref();

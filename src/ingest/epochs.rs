@@ -31,7 +31,8 @@ pub(super) struct Epochs {
     container: Container,
     /// The latest epoch of any stream.
     latest: u16,
-    /// Per stream: its epoch, its last time in milliseconds, and whether that is a decode time.
+    /// Per stream: its epoch, its last time in milliseconds, and whether that is a decode time. Without decode times it
+    /// is the latest presentation time.
     streams: BTreeMap<usize, (u16, i64, bool)>,
     /// The latest time of any stream in the latest epoch, in milliseconds.
     end: Option<i64>,
@@ -52,19 +53,25 @@ impl Epochs {
         if matches!(kind, StreamKind::Subtitle | StreamKind::Data) {
             return self.latest;
         }
+        // Matroska has presentation times only; what libav makes of them depends on whether it decoded the pictures.
+        let guessed = self.container.is_matroska() && kind == StreamKind::Video;
+        let dts = packet.dts.filter(|_| !guessed);
         // Reordered pictures without decode times rise by their key frames only.
-        let time = match (packet.dts, kind) {
+        let time = match (dts, kind) {
             (Some(dts), _) => Some(dts),
             (None, StreamKind::Video) => packet.pts.filter(|_| packet.key),
             (None, _) => packet.pts,
         };
         let Some(now) = time.map(|time| millis(time, tick)) else {
-            return self
-                .streams
-                .get(&packet.stream)
-                .map_or(self.latest, |&(epoch, ..)| epoch);
+            let Some((epoch, last, decoded)) = self.streams.get_mut(&packet.stream) else {
+                return self.latest;
+            };
+            if let (Some(shown), false) = (packet.pts, *decoded) {
+                *last = millis(shown, tick).max(*last);
+            }
+            return *epoch;
         };
-        let decoded = packet.dts.is_some();
+        let decoded = dts.is_some();
         let (mut epoch, last, of_decoding) =
             self.streams
                 .get(&packet.stream)
@@ -205,6 +212,27 @@ mod tests {
         // Recorded anew.
         assert_eq!(of(203, None, true), 1);
         assert_eq!(of(83, Some(83), false), 1);
+    }
+
+    /// libav has no decode times of what it does not decode, up to where the clock starts again, and wrong ones behind.
+    #[test]
+    fn a_key_frame_before_what_was_decoded_before_it_begins_anew() {
+        let mut epochs = Epochs::new(Container::Matroska);
+        let mut of = |pts, dts, key| {
+            let packet = PacketView {
+                pts: Some(pts),
+                dts,
+                key,
+                ..packet(0, 0)
+            };
+            epochs.of(StreamKind::Video, &packet, MILLIS)
+        };
+        for at in [21, 341, 181, 101, 61, 141, 261] {
+            assert_eq!(of(at, None, at == 21), 0);
+        }
+        for at in [21, 341, 181, 101, 61, 141, 261, 381] {
+            assert_eq!(of(at, Some(at), at == 21 || at == 381), 1);
+        }
     }
 
     #[test]

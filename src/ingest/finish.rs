@@ -15,6 +15,7 @@ pub(super) fn finish(
     broken: bool,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<IngestedStream>, Failure> {
+    let streams = streams.map(Collected::ordered);
     let mut streams = match container {
         Container::MpegTs => program::joined(streams)?,
         _ => streams.collect(),

@@ -45,6 +45,16 @@ enum Headers {
 /// The pictures of a stream in the order in which they are decoded.
 pub(super) struct Order {
     headers: Headers,
+    /// Stretches of unbroken time.
+    stretches: Vec<Stretch>,
+    /// Pictures that share packets are taken apart where they are packed.
+    unpack: Unpack,
+    unpacked: bool,
+}
+
+/// Pictures on one clock that does not jump.
+#[derive(Default)]
+struct Stretch {
     places: Vec<Place>,
     /// One time for each picture, of the packets.
     times: Vec<i64>,
@@ -54,9 +64,6 @@ pub(super) struct Order {
     timed: bool,
     /// How long the last one lasts by the container.
     lasts: i64,
-    /// Pictures that share packets are taken apart where they are packed.
-    unpack: Unpack,
-    unpacked: bool,
 }
 
 impl Order {
@@ -95,11 +102,7 @@ impl Order {
         };
         Some(Self {
             headers,
-            places: Vec::new(),
-            times: Vec::new(),
-            known: Vec::new(),
-            timed: false,
-            lasts: 0,
+            stretches: vec![Stretch::default()],
             unpack: Unpack::default(),
             unpacked: false,
         })
@@ -137,35 +140,60 @@ impl Order {
                 }
             }
         };
-        self.places.push(place);
-        self.known.push(packet.pts);
-        self.lasts = if packet.duration > 0 {
-            packet.duration
-        } else {
-            self.lasts
-        };
+        let stretch = self.stretch();
+        stretch.places.push(place);
+        stretch.known.push(packet.pts);
+        if packet.duration > 0 {
+            stretch.lasts = packet.duration;
+        }
         self.pass(packet);
     }
 
     /// A packet without a picture: its time is that of one in another packet.
     pub(super) fn pass(&mut self, packet: &PacketView<'_>) {
-        self.timed |= packet.pts.is_some() && packet.pts != packet.dts;
-        self.times.extend(packet.pts.or(packet.dts));
+        let stretch = self.stretch();
+        stretch.timed |= packet.pts.is_some() && packet.pts != packet.dts;
+        stretch.times.extend(packet.pts.or(packet.dts));
     }
 
-    /// When each picture is shown; `None` where that is what the container says.
-    pub(super) fn shown(mut self) -> Option<Vec<i64>> {
-        if self.timed && !self.unpacked {
+    /// The clock jumps: pictures from here on have their places among themselves.
+    pub(super) fn jump(&mut self) {
+        self.stretches.push(Stretch::default());
+    }
+
+    fn stretch(&mut self) -> &mut Stretch {
+        if self.stretches.is_empty() {
+            self.jump();
+        }
+        let last = self.stretches.len() - 1;
+        &mut self.stretches[last]
+    }
+
+    /// When each picture is shown, in turn; `None` where that is what the container says.
+    pub(super) fn shown(self) -> Vec<Option<i64>> {
+        let unpacked = self.unpacked;
+        let stretches = self.stretches.into_iter();
+        stretches
+            .flat_map(|stretch| stretch.shown(unpacked))
+            .collect()
+    }
+}
+
+impl Stretch {
+    fn shown(mut self, unpacked: bool) -> Vec<Option<i64>> {
+        let own = vec![None; self.places.len()];
+        let all = if self.timed && !unpacked {
             let missing = self.known.iter().any(Option::is_none);
             let order = || display_order(&self.places);
-            return missing.then(|| filled(&self.known, &order(), self.lasts.max(1)));
-        }
-        if self.times.is_empty() {
-            return None;
-        }
-        // They count: what goes back was damaged.
-        self.times.sort_unstable();
-        shown(self.times, &self.places, self.unpacked)
+            missing.then(|| filled(&self.known, &order(), self.lasts.max(1)))
+        } else if self.times.is_empty() {
+            None
+        } else {
+            // They count: what goes back was damaged.
+            self.times.sort_unstable();
+            shown(self.times, &self.places, unpacked)
+        };
+        all.map_or(own, |all| all.into_iter().map(Some).collect())
     }
 }
 

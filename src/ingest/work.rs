@@ -166,7 +166,7 @@ impl Work {
                 if untimed && !closer && (undecoded || stream.has_unknown_order()) {
                     return Ok(None);
                 }
-                stream.epoch = epochs.of(stream.kind(), &packet, stream.info.tick);
+                stream.enter(epochs.of(stream.kind(), &packet, stream.info.tick));
                 samples += self.place(stream, &packet, &mut rewritten, &mut scratch)?;
                 continue;
             }
@@ -231,7 +231,7 @@ impl Work {
             if untimed && !closer && stream.has_unknown_order() {
                 return Ok(None);
             }
-            stream.epoch = epochs.of(stream.kind(), &view, stream.info.tick);
+            stream.enter(epochs.of(stream.kind(), &view, stream.info.tick));
             samples += self.place(&mut stream, &view, &mut rewritten, &mut scratch)?;
             streams.insert(index, stream);
         }

@@ -18,8 +18,8 @@ pub struct SeamCheck {
     pub at: Time,
     /// The video and audio tracks.
     pub streams: Vec<StreamCheck>,
-    /// Those of the fragments whose clock jumps inside: no time tells where something is in them, so that of them
-    /// nothing is compared, nor sound that is beside theirs.
+    /// Those of the fragments whose clock jumps inside and whose packets are not their samples: nothing tells where
+    /// something is in them, so that of such a stream nothing is compared, nor sound that is beside its.
     pub not_compared: Vec<usize>,
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Where fragments are is the plan's word; what they show and sound like there is that of their decoders.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +13,7 @@ use super::{
     check::{Difference, SeamCheck, SeamDifference},
     media::{Failed, MediaFile},
     seam::Seam,
-    side::Side,
+    side::{self, Side},
 };
 use crate::{
     av::Interrupt,
@@ -123,11 +126,12 @@ impl Work {
                 at: behind.start,
             };
             let mut streams = Vec::new();
+            let mut not_compared = BTreeSet::new();
             for (track, planned) in join.plan.tracks.iter().enumerate() {
                 if !matches!(planned.matched.kind, StreamKind::Video | StreamKind::Audio) {
                     continue;
                 }
-                let checked = seam.check(track, planned);
+                let checked = seam.check(track, planned, &mut not_compared);
                 let (check, found) = checked.map_err(|undecoded| match undecoded.fragment {
                     Some(fragment) => {
                         let of = &join.fragments[fragment];
@@ -147,13 +151,11 @@ impl Work {
                 };
                 differences.extend(found.into_iter().map(named));
             }
-            let sides = [&seam.earlier, &seam.later].into_iter();
-            let jumping = sides.filter(|side| side.jumps());
             checks.push(SeamCheck {
                 fragments: (before.fragment, behind.fragment),
                 at: behind.start,
                 streams,
-                not_compared: jumping.map(|side| side.place.fragment).collect(),
+                not_compared: not_compared.into_iter().collect(),
             });
             last = Some(seam.later.file);
             if differences.len() >= MAX_DIFFERENCES {
@@ -177,14 +179,7 @@ impl Work {
         let fragment = &join.fragments[place.fragment];
         let file = match opened {
             Some(file) => file,
-            None => MediaFile::new(
-                &join.sources[place.fragment],
-                fragment.file_len,
-                fragment.container,
-                &self.interrupt,
-                &self.stop,
-            )
-            .map_err(|failed| {
+            None => self.open(join, place.fragment).map_err(|failed| {
                 let name = fragment.name.clone();
                 self.failed(place.fragment, name, fragment.container, failed)
             })?,
@@ -195,6 +190,21 @@ impl Work {
             placed,
             file,
         })
+    }
+
+    fn open(&self, join: &Join, index: usize) -> Result<MediaFile, Failed> {
+        let fragment = &join.fragments[index];
+        let mut file = MediaFile::new(
+            &join.sources[index],
+            fragment.file_len,
+            fragment.container,
+            &self.interrupt,
+            &self.stop,
+        )?;
+        if side::jumps(fragment) {
+            file.stamp(fragment, |stream| side::which(fragment, stream))?;
+        }
+        Ok(file)
     }
 
     fn failed(&self, fragment: usize, name: String, container: Container, failed: Failed) -> Error {

@@ -2,10 +2,11 @@
 //!
 //! All times are those that the file itself gives, as libav reads them.
 
-use std::{ffi::CStr, sync::Arc};
+use std::{collections::BTreeMap, ffi::CStr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
+use super::stamps::SampleStamps;
 use crate::{
     av::{AvError, Demuxer, Interrupt, StreamDecoder, StreamInfo},
     ingest::{ReadFailure, Reader, Remote, Storage},
@@ -57,6 +58,8 @@ pub(super) struct MediaFile {
     opened: Option<Demuxer>,
     failure: ReadFailure,
     pub(super) interrupt: Interrupt,
+    /// The times of its packets, where its own do not rise.
+    pub(super) stamps: SampleStamps,
 }
 
 impl MediaFile {
@@ -85,6 +88,7 @@ impl MediaFile {
             opened: None,
             failure: ReadFailure::default(),
             interrupt: interrupt.clone(),
+            stamps: SampleStamps::default(),
         })
     }
 
@@ -105,6 +109,7 @@ impl MediaFile {
         };
         let opened = Demuxer::open_until(name, reader, self.interrupt.clone());
         self.opened = Some(self.judged(opened)?);
+        self.stamps.rewind();
         Ok(())
     }
 
@@ -189,9 +194,27 @@ impl MediaFile {
                 None => return Ok(None),
                 Some((stream, mut stamp)) if stream == index => {
                     stamp.hidden = self.demuxer()?.is_hidden();
+                    if let Some(sample) = self.stamps.next(index) {
+                        (stamp.pts, stamp.dts) = (Some(sample.pts), Some(sample.dts));
+                        self.demuxer()?.restamp(sample.pts, sample.dts);
+                    }
                     return Ok(Some(stamp));
                 }
                 Some(_) => {}
+            }
+        }
+    }
+
+    /// How many packets each stream has; reads all of them.
+    pub(super) fn packets(&mut self) -> Result<BTreeMap<usize, usize>, Failed> {
+        self.open()?;
+        let mut all = BTreeMap::new();
+        loop {
+            let next = self.demuxer()?.next();
+            let next = next.map(|packet| packet.map(|packet| packet.stream));
+            match self.judged(next)? {
+                Some(stream) => *all.entry(stream).or_default() += 1,
+                None => return Ok(all),
             }
         }
     }
@@ -205,14 +228,14 @@ impl MediaFile {
         index: usize,
     ) -> Result<bool, Failed> {
         let sought = match ticks {
-            Some(ticks) => {
+            Some(ticks) if self.stamps.is_empty() => {
                 let sought = self.demuxer()?.seek(by.index, ticks);
                 match self.judged(sought) {
                     Err(Failed::Source(error)) => return Err(Failed::Source(error)),
                     sought => sought.is_ok(),
                 }
             }
-            None => false,
+            _ => false,
         };
         if !sought {
             self.open()?;

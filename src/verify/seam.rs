@@ -1,5 +1,7 @@
 //! One seam of one track: decoded on both sides, in the output and in the fragments alone.
 
+use std::collections::BTreeSet;
+
 use super::{
     check::{Difference, StreamCheck, new_errors},
     decoded::Join,
@@ -50,7 +52,13 @@ pub(super) struct Seam<'a> {
 pub(super) type Checked = Result<(StreamCheck, Vec<Difference>), Undecoded>;
 
 impl Seam<'_> {
-    pub(super) fn check(&mut self, track: usize, planned: &PlannedTrack) -> Checked {
+    /// Fragments of which nothing tells where something is in their files join `not_compared`.
+    pub(super) fn check(
+        &mut self,
+        track: usize,
+        planned: &PlannedTrack,
+        not_compared: &mut BTreeSet<usize>,
+    ) -> Checked {
         let empty = StreamCheck {
             track,
             kind: planned.matched.kind,
@@ -60,17 +68,21 @@ impl Seam<'_> {
             earlier_late: None,
             later_late: None,
         };
-        // Behind a jump, libav finds nothing by its time.
-        let jumps = (self.earlier.jumps(), self.later.jumps());
-        if planned.matched.kind == StreamKind::Video {
-            if jumps.1 {
-                return Ok((empty, Vec::new()));
+        let mut unplaced = [false; 2];
+        for (side, unplaced) in [&mut self.earlier, &mut self.later]
+            .into_iter()
+            .zip(&mut unplaced)
+        {
+            *unplaced = side.is_unplaced(planned).map_err(side.of())?;
+            if *unplaced {
+                not_compared.insert(side.place.fragment);
             }
-            self.pictures(planned, empty)
-        } else if jumps.0 || jumps.1 {
-            Ok((empty, Vec::new()))
-        } else {
-            self.sound(planned, empty)
+        }
+        let [before, behind] = unplaced;
+        match planned.matched.kind {
+            StreamKind::Video if !behind => self.pictures(planned, empty, before),
+            StreamKind::Audio if !behind && !before => self.sound(planned, empty),
+            _ => Ok((empty, Vec::new())),
         }
     }
 
@@ -96,7 +108,8 @@ impl Seam<'_> {
         }
     }
 
-    fn pictures(&mut self, planned: &PlannedTrack, empty: StreamCheck) -> Checked {
+    /// Compares pictures; those of the fragment before only unless they are `unplaced`.
+    fn pictures(&mut self, planned: &PlannedTrack, empty: StreamCheck, unplaced: bool) -> Checked {
         let of_output = Undecoded::output;
         let (of_earlier, of_later) = (self.earlier.of(), self.later.of());
         let streams = (self.earlier.stream(planned), self.later.stream(planned));
@@ -120,7 +133,7 @@ impl Seam<'_> {
             Some(_) => to,
             None => to.plus(Time::from_secs(1))?,
         };
-        let from = if self.earlier.jumps() {
+        let from = if unplaced {
             self.at
         } else {
             self.at.minus(least)?.max(self.earlier.place.start)
@@ -136,7 +149,7 @@ impl Seam<'_> {
             .map_err(of_output)?;
         let zero = self.zero();
         let from = found.from.unwrap_or(zero).minus(zero)?;
-        let (tail, tail_shift, from) = if self.earlier.jumps() {
+        let (tail, tail_shift, from) = if unplaced {
             (Pictures::default(), Time::ZERO, self.at)
         } else {
             let from = from.max(self.earlier.place.start);

@@ -62,6 +62,13 @@ impl MediaFile {
     /// The first key frame of a place from which all that is shown from `target` on can be decoded.
     fn land(&mut self, info: &StreamInfo, target: Time) -> Result<Option<Stamp>, Failed> {
         let mut ticks = to_ticks(target, info.tick)?;
+        if let Some(key) = self.stamps.key_before(info.index, ticks) {
+            self.go(info, None, info.index)?;
+            for _ in 0..key {
+                self.next(info.index)?;
+            }
+            return self.next(info.index);
+        }
         let second = to_ticks(Time::from_secs(1), info.tick)?;
         let mut previous = None;
         for attempt in 0..=MAX_SEEKS {

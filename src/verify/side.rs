@@ -57,10 +57,17 @@ impl Side<'_> {
         move |failed| Undecoded { fragment, failed }
     }
 
-    /// Whether the fragment's clock jumps inside, so that times do not tell where something is in it.
-    pub(super) fn jumps(&self) -> bool {
-        let mut warnings = self.fragment.warnings.iter();
-        warnings.any(|warning| warning.kind == WarningKind::ClockJump)
+    /// Whether nothing tells where something of the fragment's stream is in its file: its clock jumps, and its packets
+    /// are not its samples.
+    pub(super) fn is_unplaced(&mut self, planned: &PlannedTrack) -> Result<bool, Failed> {
+        if !jumps(self.fragment) {
+            return Ok(false);
+        }
+        let Some((which, _)) = self.stream(planned) else {
+            return Ok(false);
+        };
+        let index = self.file.info(which)?.index;
+        Ok(!self.file.stamps.has(index))
     }
 
     /// The fragment's stream of a track.
@@ -70,13 +77,7 @@ impl Side<'_> {
             .stream_by_fragment
             .get(self.place.fragment)?)?;
         let stream = self.fragment.streams.get(index)?;
-        let id = stream.track_id;
-        let which = match self.fragment.container {
-            container if container.is_iso() => Which::Id(id),
-            Container::Wav | Container::Aiff | Container::Flac => Which::Nth(stream.kind, 0),
-            _ => Which::Index(usize::try_from(id).map_or(0, |id| id.saturating_sub(1))),
-        };
-        Some((which, stream))
+        Some((which(self.fragment, stream), stream))
     }
 
     /// An instant of the fragment, as its decoder gives it, on the output's timeline.
@@ -263,6 +264,22 @@ impl Side<'_> {
             heard,
             fragment: self.place.fragment,
         }))
+    }
+}
+
+/// Whether a fragment's clock jumps inside.
+pub(super) fn jumps(fragment: &Fragment) -> bool {
+    let mut warnings = fragment.warnings.iter();
+    warnings.any(|warning| warning.kind == WarningKind::ClockJump)
+}
+
+/// Which stream of a fragment's file a stream of it is.
+pub(super) fn which(fragment: &Fragment, stream: &Stream) -> Which {
+    let id = stream.track_id;
+    match fragment.container {
+        container if container.is_iso() => Which::Id(id),
+        Container::Wav | Container::Aiff | Container::Flac => Which::Nth(stream.kind, 0),
+        _ => Which::Index(usize::try_from(id).map_or(0, |id| id.saturating_sub(1))),
     }
 }
 

@@ -84,28 +84,73 @@ fn good_joins_of_pictures_pass() {
     }
 }
 
-/// Of a fragment whose clock starts again, no time tells where something is: it is named, and not called wrong.
-#[test]
-fn a_clock_that_starts_again_is_no_difference() {
-    let desk = Desk::new();
-    let words = format!("{H264} -c:a aac");
-    let [first, second] = clips(&desk, "ts", "va", &words);
+/// A fragment whose clock starts again behind its first two seconds, between two that have one clock.
+fn jumping(desk: &Desk, extension: &str) -> [PathBuf; 3] {
+    let words = match extension {
+        "mp4" => format!("{H264} -c:a aac -movflags frag_keyframe+empty_moov+default_base_moof"),
+        _ => format!("{H264} -c:a aac"),
+    };
+    let [first, second] = clips(desk, extension, "va", &words);
     let bytes = [&first, &second].map(|path| std::fs::read(path).unwrap());
-    let twice = desk.write("twice.ts", &[&bytes[0], &bytes[1]]);
-    for to in ["mp4", "mkv", "ts"] {
-        let output = desk.path(&format!("out.{to}"));
-        let report = joined(
-            &output,
-            &[first.clone(), twice.clone(), second.clone()],
-            &[],
-        );
-        let seams = &report["seamChecks"];
-        assert_eq!(seams[0]["notCompared"], serde_json::json!([1]), "{report}");
-        assert_eq!(seams[1]["notCompared"], serde_json::json!([1]), "{report}");
-        assert!(
-            seams[1]["streams"][0]["pictures"].as_u64() > Some(20),
-            "{report}"
-        );
+    // The movie fragments alone: the header is there already.
+    let begin = match extension {
+        "mp4" => {
+            bytes[1]
+                .windows(4)
+                .position(|kind| kind == b"moof")
+                .unwrap()
+                - 4
+        }
+        _ => 0,
+    };
+    let name = format!("twice.{extension}");
+    let twice = desk.write(&name, &[&bytes[0], &bytes[1][begin..]]);
+    [first, twice, second]
+}
+
+#[test]
+fn both_sides_of_a_clock_that_starts_again_are_compared() {
+    for from in ["ts", "mp4", "mkv"] {
+        let desk = Desk::new();
+        let fragments = jumping(&desk, from);
+        for to in ["mp4", "mkv", "ts"] {
+            let report = joined(&desk.path(&format!("out.{to}")), &fragments, &[]);
+            assert_eq!(
+                report["tracks"][0]["packets"], 200,
+                "{from} to {to}: {report}"
+            );
+            for seam in report["seamChecks"].as_array().unwrap() {
+                assert_eq!(seam["notCompared"], serde_json::json!([]), "{report}");
+                let [pictures, sound] = [0, 1].map(|track| &seam["streams"][track]);
+                assert!(pictures["pictures"].as_u64() > Some(40), "{report}");
+                assert!(sound["sound"].as_f64() > Some(1.9), "{report}");
+            }
+        }
+    }
+}
+
+/// What a join makes of a clock that starts again if it is not mended: pictures and sound in other places.
+#[test]
+fn a_clock_that_is_not_mended_is_seen() {
+    let desk = Desk::new();
+    let fragments = jumping(&desk, "ts");
+    let held = "setts=pts='PTS+0.2/TB*gte(N,AT)':dts='DTS+0.2/TB*gte(N,AT)'";
+    for (extension, container) in CONTAINERS {
+        let planned = plan(&fragments, container);
+        let good = desk.path(&format!("good.{extension}"));
+        joined(&good, &fragments, &[]);
+        let copy = spoilt(&good, &["-map", "0", "-c", "copy"]);
+        assert_eq!(wrong(&planned, &copy), [""; 0], "{extension}");
+        for (stream, at, found) in [
+            ("-bsf:v", "100", "video track 0"),
+            ("-bsf:a", "190", "audio track 1"),
+        ] {
+            let filter = held.replace("AT", at);
+            let bad = spoilt(&good, &["-map", "0", "-c", "copy", stream, &filter]);
+            let told = wrong(&planned, &bad);
+            let seam = |line: &String| line.starts_with("seam 1 | 2") && line.contains(found);
+            assert!(told.iter().any(seam), "{stream} in {extension}: {told:#?}");
+        }
     }
 }
 
