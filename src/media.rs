@@ -1,5 +1,6 @@
 //! What a fragment holds, in words shared by every container.
 
+mod codec;
 mod container;
 mod foreign;
 pub mod picture;
@@ -8,6 +9,11 @@ use bytes::Bytes;
 
 use crate::time::Time;
 
+pub use codec::Codec;
+pub(crate) use codec::{
+    CodecPrivate, Coding, Configured, FrameHeader, FrameLength, NalCodec, PacketForm, PictureOrder,
+    SilenceSource, wave_format,
+};
 pub use container::Container;
 pub use foreign::Foreign;
 pub(crate) use foreign::foreign;
@@ -66,8 +72,8 @@ pub struct Attachment {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct CodecParameters {
-    /// Codec name: `h264`, `hevc`, `aac`, `mov_text`, …; `unknown` where libav knows none.
-    pub codec: String,
+    /// The codec; [`Codec::Unknown`] where libav knows none.
+    pub codec: Codec,
     /// Profile name, such as `High` or `LC`.
     pub profile: Option<String>,
     /// Level in the codec's own numbering.

@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     ingest::{is_unplaced, nothing_shown},
     isobmff::{FourCc, SampleSizes},
-    media::{Chapter, Container, StreamKind},
+    media::{Chapter, Codec, Container, SilenceSource, StreamKind},
     options::{AudioSeams, Options},
     placement::{Place, Placement},
     probe::{Fragment, Splice, Stream},
@@ -33,11 +33,6 @@ const BLANKS: [(FourCc, &[u8]); 2] = [
     (FourCc(*b"tx3g"), &[0, 0]),
     (FourCc(*b"wvtt"), &[0, 0, 0, 8, b'v', b't', b't', b'e']),
 ];
-
-/// Codecs whose frames may differ in length from one to the next.
-const VARYING: [&str; 3] = ["flac", "opus", "vorbis"];
-/// Codecs whose last frame may hold less than the others.
-const LOSSLESS: [&str; 2] = ["alac", "flac"];
 
 /// Silence for one track.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -230,7 +225,7 @@ fn plan_track(
     // Other containers say how long a cue lasts: there nothing at all is a pause, as it is between the
     // subtitles of a DVD.
     let nothing =
-        is_unplaced(&reference.description) || reference.parameters.codec == "dvd_subtitle";
+        is_unplaced(&reference.description) || reference.parameters.codec == Codec::VobSub;
     let blank = blank.or_else(|| nothing.then(Bytes::new));
     let mut silence = silence.clone();
     let mut silence_granularity = None;
@@ -255,8 +250,8 @@ fn plan_track(
                 timescale: matched.timescale,
                 frame: reference.frame_ticks(matched.timescale),
                 seams,
-                varying: VARYING.contains(&reference.parameters.codec.as_str()),
-                lossless: LOSSLESS.contains(&reference.parameters.codec.as_str()),
+                varying: reference.parameters.codec.facts().varying,
+                lossless: reference.parameters.codec.facts().short_end,
                 silence: silence != Silence::Unavailable,
                 silence_granularity,
                 no_edit_list,
@@ -323,7 +318,7 @@ impl PlannedTrack {
 fn silent_grain(reference: &Stream, timescale: Timescale, silence: &Silence) -> Option<u32> {
     let audio = reference.parameters.audio.as_ref();
     let rate = audio
-        .filter(|_| reference.parameters.codec == "flac")?
+        .filter(|_| reference.parameters.codec == Codec::Flac)?
         .sample_rate;
     let can = match silence {
         Silence::Unknown => true,
@@ -372,12 +367,8 @@ fn even_frames(fragments: &[Fragment], matched: &MatchedTrack) -> bool {
 /// One PCM sample of silence; `None` where the track is not PCM.
 fn pcm_silence(fragments: &[Fragment], matched: &MatchedTrack) -> Option<Bytes> {
     let reference = matched.reference_stream(fragments);
-    let codec = reference.parameters.codec.as_str();
-    let value = match codec.strip_prefix("pcm_")? {
-        "u8" => 0x80,
-        "alaw" => 0xD5,
-        "mulaw" => 0xFF,
-        _ => 0,
+    let SilenceSource::Pcm(value) = reference.parameters.codec.facts().silence else {
+        return None;
     };
     match reference.presentation.samples.sizes {
         SampleSizes::Fixed { size, .. } => Some(Bytes::from(vec![value; size as usize])),

@@ -362,7 +362,7 @@ fn track_report(fragments: &[Fragment], planned: &PlannedTrack) -> TrackReport {
         .and_then(|entry| entry.get(4..8));
     TrackReport {
         kind: planned.matched.kind,
-        codec: reference.parameters.codec.clone(),
+        codec: reference.parameters.codec.to_string(),
         entry: entry
             .map(|name| name.escape_ascii().to_string())
             .unwrap_or_default(),

@@ -14,6 +14,8 @@ use super::{
     names,
 };
 
+use crate::media::Codec;
+
 /// One option of a codec, by libav's name for it.
 pub(super) type Setting = (&'static CStr, String);
 
@@ -150,15 +152,15 @@ impl Encoder {
 
 /// A context for libav's decoder of `codec` with `extradata` as its configuration, not yet opened.
 pub(super) fn configured(
-    codec: &str,
+    codec: &Codec,
     settings: &[Setting],
     extradata: &[u8],
 ) -> Result<(Context, *const ffi::AVCodec), AvError> {
     let missing = || AvError::Missing {
         what: "decoder",
-        codec: codec.to_owned(),
+        codec: codec.to_string(),
     };
-    let name = CString::new(codec).map_err(|_| missing())?;
+    let name = CString::new(codec.name()).map_err(|_| missing())?;
     // SAFETY: it reads a constant table; the name is terminated and lives through the call.
     let descriptor = unsafe { ffi::avcodec_descriptor_get_by_name(name.as_ptr()) };
     if descriptor.is_null() {
@@ -198,7 +200,7 @@ pub(super) struct Decoder(pub(super) Context);
 impl Decoder {
     /// Opens libav's decoder for `codec`, with `extradata` as its configuration.
     pub(super) fn open(
-        codec: &str,
+        codec: &Codec,
         settings: &[Setting],
         extradata: &[u8],
     ) -> Result<Self, AvError> {

@@ -104,38 +104,13 @@ fn audio(stream: &Stream<'_>, id: u32) -> Result<AudioParameters, AvError> {
         sample_format: names::sample_format(format),
         frame_size: match frame_size {
             _ if pcm_bits > 0 => 0,
-            0 => usual_frame_size(&names::codec(id), sample_rate, &extradata(stream)),
+            0 => names::codec(id).frame_samples(sample_rate, &extradata(stream)),
             known => known,
         },
         // Not `bits_per_coded_sample`: that is a field of the sample entry which says 16 for
         // anything lossy.
         bits_per_sample: if pcm_bits > 0 { pcm_bits } else { raw_bits },
     })
-}
-
-/// Samples per coded frame where libav does not say; 0 where the codec leaves it open.
-fn usual_frame_size(codec: &str, sample_rate: u32, extradata: &[u8]) -> u32 {
-    match codec {
-        "aac" => 1024,
-        "ac3" | "eac3" => 1536,
-        "mp3" if sample_rate < 32_000 => 576,
-        "mp3" | "mp2" => 1152,
-        "mp1" => 384,
-        "amr_nb" => 160,
-        "amr_wb" => 320,
-        // The cookie (`ALACSpecificConfig`) follows a box header and a version.
-        "alac" => extradata.get(12..16).map_or(0, |length| {
-            length
-                .iter()
-                .fold(0, |sum, &byte| sum << 8 | u32::from(byte))
-        }),
-        // STREAMINFO begins with the least and the greatest block length: only equal ones are one.
-        "flac" => match extradata {
-            [a, b, c, d, ..] if (a, b) == (c, d) => u32::from(u16::from_be_bytes([*a, *b])),
-            _ => 0,
-        },
-        _ => 0,
-    }
 }
 
 /// libav's text for a channel layout; empty where it has no channels.

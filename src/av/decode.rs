@@ -11,6 +11,8 @@ use super::{
     log,
 };
 
+use crate::media::Codec;
+
 /// Pictures above this are not decoded: 8192 × 8192.
 const MAX_PIXELS: i64 = 8192 * 8192;
 /// Errors in a row after which a decoder is asked for nothing more.
@@ -142,7 +144,7 @@ impl StreamDecoder {
     ///
     /// # Errors
     /// [`AvError`] where there is no decoder for it.
-    pub(crate) fn of_sound(codec: &str, extradata: &[u8]) -> Result<Self, AvError> {
+    pub(crate) fn of_sound(codec: &Codec, extradata: &[u8]) -> Result<Self, AvError> {
         let (opened, _) = log::capture(|| Decoder::open(codec, &settings(), extradata));
         Ok(Self {
             context: opened?.0,

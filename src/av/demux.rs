@@ -281,7 +281,7 @@ fn describe(index: usize, stream: &Stream<'_>) -> Result<StreamInfo, AvError> {
     };
     // Containers need not say so: all channels of one instant.
     let block = match &parameters.audio {
-        Some(audio) if parameters.codec.starts_with("pcm_") => {
+        Some(audio) if parameters.codec.is_pcm() => {
             u32::from(audio.channels) * (audio.bits_per_sample / 8)
         }
         _ => 0,

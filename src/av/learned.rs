@@ -12,7 +12,7 @@ use super::{
     AvError, check, codecpar,
     io::{Input, Stream},
 };
-use crate::media::CodecParameters;
+use crate::media::{Codec, CodecParameters};
 
 /// Bytes in which streams are looked for where their pictures are not decoded, kept in memory meanwhile.
 /// Without a decoder libav never has enough of H.264 (libavformat/demux.c,
@@ -21,7 +21,7 @@ const LOOKED_AT: i64 = 2_500_000;
 /// What is remembered at the most.
 const MOST: usize = 64;
 /// Codecs whose parsers tell what decoding does, but for what is remembered.
-const PARSED: [&str; 2] = ["h264", "hevc"];
+const PARSED: [Codec; 2] = [Codec::H264, Codec::Hevc];
 /// Containers in which every picture has a presentation time, or says that it has none.
 const TIMED: [&CStr; 2] = [c"matroska", c"mpegts"];
 
@@ -51,10 +51,7 @@ impl CodecInfoCache {
         if !known.is_empty() && TIMED.contains(&demuxer) {
             let mut input = read_header()?;
             let before = said(&input)?;
-            if before
-                .iter()
-                .any(|one| PARSED.contains(&one.codec.as_str()))
-            {
+            if before.iter().any(|one| PARSED.contains(&one.codec)) {
                 input.restrict(LOOKED_AT, &DECODERS_OF_SOUND)?;
                 input.describe_streams()?;
                 if adopt(&known, &before, &input)? {
@@ -67,7 +64,7 @@ impl CodecInfoCache {
         let before = said(&input)?;
         input.describe_streams()?;
         for (container, stream) in before.into_iter().zip(input.streams()) {
-            if known.len() < MOST && PARSED.contains(&container.codec.as_str()) {
+            if known.len() < MOST && PARSED.contains(&container.codec) {
                 known.push(Known {
                     container,
                     extradata: codecpar::describe(&stream)?.extradata,

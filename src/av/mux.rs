@@ -148,9 +148,9 @@ impl Muxer {
     fn add(&mut self, stream: &MuxStream) -> Result<(), AvError> {
         let missing = || AvError::Missing {
             what: "muxer",
-            codec: stream.parameters.codec.clone(),
+            codec: stream.parameters.codec.to_string(),
         };
-        let name = CString::new(stream.parameters.codec.as_str()).map_err(|_| missing())?;
+        let name = CString::new(stream.parameters.codec.name()).map_err(|_| missing())?;
         // SAFETY: it reads a constant table; the name is terminated.
         let descriptor = unsafe { ffi::avcodec_descriptor_get_by_name(name.as_ptr()) };
         if descriptor.is_null() {

@@ -7,6 +7,8 @@
 
 use std::ffi::{CStr, c_char, c_int, c_uint};
 
+use crate::media::Codec;
+
 // SAFETY: the signatures are those of the headers, with each enum as the integer of its size; all
 // are table look-ups that read only libav's constants.
 unsafe extern "C" {
@@ -31,12 +33,12 @@ const UNSPECIFIED: c_uint = 0;
 /// `UNSPECIFIED` of primaries, transfer and matrix, as ISO/IEC 23091-2 numbers them.
 const UNSPECIFIED_COLOR: c_uint = 2;
 
-/// The name of a codec; `unknown` where there is none.
-pub(super) fn codec(id: c_uint) -> String {
+/// A codec.
+pub(super) fn codec(id: c_uint) -> Codec {
     if id == NO_CODEC {
-        return "unknown".to_owned();
+        return Codec::Unknown;
     }
-    text(avcodec_get_name(id)).unwrap_or_else(|| "unknown".to_owned())
+    text(avcodec_get_name(id)).map_or(Codec::Unknown, |name| Codec::from_name(&name))
 }
 
 /// The name of a codec's profile; its number where it has no name.

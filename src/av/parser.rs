@@ -11,6 +11,8 @@ use super::{
     silence_log,
 };
 
+use crate::media::Codec;
+
 /// A parser of one stream of whole pictures; ours alone. Not shared between threads.
 pub(crate) struct PictureParser {
     /// Never null.
@@ -40,7 +42,7 @@ impl PictureParser {
     ///
     /// # Errors
     /// [`AvError`] where it has none.
-    pub(crate) fn open(codec: &str, extradata: &[u8]) -> Result<Self, AvError> {
+    pub(crate) fn open(codec: &Codec, extradata: &[u8]) -> Result<Self, AvError> {
         silence_log();
         let (context, decoder) = configured(codec, &[], extradata)?;
         // SAFETY: the decoder is one of libav's constants; its id is read as the integer that it is.
@@ -50,7 +52,7 @@ impl PictureParser {
         if parser.is_null() {
             return Err(AvError::Missing {
                 what: "parser",
-                codec: codec.to_owned(),
+                codec: codec.to_string(),
             });
         }
         let parser = Self { parser, context };

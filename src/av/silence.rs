@@ -10,7 +10,7 @@ use super::{
     error::NoSilence,
     silence_log, vorbis,
 };
-use crate::media::{AudioParameters, CodecParameters};
+use crate::media::{AudioParameters, Codec, CodecParameters, SilenceSource};
 
 /// Packets that an encoder gives before its state has settled on silence.
 const SETTLING: usize = 4;
@@ -24,19 +24,6 @@ const MOST_COPIES: usize = 48;
 /// What counts as silent, of full scale: -60 dB. Digital silence coded by these encoders comes out
 /// below that by far.
 const SILENT: f64 = 1e-3;
-
-/// What encoders of AMR give for digital silence once they have settled: 3GPP TS 26.101 at 4.75 kbit/s and 26.201
-/// at 12.65 kbit/s, with the header that frames have in files (RFC 4867 § 5.3). The frame type that says that
-/// there are no data is no help: FFmpeg's narrow-band decoder fails at it, and behind it the sound of
-/// the wide-band one comes back several times as loud as it is.
-const AMR_SILENCE: [u8; 13] = [
-    0x04, 0x36, 0x3C, 0xC7, 0xF0, 0x67, 0x04, 0x35, 0xFF, 0xE0, 0, 0, 0,
-];
-const AMR_WB_SILENCE: [u8; 33] = [
-    0x14, 0x40, 0x46, 0x10, 0xFF, 0xF3, 0xFE, 0x77, 0xF0, 0x61, 0x12, 0xF0, 0x12, 0x37, 0x57, 0xBF,
-    0x99, 0x12, 0x10, 0xF8, 0x70, 0x01, 0x06, 0x11, 0x41, 0x02, 0x19, 0xBF, 0xF0, 0x03, 0x0B, 0x71,
-    0x60,
-];
 
 /// One coded frame of silence, to be repeated as often as a gap needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,40 +79,34 @@ impl Recipe {
 pub(crate) fn silent_frame(parameters: &CodecParameters) -> Result<SilentFrame, AvError> {
     silence_log();
     let refused = |reason| AvError::NoSilence {
-        codec: parameters.codec.clone(),
+        codec: parameters.codec.to_string(),
         reason,
     };
     let audio = parameters.audio.as_ref().ok_or(refused(NoSilence::Codec))?;
-    let bytes = match parameters.codec.as_str() {
-        "vorbis" => {
-            let packet = vorbis::silent_packet(&parameters.extradata, audio.frame_size);
-            packet.ok_or(refused(NoSilence::Parameters))?
-        }
-        "amr_nb" => Bytes::from_static(&AMR_SILENCE),
-        "amr_wb" => Bytes::from_static(&AMR_WB_SILENCE),
-        _ => {
-            let recipe = recipe(parameters, audio).map_err(refused)?;
-            encode(&recipe, audio)?.ok_or(refused(NoSilence::Encoder))?
-        }
-    };
-    let pcm_samples = try_out(parameters, audio, &bytes)?.ok_or(refused(NoSilence::Decoder))?;
-    Ok(SilentFrame { bytes, pcm_samples })
-}
-
-fn recipe(parameters: &CodecParameters, audio: &AudioParameters) -> Result<Recipe, NoSilence> {
-    let channels = u32::from(audio.channels);
-    let plain =
+    let recipe =
         |encoder, bit_rate| Recipe::new(encoder, audio.sample_rate, layout(audio), bit_rate);
-    Ok(match parameters.codec.as_str() {
-        "aac" => return aac(audio, &parameters.extradata),
-        // The usual rates of each, so that silence is no larger than the sound around it.
-        "ac3" => plain(c"ac3", if channels > 2 { 448_000 } else { 192_000 }),
-        "eac3" => plain(c"eac3", if channels > 2 { 384_000 } else { 128_000 }),
-        "mp2" => plain(c"mp2", if channels > 1 { 128_000 } else { 64_000 }),
+    let channels = u32::from(audio.channels);
+    let recipe = match parameters.codec.facts().silence {
+        SilenceSource::None | SilenceSource::Pcm(_) => return Err(refused(NoSilence::Codec)),
+        SilenceSource::Constant(frame) => {
+            return tried(parameters, audio, Bytes::from_static(frame));
+        }
+        SilenceSource::Vorbis => {
+            let packet = vorbis::silent_packet(&parameters.extradata, audio.frame_size);
+            let packet = packet.ok_or(refused(NoSilence::Parameters))?;
+            return tried(parameters, audio, packet);
+        }
+        SilenceSource::Aac => aac(audio, &parameters.extradata).map_err(refused)?,
+        SilenceSource::Encoded {
+            encoder,
+            few,
+            many,
+            above,
+        } => recipe(encoder, if audio.channels > above { many } else { few }),
         // A frame that borrows bits from the frames before it could not be repeated.
-        "mp3" => plain(c"libmp3lame", 64_000).with(c"reservoir", "0".to_owned()),
-        "opus" => {
-            let recipe = plain(c"libopus", channels.saturating_mul(48_000));
+        SilenceSource::Mp3 => recipe(c"libmp3lame", 64_000).with(c"reservoir", "0".to_owned()),
+        SilenceSource::Opus => {
+            let recipe = recipe(c"libopus", channels.saturating_mul(48_000));
             match audio.frame_size {
                 0 => recipe,
                 // 48 samples are a millisecond; the shortest frame is 2.5 of them.
@@ -137,17 +118,31 @@ fn recipe(parameters: &CodecParameters, audio: &AudioParameters) -> Result<Recip
             }
         }
         // Every frame of these two stands alone.
-        "alac" => Recipe {
+        SilenceSource::Alac => Recipe {
             frame_size: audio.frame_size,
             skip: 0,
-            ..plain(c"alac", 0)
+            ..recipe(c"alac", 0)
         },
-        "flac" => Recipe {
+        SilenceSource::Flac => Recipe {
             skip: 0,
-            ..plain(c"flac", 0).with(c"frame_size", audio.frame_size.to_string())
+            ..recipe(c"flac", 0).with(c"frame_size", audio.frame_size.to_string())
         },
-        _ => return Err(NoSilence::Codec),
-    })
+    };
+    let frame = encode(&recipe, audio)?.ok_or(refused(NoSilence::Encoder))?;
+    tried(parameters, audio, frame)
+}
+
+/// `bytes` as a frame of silence, if a decoder finds it silent.
+fn tried(
+    parameters: &CodecParameters,
+    audio: &AudioParameters,
+    bytes: Bytes,
+) -> Result<SilentFrame, AvError> {
+    let pcm_samples = try_out(parameters, audio, &bytes)?.ok_or_else(|| AvError::NoSilence {
+        codec: parameters.codec.to_string(),
+        reason: NoSilence::Decoder,
+    })?;
+    Ok(SilentFrame { bytes, pcm_samples })
 }
 
 /// With spectral band replication a frame has 2048 samples at twice the rate of its core, which is
@@ -226,7 +221,7 @@ fn try_out(
     let expected = audio.frame_size;
     // A decoder that is not told of spectral band replication learns of it from the first frame that
     // has some. A silent frame has none, and is doubled along with the sound around it.
-    let core = (parameters.codec == "aac" && expected == 2048).then_some(1024);
+    let core = (parameters.codec == Codec::Aac && expected == 2048).then_some(1024);
     // How many copies in a row came out alike, and how long the last was. The first may come out
     // short or not at all: libav drops what Opus calls pre-skip.
     let (mut alike, mut last) = (0, 0);

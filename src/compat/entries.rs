@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{MatchedTrack, Mismatch, Rule, rules::hex};
 use crate::{
     isobmff::{FourCc, SampleEntry, entry, parameter_sets::ParameterSets},
-    media::StreamKind,
+    media::{Configured, StreamKind},
     options::{self, Options},
     probe::{Fragment, Stream, in_band::InBand},
 };
@@ -121,31 +121,29 @@ fn same_configuration(ours: &Stream, a: &SampleEntry, theirs: &Stream, b: &Sampl
         return true;
     }
     let extradata = (&ours.parameters.extradata, &theirs.parameters.extradata);
-    match (ours.kind, ours.parameters.codec.as_str()) {
-        (StreamKind::Video, "h264" | "hevc" | "vvc") => {
+    let format = a.format == b.format;
+    match (ours.kind, ours.parameters.codec.facts().configured) {
+        (StreamKind::Subtitle | StreamKind::Data, _) => format,
+        (_, Configured::ParameterSets) => {
             in_band_form(a.format) == in_band_form(b.format)
-                && a.format == b.format
+                && format
                 && ParameterSets::of(&a.bytes) == ParameterSets::of(&b.bytes)
         }
         // Key frames that bring their sequence header need nothing of the entry.
-        (StreamKind::Video, "av1") => {
-            extradata.0 == extradata.1
-                || (ours.self_describing && theirs.self_describing && a.format == b.format)
+        (_, Configured::SequenceHeader) => {
+            extradata.0 == extradata.1 || (ours.self_describing && theirs.self_describing && format)
         }
-        (StreamKind::Video, _) => a.format == b.format && extradata.0 == extradata.1,
+        (_, Configured::Record) => format && extradata.0 == extradata.1,
         // What differs in these records is not what their frames are decoded with.
-        (
-            StreamKind::Audio,
-            "aac" | "mp3" | "mp2" | "ac3" | "eac3" | "flac" | "amr_nb" | "amr_wb",
-        ) => true,
+        (_, Configured::Frames) => true,
         // Pre-skip and the rate before encoding differ without harm.
-        (StreamKind::Audio, "opus") => {
+        (_, Configured::OpusHead) => {
             let decisive =
                 |bytes: &Vec<u8>| (bytes.get(9).copied(), bytes.get(16..).map(<[u8]>::to_vec));
             decisive(extradata.0) == decisive(extradata.1)
         }
         // The largest frame and the mean bit rate differ without harm.
-        (StreamKind::Audio, "alac") => {
+        (_, Configured::AlacConfig) => {
             let decisive = |bytes: &Vec<u8>| {
                 (
                     bytes.get(12..24).map(<[u8]>::to_vec),
@@ -154,9 +152,7 @@ fn same_configuration(ours: &Stream, a: &SampleEntry, theirs: &Stream, b: &Sampl
             };
             decisive(extradata.0) == decisive(extradata.1)
         }
-        (StreamKind::Audio, codec) if codec.starts_with("pcm_") => a.format == b.format,
-        (StreamKind::Audio, _) => a.format == b.format && extradata.0 == extradata.1,
-        (StreamKind::Subtitle | StreamKind::Data, _) => a.format == b.format,
+        (_, Configured::Format | Configured::Cues | Configured::Palette) => format,
     }
 }
 

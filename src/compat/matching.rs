@@ -4,7 +4,7 @@ use super::{Entries, Matching, Mismatch, Rule};
 use crate::{
     ingest::is_unplaced,
     isobmff::FourCc,
-    media::StreamKind,
+    media::{Configured, StreamKind},
     options::{OnMissing, Options},
     probe::{Fragment, Stream},
     time::{Timescale, common_timescale},
@@ -174,10 +174,17 @@ fn match_kind(
 /// palette would colour the subtitles of another wrongly.
 fn same_cues(ours: &Stream, theirs: &Stream) -> bool {
     let (a, b) = (&ours.parameters, &theirs.parameters);
-    let configured = match a.codec.as_str() {
+    let configured = match a.codec.facts().configured {
         // Matroska puts the styles of `ass` together; the others have the first fragment's.
-        "ass" | "mov_text" | "subrip" | "webvtt" => true,
-        _ => !is_unplaced(&ours.description) && a.codec != "dvd_subtitle",
+        Configured::Cues => true,
+        Configured::Palette => false,
+        Configured::Record
+        | Configured::ParameterSets
+        | Configured::SequenceHeader
+        | Configured::Frames
+        | Configured::OpusHead
+        | Configured::AlacConfig
+        | Configured::Format => !is_unplaced(&ours.description),
     };
     ours.format() == theirs.format()
         && a.codec == b.codec

@@ -66,7 +66,7 @@ fn facts(stream: &Stream) -> Facts {
     // A decoder guesses colours that are not said: by size, and not as another file says them.
     let color = |value: &Option<String>| value.clone().unwrap_or_else(|| "unspecified".to_owned());
     let mut facts = vec![
-        (Rule::Codec, parameters.codec.clone()),
+        (Rule::Codec, parameters.codec.to_string()),
         (Rule::Profile, text(&parameters.profile)),
     ];
     let video = parameters.video.clone().unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::{
         TrackDescription,
         parameter_sets::{ParameterSets, entry_with_sets},
     },
-    media::StreamKind,
+    media::{Codec, StreamKind},
     options::Options,
     probe::{
         Fragment, Splice, Stream,
@@ -110,7 +110,7 @@ struct Ratio {
 impl Ratio {
     /// That of a stream of H.264.
     fn of(stream: &Stream) -> Option<Self> {
-        if stream.parameters.codec != "h264" {
+        if stream.parameters.codec != Codec::H264 {
             return None;
         }
         let entry = stream.description.entries.first()?;

@@ -34,7 +34,7 @@ pub(super) fn only_track<'a>(
                 container,
                 track,
                 kind,
-                codec: stream.parameters.codec.clone(),
+                codec: stream.parameters.codec.to_string(),
             });
         }
         found = Some(planned);

@@ -28,7 +28,7 @@ use crate::{
     error::Error,
     isobmff::Movie,
     layout::Layout,
-    media::{Container, StreamKind},
+    media::Container,
     packets::PlanRef,
     plan::Plan,
     probe::Fragment,
@@ -198,18 +198,6 @@ pub(crate) const fn writes(container: Container) -> bool {
         container,
         Container::Wav | Container::Mp3 | Container::Adts | Container::Flac
     )
-}
-
-/// Whether outputs of this kind can carry a codec.
-pub(crate) fn takes(container: Container, codec: &str, kind: StreamKind) -> bool {
-    kind == StreamKind::Audio
-        && match container {
-            Container::Wav => wav::takes(codec),
-            Container::Mp3 => codec == "mp3",
-            Container::Adts => codec == "aac",
-            Container::Flac => codec == "flac",
-            _ => false,
-        }
 }
 
 /// What of the fragments must be read for an output of a kind that [`writes`] has.

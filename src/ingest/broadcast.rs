@@ -7,7 +7,7 @@ use super::reader::{Storage, unread};
 use crate::{
     av::{PacketView, StreamInfo, ZERO_SENT},
     error::MediaError,
-    media::StreamKind,
+    media::{Codec, StreamKind},
     probe::Failure,
     transport::{self, EsInfo, MapReader, PACKET, STEPS, SYNC},
 };
@@ -74,7 +74,7 @@ impl TsProgramInfo {
         if info.kind.is_none() && !info.cover {
             info.kind = Some(StreamKind::Data);
         }
-        if info.kind != Some(StreamKind::Data) && info.parameters.codec != "dvb_teletext" {
+        if info.kind != Some(StreamKind::Data) && info.parameters.codec != Codec::DvbTeletext {
             return;
         }
         self.data.insert(info.index);

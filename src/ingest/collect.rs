@@ -22,7 +22,7 @@ use crate::{
     codecs::nal::NalCodec,
     elementary::{AacConfig, ElementaryError, Latm},
     isobmff::TrackDescription,
-    media::StreamKind,
+    media::{Codec, FrameLength, StreamKind},
     probe::{Addition, Failure},
     time::{Time, Timescale},
     warning::{Warning, WarningKind},
@@ -80,7 +80,7 @@ impl Collected {
         mut track: VideoTrack,
     ) -> Self {
         let parameters = &mut info.parameters;
-        if parameters.codec == graphics::CODEC {
+        if parameters.codec == Codec::Pgs {
             parameters.video = graphics::canvas(packet);
         }
         // What the container's own elements say is the record itself.
@@ -92,7 +92,7 @@ impl Collected {
         }
         let parameters = &info.parameters;
         let mut found = file.as_ref().and_then(only_track);
-        if parameters.codec == raw::CODEC {
+        if parameters.codec == Codec::RawVideo {
             found = found.and_then(|found| raw::described(found, parameters, packet));
         }
         track.colour = track.colour.filter(|_| {
@@ -101,7 +101,7 @@ impl Collected {
                 && picture::tells_more(parameters, file)
         });
         let framing = Framing::of(&parameters.codec, &parameters.extradata, packet);
-        let vorbis = (parameters.codec == "vorbis")
+        let vorbis = (parameters.codec == Codec::Vorbis)
             .then(|| Vorbis::of(&parameters.extradata))
             .flatten();
         let mut stream = Self {
@@ -127,14 +127,14 @@ impl Collected {
         };
         stream.unflag();
         let description = stream.describe();
-        let codec = stream.info.parameters.codec.as_str();
+        let codec = &stream.info.parameters.codec;
         stream.configurations = Configurations::new(codec, description.entries.first());
         stream
     }
 
     /// The description must not say that pictures are packed: none are once they are here.
     fn unflag(&mut self) {
-        if self.info.parameters.codec != "mpeg4" {
+        if self.info.parameters.codec != Codec::Mpeg4 {
             return;
         }
         let extradata = &mut self.info.parameters.extradata;
@@ -176,7 +176,7 @@ impl Collected {
     /// A stream of LATM that is coded as `config` says.
     pub(super) fn latm(mut info: StreamInfo, kind: StreamKind, config: &AacConfig) -> Self {
         let parameters = &mut info.parameters;
-        "aac".clone_into(&mut parameters.codec);
+        parameters.codec = Codec::Aac;
         parameters.extradata.clone_from(&config.bytes);
         let (core, rate) = (config.core_rate.get(), config.rate.get());
         let audio = parameters.audio.get_or_insert_default();
@@ -220,15 +220,17 @@ impl Collected {
             order.push(packet);
         }
         let audio = self.info.parameters.audio.as_ref();
-        let pcm_samples = match self.info.parameters.codec.as_str() {
-            "opus" => payload::opus_samples(payload).unwrap_or(0),
-            "flac" => payload::flac_samples(payload).unwrap_or(0),
-            "vorbis" => self.vorbis_samples(payload),
-            codec => {
-                let usual = audio.map_or(0, |audio| audio.frame_size);
+        let usual = audio.map_or(0, |audio| audio.frame_size);
+        let codec = &self.info.parameters.codec;
+        let pcm_samples = match codec.facts().frame {
+            FrameLength::OpusToc => payload::opus_samples(payload).unwrap_or(0),
+            FrameLength::FlacStreamInfo => payload::flac_samples(payload).unwrap_or(0),
+            FrameLength::VorbisBlocks => self.vorbis_samples(payload),
+            FrameLength::AlacConfig => {
                 let told = payload::lossless_samples(codec, payload);
                 told.filter(|&told| told < usual).unwrap_or(usual)
             }
+            FrameLength::Open | FrameLength::Fixed(_) | FrameLength::MpegLayer3 => usual,
         };
         if self.items.is_empty() {
             self.hidden = packet.skip.0;
@@ -310,8 +312,8 @@ impl Collected {
         let rate = audio.map_or(0, |audio| audio.sample_rate);
         let timed = match self.kind {
             StreamKind::Video => {
-                let codec = self.info.parameters.codec.as_str();
-                let looked_at = NalCodec::of(codec).is_some() || codec == "mpeg2video";
+                let codec = &self.info.parameters.codec;
+                let looked_at = NalCodec::of(codec).is_some() || *codec == Codec::Mpeg2;
                 times::pictures(self.items, tick, self.info.rate, looked_at)?
             }
             StreamKind::Audio if self.info.block > 0 => {
@@ -326,7 +328,7 @@ impl Collected {
             }
             StreamKind::Data => {
                 // A section is sent ahead of what it is about: the first ones before anything is shown.
-                let early = self.info.parameters.codec == "scte_35";
+                let early = self.info.parameters.codec == Codec::Scte35;
                 let zero = extent.map(|(start, _)| start).filter(|_| early);
                 times::cues(self.items, tick, zero, None)?
             }

@@ -10,6 +10,7 @@ use crate::{
         SampleEntry, TrackDescription,
         parameter_sets::{ParameterSets, entry_with_sets},
     },
+    media::Codec,
 };
 
 /// Configurations of one stream; more than anybody switches between.
@@ -29,7 +30,7 @@ pub(super) struct Configurations {
 
 impl Configurations {
     /// Of a stream of `codec` that is described by `entry`; `None` for codecs without parameter sets.
-    pub(super) fn new(codec: &str, entry: Option<&SampleEntry>) -> Option<Self> {
+    pub(super) fn new(codec: &Codec, entry: Option<&SampleEntry>) -> Option<Self> {
         let codec = NalCodec::of(codec)?;
         let sets = ParameterSets::of(&entry?.bytes)?;
         Some(Self {

@@ -10,7 +10,7 @@ use crate::{
         FourCc, Movie, SampleEntry, TrackDescription,
         read::{IndexReader, ReadLimits, Step},
     },
-    media::{CodecParameters, StreamKind, picture::PictureFacts},
+    media::{Codec, CodecParameters, StreamKind, picture::PictureFacts},
     time::Timescale,
 };
 
@@ -118,17 +118,16 @@ fn unplaced(kind: StreamKind, parameters: &CodecParameters) -> TrackDescription 
 
 /// What a decoder must have, without what only tells of the file: Vorbis' comments are left out.
 fn configuration(parameters: &CodecParameters) -> Vec<u8> {
-    let mut all = parameters.codec.clone().into_bytes();
+    let mut all = parameters.codec.name().as_bytes().to_vec();
     all.push(0);
-    match (
-        parameters.codec.as_str(),
-        vorbis::headers(&parameters.extradata),
-    ) {
-        ("vorbis", Some([identification, _, setup])) => {
-            all.extend_from_slice(identification);
-            all.extend_from_slice(setup);
-        }
-        _ => all.extend_from_slice(&parameters.extradata),
+    let headers = (parameters.codec == Codec::Vorbis)
+        .then(|| vorbis::headers(&parameters.extradata))
+        .flatten();
+    if let Some([identification, _, setup]) = headers {
+        all.extend_from_slice(identification);
+        all.extend_from_slice(setup);
+    } else {
+        all.extend_from_slice(&parameters.extradata);
     }
     all
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::MediaError,
-    media::{Container, picture::StereoMode},
+    media::{Codec, Container, picture::StereoMode},
     probe::Failure,
 };
 
@@ -108,8 +108,8 @@ pub fn endings(bytes: &[u8]) {
     for container in LOOKED_INTO {
         judged(check_last(container, &last, &storage, len), len);
     }
-    for codec in ["aac", "ac3", "mp3"] {
-        let _ = is_cut(codec, frame);
+    for codec in [Codec::Aac, Codec::Ac3, Codec::Mp3] {
+        let _ = is_cut(&codec, frame);
     }
 }
 

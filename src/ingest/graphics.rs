@@ -5,12 +5,10 @@ use bytes::Bytes;
 use super::{collect::Collected, rewritten::Rewritten};
 use crate::{
     av::PacketView,
-    media::{CodecParameters, VideoParameters},
+    media::{Codec, CodecParameters, VideoParameters},
     probe::Failure,
 };
 
-/// libav's name.
-pub(super) const CODEC: &str = "hdmv_pgs_subtitle";
 /// Segments that say what is shown, and that this was all.
 const COMPOSITION: u8 = 0x16;
 const END: u8 = 0x80;
@@ -40,7 +38,10 @@ pub(super) fn canvas(packet: &[u8]) -> Option<VideoParameters> {
 /// The display set that takes graphics off, which stay until there is another: a composition of no objects,
 /// and the end. `None` for streams of anything else.
 pub(crate) fn nothing_shown(stream: &CodecParameters) -> Option<Bytes> {
-    let canvas = stream.video.as_ref().filter(|_| stream.codec == CODEC)?;
+    let canvas = stream
+        .video
+        .as_ref()
+        .filter(|_| stream.codec == Codec::Pgs)?;
     let [width, height] = [canvas.width, canvas.height].map(|size| size.to_be_bytes());
     let size = [width[2], width[3], height[2], height[3]];
     let composition = [&[COMPOSITION, 0, 11][..], &size, &[0x10], &[0; 6]];

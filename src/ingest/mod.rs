@@ -43,7 +43,6 @@ pub(crate) use description::is_unplaced;
 pub(crate) use enhanced::check as check_tags;
 pub(crate) use graphics::nothing_shown;
 pub(crate) use payload::lossless_samples;
-pub(crate) use raw::CODEC as RAW_VIDEO;
 pub(crate) use read::{IngestedStream, Shared, ingest};
 pub(crate) use reader::{Failure as ReadFailure, Reader, Storage};
 pub(crate) use remote::Remote;

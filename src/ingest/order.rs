@@ -14,14 +14,13 @@ use super::{
 };
 use crate::{
     av::{PacketView, PictureParser, StreamInfo},
-    media::{Container, StreamKind},
+    media::{Codec, Container, PictureOrder, StreamKind},
 };
 
 /// More pictures than this are never waiting to be shown: 16 frames (ISO/IEC 14496-10 § A.3.1), of two fields.
 const WAITING: usize = 32;
 
 /// Codecs whose pictures count. libav never says of one that it is shown when it is decoded.
-const COUNTED: [&str; 2] = ["h264", "hevc"];
 
 /// What a picture says of its place among those that are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,11 +74,13 @@ impl Order {
         first: &PacketView<'_>,
         met: bool,
     ) -> Option<Self> {
-        let codec = stream.parameters.codec.as_str();
+        let codec = &stream.parameters.codec;
         // libav takes pictures for shown as they are decoded while it knows of no B-pictures.
         let counts = match container {
             Container::Avi => true,
-            Container::Matroska => first.pts == first.dts && !COUNTED.contains(&codec),
+            Container::Matroska => {
+                first.pts == first.dts && codec.facts().order != PictureOrder::Counts
+            }
             _ => false,
         };
         let untimed = first.pts.is_none() && first.dts.is_some();
@@ -91,14 +92,14 @@ impl Order {
 
     /// Of a stream of `codec`; `None` where its pictures are decoded in the order in which they are shown, or
     /// nothing tells it.
-    pub(super) fn of(codec: &str, extradata: &[u8]) -> Option<Self> {
+    pub(super) fn of(codec: &Codec, extradata: &[u8]) -> Option<Self> {
         let parser = || PictureParser::open(codec, extradata).ok();
-        let headers = match codec {
-            "mpeg1video" | "mpeg2video" => Headers::Mpeg12,
-            "mpeg4" => Headers::Mpeg4,
-            "vc1" => Headers::Types(parser()?),
-            _ if COUNTED.contains(&codec) => Headers::Counts(parser()?),
-            _ => return None,
+        let headers = match codec.facts().order {
+            PictureOrder::Mpeg12 => Headers::Mpeg12,
+            PictureOrder::Mpeg4 => Headers::Mpeg4,
+            PictureOrder::Types => Headers::Types(parser()?),
+            PictureOrder::Counts => Headers::Counts(parser()?),
+            PictureOrder::Decoded => return None,
         };
         Some(Self {
             headers,
@@ -109,8 +110,8 @@ impl Order {
     }
 
     /// Whether pictures of `codec` tell their order.
-    pub(super) fn is_told(codec: &str) -> bool {
-        matches!(codec, "mpeg1video" | "mpeg2video" | "mpeg4" | "vc1") || COUNTED.contains(&codec)
+    pub(super) fn is_told(codec: &Codec) -> bool {
+        codec.facts().order != PictureOrder::Decoded
     }
 
     /// What the next packet has.

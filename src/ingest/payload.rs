@@ -1,7 +1,10 @@
 //! Payloads in the form that ISO base media files have them.
 
 use super::configurations::Configurations;
-use crate::av::PacketView;
+use crate::{
+    av::PacketView,
+    media::{Codec, FrameLength, PacketForm},
+};
 
 /// What has to be done to packets of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,19 +27,19 @@ pub(super) enum Framing {
 
 impl Framing {
     /// What the codec's first packet and its decoder configuration tell.
-    pub(super) fn of(codec: &str, extradata: &[u8], packet: &[u8]) -> Self {
+    pub(super) fn of(codec: &Codec, extradata: &[u8], packet: &[u8]) -> Self {
         // A configuration record begins with its version, 1; Annex B begins with a zero byte.
         let start_codes = extradata.first() != Some(&1) && starts_with_code(packet);
-        match codec {
-            "h264" if start_codes => Self::AvcStartCodes,
-            "hevc" if start_codes => Self::HevcStartCodes,
-            "aac" if extradata.is_empty() && super::sniff::adts_length(packet).is_some() => {
-                Self::Adts
-            }
-            "aac_latm" => Self::Latm,
-            "mpeg4" => Self::Mpeg4,
-            super::graphics::CODEC => Self::Graphics,
-            _ => Self::AsIs,
+        let adts = extradata.is_empty() && super::sniff::adts_length(packet).is_some();
+        match codec.facts().packets {
+            PacketForm::StartCodes if !start_codes => Self::AsIs,
+            PacketForm::StartCodes if *codec == Codec::Hevc => Self::HevcStartCodes,
+            PacketForm::StartCodes => Self::AvcStartCodes,
+            PacketForm::Adts if adts => Self::Adts,
+            PacketForm::Latm => Self::Latm,
+            PacketForm::Mpeg4 => Self::Mpeg4,
+            PacketForm::Graphics => Self::Graphics,
+            PacketForm::Sample | PacketForm::Adts => Self::AsIs,
         }
     }
 }
@@ -139,11 +142,15 @@ pub(super) fn opus_samples(packet: &[u8]) -> Option<u32> {
 }
 
 /// PCM samples in a frame of a lossless codec, where the frame tells: the last one mostly holds less than the others.
-pub(crate) fn lossless_samples(codec: &str, frame: &[u8]) -> Option<u32> {
-    match codec {
-        "alac" => alac_samples(frame),
-        "flac" => flac_samples(frame),
-        _ => None,
+pub(crate) fn lossless_samples(codec: &Codec, frame: &[u8]) -> Option<u32> {
+    match codec.facts().frame {
+        FrameLength::AlacConfig => alac_samples(frame),
+        FrameLength::FlacStreamInfo => flac_samples(frame),
+        FrameLength::Open
+        | FrameLength::OpusToc
+        | FrameLength::VorbisBlocks
+        | FrameLength::Fixed(_)
+        | FrameLength::MpegLayer3 => None,
     }
 }
 
@@ -231,9 +238,9 @@ mod tests {
         assert_eq!(opus_samples(&[]), None);
         // A frame of two channels with 1,792 samples, and one with as many as all.
         let short = [0x20, 0x00, 0x10, 0x00, 0x00, 0x0E, 0x00, 0x00];
-        assert_eq!(lossless_samples("alac", &short), Some(1_792));
+        assert_eq!(lossless_samples(&Codec::Alac, &short), Some(1_792));
         assert_eq!(
-            lossless_samples("alac", &[0x20, 0, 0, 0, 0, 0x0E, 0, 0]),
+            lossless_samples(&Codec::Alac, &[0x20, 0, 0, 0, 0, 0x0E, 0, 0]),
             None
         );
         assert_eq!(

@@ -125,14 +125,14 @@ impl Collected {
     /// What it is, in a few words.
     fn shape(&self) -> String {
         let parameters = &self.info.parameters;
-        let codec = parameters.codec.as_str();
+        let codec = &parameters.codec;
         match (&parameters.video, &parameters.audio) {
             (Some(video), _) => format!("{codec}, {}x{}", video.width, video.height),
             (_, Some(audio)) => {
                 let (rate, channels) = (audio.sample_rate, audio.channels);
                 format!("{codec}, {rate} Hz, channels: {channels}")
             }
-            _ => codec.to_owned(),
+            _ => codec.to_string(),
         }
     }
 
@@ -182,14 +182,14 @@ pub(super) fn joined(streams: impl Iterator<Item = Collected>) -> Result<Vec<Col
             {
                 return Err(Failure::Media(MediaError::NoParameterSets {
                     pid: stream.pid(),
-                    codec: stream.info.parameters.codec,
+                    codec: stream.info.parameters.codec.to_string(),
                 }));
             }
             None if is_unknown(&stream.info) => {
                 return Err(Failure::Media(MediaError::LateStream {
                     kind: stream.kind,
                     pid: stream.pid(),
-                    codec: stream.info.parameters.codec,
+                    codec: stream.info.parameters.codec.to_string(),
                     at,
                 }));
             }

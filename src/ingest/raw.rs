@@ -7,9 +7,6 @@ use crate::{
     media::CodecParameters,
 };
 
-/// libav's name of the codec.
-pub(crate) const CODEC: &str = "rawvideo";
-
 /// Pixel formats, their sample entries, the depth that these say, and bytes of a pixel.
 const LAYOUTS: [(&str, &[u8; 4], u16, u64); 14] = [
     ("uyvy422", b"2vuy", 24, 2),
@@ -60,7 +57,7 @@ pub(super) fn described(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::VideoParameters;
+    use crate::media::{Codec, VideoParameters};
     use crate::probe::invented;
 
     fn found(format: &str, packet: usize, extradata: &[u8]) -> Option<FourCc> {
@@ -69,7 +66,7 @@ mod tests {
             ..invented::Invented::default()
         });
         let parameters = CodecParameters {
-            codec: CODEC.to_owned(),
+            codec: Codec::RawVideo,
             video: Some(VideoParameters {
                 width: 4,
                 height: 2,

@@ -4,7 +4,11 @@ use std::io::Cursor;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::{av::Demuxer, media::Container, packets::tags::NAMES};
+use crate::{
+    av::Demuxer,
+    media::{Codec, Container},
+    packets::tags::NAMES,
+};
 
 /// What all tags of a fragment may take, and a cover picture: more is no tag.
 const MOST_TEXT: usize = 1 << 20;
@@ -26,12 +30,12 @@ pub(super) enum CoverKind {
 
 impl Cover {
     /// A packet of a picture stream; `None` for what MP4 has no place for.
-    pub(super) fn of(codec: &str, packet: &[u8]) -> Option<Self> {
-        let kind = match codec {
-            "mjpeg" => CoverKind::Jpeg,
-            "png" => CoverKind::Png,
-            _ => return None,
-        };
+    pub(super) fn of(codec: &Codec, packet: &[u8]) -> Option<Self> {
+        let kinds = [
+            (Codec::Mjpeg, CoverKind::Jpeg),
+            (Codec::Png, CoverKind::Png),
+        ];
+        let (_, kind) = kinds.into_iter().find(|(coded, _)| coded == codec)?;
         (packet.len() <= LARGEST_COVER).then(|| Self {
             kind,
             bytes: Bytes::copy_from_slice(packet),
@@ -141,7 +145,7 @@ mod tests {
     fn tags_are_found_again() {
         let own = [("title", "A title"), ("mood", "calm"), ("encoder", "x")];
         let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let cover = Cover::of("png", &[1, 2, 3]).expect("a picture");
+        let cover = Cover::of(&Codec::Png, &[1, 2, 3]).expect("a picture");
         let head = Head {
             major_brand: FourCc(*b"isom"),
             minor_version: 0,

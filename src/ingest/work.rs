@@ -26,7 +26,7 @@ use super::{
 use crate::{
     av::{CodecInfoCache, Demuxer, Interrupt, PacketView, StreamInfo},
     error::MediaError,
-    media::{Chapter, Container, StreamKind},
+    media::{Chapter, Codec, Container, StreamKind},
     options::Limits,
     probe::{Extras, Failure},
     source::spool::{Region, Spool},
@@ -41,7 +41,6 @@ const ATTACHED: usize = 8 << 20;
 const LARGEST_PACKET: usize = 256 << 20;
 
 /// libav's name for a codec that it does not know.
-const UNKNOWN: &str = "unknown";
 /// Warnings of tracks that are not read.
 const MAX_NOT_READ: usize = 16;
 
@@ -112,7 +111,7 @@ impl Work {
                 .map_err(&judge)?;
         let mut streams: BTreeMap<usize, Collected> = BTreeMap::new();
         // What is no stream of ours: the codec of a cover, or nothing.
-        let mut others: BTreeMap<usize, Option<String>> = BTreeMap::new();
+        let mut others: BTreeMap<usize, Option<Codec>> = BTreeMap::new();
         let mut cover = None;
         let mut rewritten = Rewritten::new(&self.spool, self.len, self.all);
         let broadcast = container == Container::MpegTs;
@@ -196,16 +195,16 @@ impl Work {
                 others.insert(index, info.cover.then_some(info.parameters.codec));
                 continue;
             };
-            if info.parameters.codec == UNKNOWN
+            if info.parameters.codec == Codec::Unknown
                 && let Some(name) = codec_ids::of_stream(&codec_ids, index, kind)
             {
-                name.clone_into(&mut info.parameters.codec);
+                info.parameters.codec = Codec::from_name(name);
             }
             if streams.len() >= self.limits.streams {
                 let found = streams.len() as u64 + 1;
                 return Err(over("streams", found, self.limits.streams as u64));
             }
-            let mut stream = if info.parameters.codec == "aac_latm" {
+            let mut stream = if info.parameters.codec == Codec::AacLatm {
                 // What comes before the first configuration cannot be decoded.
                 match latm::config(&first)? {
                     Some(config) => Collected::latm(info, kind, &config),

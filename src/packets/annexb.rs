@@ -4,6 +4,7 @@
 use crate::{
     codecs::nal::units,
     isobmff::parameter_sets::ParameterSets,
+    media::{Codec, PacketForm},
     probe::{Fragment, Stream},
 };
 
@@ -27,9 +28,9 @@ pub(super) enum Framing {
 impl Framing {
     /// That of the samples of `stream` that belong to its sample entry `entry`.
     pub(super) fn of(stream: &Stream, entry: u16) -> Self {
-        let codec = stream.parameters.codec.as_str();
-        match codec {
-            "h264" | "hevc" => {
+        let codec = &stream.parameters.codec;
+        match codec.facts().packets {
+            PacketForm::StartCodes => {
                 let entries = &stream.description.entries;
                 let entry = entries.get(usize::from(entry)).or_else(|| entries.first());
                 let Some(found) = entry.and_then(|entry| ParameterSets::of(&entry.bytes)) else {
@@ -43,11 +44,13 @@ impl Framing {
                 Self::Lengths {
                     length_size: usize::from(found.length_size),
                     sets,
-                    hevc: codec == "hevc",
+                    hevc: *codec == Codec::Hevc,
                 }
             }
-            "mpeg4" => Self::Headers(stream.parameters.extradata.clone()),
-            _ => Self::Plain,
+            PacketForm::Mpeg4 => Self::Headers(stream.parameters.extradata.clone()),
+            PacketForm::Sample | PacketForm::Adts | PacketForm::Latm | PacketForm::Graphics => {
+                Self::Plain
+            }
         }
     }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     error::Error,
-    ingest::{RAW_VIDEO, is_unplaced},
-    media::{Container, StreamKind},
+    ingest::is_unplaced,
+    media::{Codec, Container, StreamKind},
     plan::{Plan, PlannedTrack},
     probe::{Fragment, Stream},
     transport::EsInfo,
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// libav's names for what it knows nothing of.
-const UNKNOWN: [&str; 2] = ["bin_data", "unknown"];
+const UNKNOWN: [Codec; 2] = [Codec::Data, Codec::Unknown];
 
 /// Takes out of `plan` what `container` cannot carry: sound and pictures are refused, cues and data
 /// left out with a warning.
@@ -45,7 +45,7 @@ pub(crate) fn carry_indexed(
     let quicktime = container == Container::Mov;
     let indexed = fragments.iter().all(|fragment| fragment.container.is_iso());
     keep(container, fragments, plan, |stream| {
-        let pcm = stream.parameters.codec.starts_with("pcm_");
+        let pcm = stream.parameters.codec.is_pcm();
         !is_unplaced(&stream.description) && (quicktime || indexed || !pcm)
     })
 }
@@ -75,9 +75,9 @@ fn keep(
             });
         }
         let known = EsInfo::of_bytes(&reference.parameters.extradata);
-        let codec = match known.filter(|_| UNKNOWN.contains(&codec.as_str())) {
+        let codec = match known.filter(|_| UNKNOWN.contains(codec)) {
             Some(known) => format!("{codec} (stream type {:#04x})", known.kind),
-            None => codec.clone(),
+            None => codec.to_string(),
         };
         let message = format!("a {kind} track is left out: {container} cannot carry {codec}");
         plan.warnings
@@ -93,8 +93,8 @@ fn named(stream: &Stream) -> String {
     let codec = &stream.parameters.codec;
     let video = stream.parameters.video.as_ref();
     match video.and_then(|video| video.pixel_format.as_ref()) {
-        Some(format) if codec == RAW_VIDEO => format!("{codec} of pixel format {format}"),
-        _ => codec.clone(),
+        Some(format) if *codec == Codec::RawVideo => format!("{codec} of pixel format {format}"),
+        _ => codec.to_string(),
     }
 }
 

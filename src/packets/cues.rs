@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    media::Codec,
     source::{OpenSource, read_exact},
 };
 
@@ -240,7 +241,7 @@ impl Events {
 fn is_timed_text(script: PlanRef<'_>, track: usize) -> bool {
     let planned = script.track(track);
     let reference = planned.matched.reference_stream(script.fragments);
-    reference.parameters.codec == "mov_text"
+    reference.parameters.codec == Codec::MovText
 }
 
 /// The text of a sample of 3GPP timed text (3GPP TS 26.245 § 5.17): its length, itself, and boxes

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     layout::{Piece, changed},
-    media::StreamKind,
+    media::{Codec, StreamKind},
 };
 
 /// Walks through the packets that are written. It borrows nothing: each step is given the same
@@ -44,7 +44,7 @@ impl OutputPackets {
 fn is_graphics(script: PlanRef<'_>, track: usize) -> bool {
     let matched = &script.track(track).matched;
     let parameters = &matched.reference_stream(script.fragments).parameters;
-    parameters.codec == "hdmv_pgs_subtitle"
+    parameters.codec == Codec::Pgs
 }
 
 /// The pieces of a packet's bytes.

@@ -32,7 +32,7 @@ use crate::{
     error::Error,
     media::{Container, StreamKind},
     plan::Plan,
-    probe::Fragment,
+    probe::{Fragment, Stream},
 };
 
 /// Whether outputs of this kind are written.
@@ -41,6 +41,11 @@ pub(crate) const fn writes(container: Container) -> bool {
         || container.is_matroska()
         || is_muxed(container)
         || elementary::writes(container)
+}
+
+fn is_carried(container: Container, stream: &Stream) -> bool {
+    let codec = &stream.parameters.codec;
+    codec.is_carried_by(container, stream.kind)
 }
 
 /// Takes out of `plan` what `container` cannot carry.
@@ -58,7 +63,7 @@ pub(crate) fn fit(
         carry::carry_indexed(container, fragments, plan)?;
     } else if container.is_matroska() {
         carry::carry(container, fragments, plan, |stream| {
-            matroska::takes(container, &stream.parameters.codec, stream.kind)
+            is_carried(container, stream)
         })?;
         ass::warn(fragments, plan);
     } else if is_muxed(container) {
@@ -67,7 +72,7 @@ pub(crate) fn fit(
         })?;
     } else if elementary::writes(container) {
         carry::carry(container, fragments, plan, |stream| {
-            elementary::takes(container, &stream.parameters.codec, stream.kind)
+            is_carried(container, stream)
         })?;
     } else {
         return Err(Error::NotWritten { container });

@@ -15,40 +15,19 @@ use super::{
 use crate::{
     av::{AvError, MuxStream, MuxTiming, Muxer, ZERO_SENT, ZERO_SHOWN},
     layout::{Layout, Piece},
-    media::{Chapter, Container, StreamKind},
+    media::{Chapter, Codec, Container, StreamKind},
     probe::Stream,
     sink::{Filter, SinkError},
     time::OutOfRange,
 };
 
-/// Codecs that a transport stream has a place for and libav's muxer a name.
-const TRANSPORT: [&str; 14] = [
-    "h264",
-    "hevc",
-    "mpeg1video",
-    "mpeg2video",
-    "mpeg4",
-    "aac",
-    "ac3",
-    "dts",
-    "eac3",
-    "mp2",
-    "mp3",
-    "opus",
-    "truehd",
-    "dvb_subtitle",
-];
-/// Codecs that Ogg has a mapping for.
-const OGG: [&str; 6] = ["flac", "opus", "speex", "theora", "vorbis", "vp8"];
-
 /// Whether a container that is muxed by libav takes a stream.
 pub(super) fn takes(container: Container, stream: &Stream) -> bool {
-    let codec = stream.parameters.codec.as_str();
-    match container {
-        Container::MpegTs => TRANSPORT.contains(&codec) || own::description(stream).is_some(),
-        Container::Opus => codec == "opus",
-        _ => OGG.contains(&codec),
-    }
+    let own = container == Container::MpegTs && own::description(stream).is_some();
+    own || stream
+        .parameters
+        .codec
+        .is_carried_by(container, stream.kind)
 }
 
 const fn format(container: Container) -> &'static CStr {
@@ -148,15 +127,13 @@ impl Remux {
         let stream = planned.matched.reference_stream(&self.join.fragments);
         let mut parameters = (*stream.parameters).clone();
         let mut padding = 0;
-        match parameters.codec.as_str() {
-            "opus" => {
-                padding = early(script, track);
-                if let Some(field) = parameters.extradata.get_mut(10..12) {
-                    field.copy_from_slice(&padding.to_le_bytes());
-                }
+        if parameters.codec == Codec::Opus {
+            padding = early(script, track);
+            if let Some(field) = parameters.extradata.get_mut(10..12) {
+                field.copy_from_slice(&padding.to_le_bytes());
             }
-            "flac" => super::flac::joined(&mut parameters.extradata),
-            _ => {}
+        } else if parameters.codec == Codec::Flac {
+            super::flac::joined(&mut parameters.extradata);
         }
         let language = stream.language();
         MuxStream {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::schedule::{Body, Packet, PlanRef};
 use crate::{
+    media::Codec,
     probe::Stream,
     time::{OutOfRange, Rounding, Timescale},
     transport::{EsInfo, Gathered, PACKET, Pid, moved_splice, with_streams},
@@ -52,10 +53,22 @@ enum Form {
 
 /// How a stream is described, if it is written here.
 pub(super) fn description(stream: &Stream) -> Option<EsInfo> {
-    if stream.parameters.codec == "hdmv_pgs_subtitle" {
+    if stream.parameters.codec == Codec::Pgs {
         return Some(EsInfo::graphics());
     }
     EsInfo::of_bytes(&stream.parameters.extradata)
+}
+
+impl Form {
+    fn of(codec: &Codec) -> Self {
+        if *codec == Codec::Pgs {
+            Self::Graphics
+        } else if *codec == Codec::DvbTeletext {
+            Self::Teletext
+        } else {
+            Self::Plain
+        }
+    }
 }
 
 impl TsDataStreams {
@@ -68,11 +81,7 @@ impl TsDataStreams {
             Some(Own {
                 stream: description(stream)?,
                 pid: Pid::new(pids.next()?),
-                form: match stream.parameters.codec.as_str() {
-                    "hdmv_pgs_subtitle" => Form::Graphics,
-                    "dvb_teletext" => Form::Teletext,
-                    _ => Form::Plain,
-                },
+                form: Form::of(&stream.parameters.codec),
             })
         });
         Self {

@@ -197,7 +197,7 @@ impl Cursor {
             .reference_stream(script.fragments)
             .parameters
             .codec;
-        let pcm = codec.starts_with("pcm_");
+        let pcm = codec.is_pcm();
         let frames = planned.timeline.timescale.get() / PCM_PACKETS_PER_SECOND;
         let mut cursor = Self {
             run: 0,

@@ -7,7 +7,7 @@ use crate::{
     compat,
     error::Error,
     isobmff::{FourCc, SampleSizes},
-    media::StreamKind,
+    media::{Codec, StreamKind},
     options::{Limits, OnGap, Options},
     probe::{
         Fragment, Stream,
@@ -120,7 +120,7 @@ fn pcm_makes_its_own_silence() {
                 ..Invented::default()
             });
             let parameters = Arc::make_mut(&mut stream.parameters);
-            codec.clone_into(&mut parameters.codec);
+            parameters.codec = Codec::from_name(codec);
             parameters.audio.as_mut().expect("sound").frame_size = 0;
             stream
         };
@@ -146,7 +146,7 @@ fn mixed(codec: &str) -> Stream {
         ..Invented::default()
     });
     let parameters = Arc::make_mut(&mut stream.parameters);
-    codec.clone_into(&mut parameters.codec);
+    parameters.codec = Codec::from_name(codec);
     parameters.audio.as_mut().expect("sound").frame_size = 0;
     stream
 }

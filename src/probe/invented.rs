@@ -11,8 +11,8 @@ use crate::{
         Chunk, Edit, FourCc, RunLength, SampleEntry, SampleSizes, SampleTable, TrackDescription,
     },
     media::{
-        AudioParameters, CodecParameters, CodedFacts, Container, StreamKind, VideoParameters,
-        picture::PictureFacts,
+        AudioParameters, Codec, CodecParameters, CodedFacts, Container, StreamKind,
+        VideoParameters, picture::PictureFacts,
     },
     source::{SourceState, Validator},
     time::Timescale,
@@ -172,7 +172,7 @@ fn stream(
 pub(crate) fn pictures(invented: &Invented) -> Stream {
     let record = avc(&[0x67, 1, 2], &[0x68, 3], 10);
     let parameters = CodecParameters {
-        codec: "h264".to_owned(),
+        codec: Codec::H264,
         profile: Some("Main".to_owned()),
         level: Some(10),
         video: Some(VideoParameters {
@@ -198,7 +198,7 @@ pub(crate) fn pictures(invented: &Invented) -> Stream {
 /// AAC with frames of 1024 samples at the rate of the timescale, or at 48 kHz where that is none.
 pub(crate) fn sound(invented: &Invented) -> Stream {
     let parameters = CodecParameters {
-        codec: "aac".to_owned(),
+        codec: Codec::Aac,
         profile: Some("LC".to_owned()),
         audio: Some(AudioParameters {
             sample_rate: 48_000,
@@ -219,7 +219,7 @@ pub(crate) fn sound(invented: &Invented) -> Stream {
 /// Timed text.
 pub(crate) fn cues(invented: &Invented) -> Stream {
     let parameters = CodecParameters {
-        codec: "mov_text".to_owned(),
+        codec: Codec::MovText,
         ..CodecParameters::default()
     };
     let entry = entry(StreamKind::Subtitle, b"tx3g", &[]);

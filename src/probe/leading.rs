@@ -15,7 +15,7 @@ use crate::{
         nal::{NalCodec, PictureHead, PictureKind, Sets, hevc, unit_offsets},
     },
     isobmff::parameter_sets::ParameterSets,
-    media::StreamKind,
+    media::{Codec, PictureOrder, StreamKind},
     time::{OutOfRange, Time},
     timeline::{Part, Presentation},
 };
@@ -96,8 +96,8 @@ pub(super) async fn look(reads: &mut Reads<'_>, streams: &mut [Stream]) -> Resul
 /// as refer to what came before.
 pub(super) fn guess(streams: &mut [Stream]) -> Result<(), OutOfRange> {
     let told = |stream: &&mut Stream| {
-        let codec = stream.parameters.codec.as_str();
-        NalCodec::of(codec).is_some() || codec == "mpeg2video"
+        let codec = &stream.parameters.codec;
+        NalCodec::of(codec).is_some() || *codec == Codec::Mpeg2
     };
     for stream in streams.iter_mut().filter(told) {
         let found = candidates(&stream.presentation);
@@ -110,9 +110,9 @@ pub(super) fn guess(streams: &mut [Stream]) -> Result<(), OutOfRange> {
 }
 
 async fn look_at(reads: &mut Reads<'_>, stream: &Stream) -> Result<Option<Leading>, Failure> {
-    let codec = stream.parameters.codec.as_str();
+    let codec = &stream.parameters.codec;
     let nal = NalCodec::of(codec);
-    if nal.is_none() && codec != "mpeg2video" && codec != "mpeg1video" {
+    if nal.is_none() && codec.facts().order != PictureOrder::Mpeg12 {
         return Ok(None);
     }
     let Some(found) = candidates(&stream.presentation) else {

@@ -17,7 +17,7 @@ use crate::{
         sei::CodedLight,
         write::{OutputChunk, OutputMovie, OutputTrack, Tables, header},
     },
-    media::{CodecParameters, StreamKind, VideoParameters},
+    media::{Codec, CodecParameters, StreamKind, VideoParameters},
 };
 
 /// A first sample larger than this is not looked at: 64 MiB, several uncompressed 4K pictures.
@@ -121,7 +121,9 @@ pub(super) async fn look(
         }
         // Cues and data are carried whatever libav thinks of them.
         _ => CodecParameters {
-            codec: described.map_or_else(String::new, |format| format.to_string()),
+            codec: described.map_or(Codec::Unknown, |format| {
+                Codec::from_name(&format.to_string())
+            }),
             ..CodecParameters::default()
         },
     };
@@ -171,7 +173,7 @@ fn described_by_entry(mut parameters: CodecParameters, track: &Track) -> CodecPa
         return parameters;
     };
     if child(&entry.bytes, true, b"vvcC").is_some() {
-        "vvc".clone_into(&mut parameters.codec);
+        parameters.codec = Codec::Vvc;
     }
     if let Some(format) = VvcFormat::of(&entry.bytes) {
         parameters

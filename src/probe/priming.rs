@@ -39,10 +39,7 @@ pub(super) fn hide_unsaid(streams: &mut [Stream]) -> Result<(), OutOfRange> {
         return Ok(());
     };
     for stream in streams {
-        let primed = matches!(
-            stream.parameters.codec.as_str(),
-            "aac" | "opus" | "mp3" | "vorbis"
-        );
+        let primed = stream.parameters.codec.facts().primed;
         if stream.kind != StreamKind::Audio || !primed {
             continue;
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::{
     isobmff::{RunLength, SampleTable},
-    media::CodecParameters,
+    media::{self, Codec, CodecParameters},
     time::{OutOfRange, Timescale},
     timeline::{Presentation, Span, audio::clock},
 };
@@ -28,7 +28,7 @@ pub(super) fn untold_last_frame(
     stream: &Presentation,
     parameters: &CodecParameters,
 ) -> Result<Option<Range<u64>>, OutOfRange> {
-    if !matches!(parameters.codec.as_str(), "alac" | "flac") {
+    if !parameters.codec.facts().short_end {
         return Ok(None);
     }
     let Some(known) = FrameLength::of(parameters, stream) else {
@@ -165,7 +165,7 @@ impl FrameLength {
     fn of(parameters: &CodecParameters, stream: &Presentation) -> Option<Self> {
         let samples = &stream.samples;
         let audio = parameters.audio.as_ref()?;
-        let is_opus = parameters.codec == "opus";
+        let is_opus = parameters.codec == Codec::Opus;
         if samples.composition.is_some() || samples.len() < FEWEST_FRAMES {
             return None;
         }
@@ -180,13 +180,17 @@ impl FrameLength {
         let middle = conversion
             .converted(i64::from(middle(&samples.durations)))
             .ok()?;
-        let usual = match parameters.codec.as_str() {
-            "opus" => {
+        let usual = match parameters.codec.facts().frame {
+            media::FrameLength::OpusToc => {
                 let nearest = (middle + OPUS_FRAME / 2).div_euclid(OPUS_FRAME) * OPUS_FRAME;
                 nearest.clamp(OPUS_FRAME, OPUS_PACKET)
             }
-            "vorbis" => return None,
-            _ => i64::from(audio.frame_size),
+            media::FrameLength::VorbisBlocks => return None,
+            media::FrameLength::Open
+            | media::FrameLength::Fixed(_)
+            | media::FrameLength::MpegLayer3
+            | media::FrameLength::AlacConfig
+            | media::FrameLength::FlacStreamInfo => i64::from(audio.frame_size),
         };
         let slack = conversion.slack().ok()?;
         let fits = usual > 1 && (middle - usual).abs() <= slack.max(usual / 16);

@@ -10,7 +10,7 @@ use super::{
     pictures::{self, Window},
     shots::{From, Pictures, Until},
     side::{Side, Undecoded, shot},
-    sound::{Coding, Scene},
+    sound::Scene,
     sounds::Sounds,
 };
 use crate::{
@@ -227,7 +227,7 @@ impl Seam<'_> {
             .matched
             .reference_stream(&self.join.fragments)
             .parameters;
-        let codec = codec.codec.as_str();
+        let codec = &codec.codec;
         let frame = sides.iter().map(|side| side.frame).max().unwrap_or(1);
         let grid = Grid {
             rate,
@@ -244,8 +244,8 @@ impl Seam<'_> {
             seam: position(at, wide_from, rate),
             window: position(from, wide_from, rate)..position(to, wide_from, rate),
             zero: wide_from.as_nanos(),
-            frame: if codec.starts_with("pcm_") { 1 } else { frame },
-            coding: coding(codec),
+            frame: if codec.is_pcm() { 1 } else { frame },
+            coding: codec.facts().coding,
         };
         let (agreed, mut differences) = scene.compare();
         let known: Vec<String> = sides.iter().flat_map(|side| side.errors.clone()).collect();
@@ -270,15 +270,4 @@ impl Seam<'_> {
 fn rounding((num, den): (u32, u32)) -> i64 {
     let nanos = i64::from(num).saturating_mul(1_000_000_000) / i64::from(den.max(1));
     if nanos > LARGEST_TICK { 0 } else { nanos }
-}
-
-/// What decoding a codec twice gives.
-fn coding(codec: &str) -> Coding {
-    match codec {
-        "flac" | "alac" | "truehd" | "mlp" | "wavpack" | "tta" => Coding::Lossless,
-        codec if codec.starts_with("pcm_") => Coding::Lossless,
-        "mp1" | "mp2" | "mp3" | "vorbis" => Coding::Repeatable,
-        // Of AAC, AC-3 and Opus, decoders make up noise.
-        _ => Coding::Noisy,
-    }
 }

@@ -10,6 +10,8 @@ use super::{
     pictures::seconds,
 };
 
+use crate::media::Coding;
+
 /// Differences that are told of one seam.
 const MAX_TOLD: usize = 4;
 /// Below this peak nothing is heard: −40 dB.
@@ -27,17 +29,6 @@ const FLOOR: f32 = 0.02;
 const SAME: f64 = 0.3;
 /// Times of containers are rounded to a thousandth of a second, here and in the fragments: parts of a second.
 const ROUNDED: usize = 500;
-
-/// What decoding the same bytes twice gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
-    /// The same samples, from the first one on.
-    Lossless,
-    /// The same samples, once the decoder has had a few frames.
-    Repeatable,
-    /// Samples of the same level: decoders make up noise.
-    Noisy,
-}
 
 /// What one fragment sounds like alone, in its place.
 #[derive(Debug, Clone, PartialEq)]

@@ -114,7 +114,7 @@ fn unreadable(detail: String) -> Problem {
 
 fn track(stream: &Stream) -> Track {
     let of = &stream.parameters;
-    let mut format = of.codec.clone();
+    let mut format = of.codec.to_string();
     if let Some(video) = &of.video {
         format += &format!(" {}x{}", video.width, video.height);
     }

@@ -8,6 +8,8 @@ use crate::av::{
     fixture::{audio, made, replaced, tone},
 };
 
+use crate::media::Codec;
+
 #[test]
 fn video_and_audio_are_described() {
     let (media, _) = made(
@@ -21,11 +23,11 @@ fn video_and_audio_are_described() {
         panic!("{found:?}");
     };
     assert_eq!(
-        (video.codec.as_str(), video.profile.as_deref()),
+        (video.codec.name(), video.profile.as_deref()),
         ("h264", Some("High"))
     );
     assert_eq!(
-        (audio.codec.as_str(), audio.profile.as_deref()),
+        (audio.codec.name(), audio.profile.as_deref()),
         ("aac", Some("LC"))
     );
     assert_eq!(video.level, Some(13));
@@ -120,7 +122,7 @@ fn codecs_have_their_frame_sizes() {
     ] {
         let (parameters, _) = tone(name, arguments);
         let audio = audio(&parameters);
-        assert_eq!(parameters.codec, codec, "{arguments}");
+        assert_eq!(parameters.codec.name(), codec, "{arguments}");
         assert_eq!(
             (audio.sample_rate, audio.frame_size, audio.bits_per_sample),
             (rate, frame_size, bits),
@@ -177,11 +179,11 @@ fn an_unknown_codec_is_no_error() {
     let found = codec_parameters(media).unwrap();
     assert_eq!(found.len(), 2);
     assert_eq!(
-        (found[0].codec.as_str(), &found[0].profile),
+        (found[0].codec.name(), &found[0].profile),
         ("unknown", &None)
     );
     assert_eq!(found[0].video.as_ref().map(|video| video.width), Some(64));
-    assert_eq!(found[1].codec, "unknown");
+    assert_eq!(found[1].codec, Codec::Unknown);
 }
 
 /// Bytes that are not a whole movie are an error or a description, never a crash.

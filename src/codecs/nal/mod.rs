@@ -15,20 +15,12 @@ pub(crate) use in_force::InForce;
 
 use super::bits::{Bits, without_emulation};
 
+pub(crate) use crate::media::NalCodec;
+
+use crate::media::Codec;
+
 /// Bytes of a unit that are looked at: its parameter sets, or the head of a slice.
 const LOOKED_AT: usize = 4 << 10;
-
-/// A codec whose pictures are NAL units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NalCodec {
-    /// H.264.
-    Avc,
-    /// HEVC.
-    Hevc,
-    /// VVC.
-    Vvc,
-}
-
 /// What a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UnitKind {
@@ -41,14 +33,9 @@ pub(crate) enum UnitKind {
 }
 
 impl NalCodec {
-    /// By libav's name.
-    pub(crate) fn of(codec: &str) -> Option<Self> {
-        match codec {
-            "h264" => Some(Self::Avc),
-            "hevc" => Some(Self::Hevc),
-            "vvc" => Some(Self::Vvc),
-            _ => None,
-        }
+    /// That of a codec which has NAL units.
+    pub(crate) const fn of(codec: &Codec) -> Option<Self> {
+        codec.facts().nal
     }
 
     /// The number of the unit's type.

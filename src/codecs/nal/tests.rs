@@ -1,6 +1,8 @@
 use super::*;
 use proptest::prelude::{any, prop_assert, proptest};
 
+use crate::media::NalCodec;
+
 /// Writes fields of bits.
 #[derive(Default)]
 struct Writer(Vec<bool>);

@@ -3,6 +3,7 @@
 use super::{checked, clip, enter, matching, mismatches, parameters};
 use crate::{
     compat::Rule,
+    media::Codec,
     options::{Options, ParameterSets},
     probe::{
         Fragment,
@@ -96,7 +97,7 @@ fn records_of_other_codecs_are_compared_whole() {
         let mut clip = clip(index);
         let pictures = &mut clip.streams[0];
         enter(pictures, format, &[boxed(b"conf", &[record])]);
-        codec.clone_into(&mut parameters(pictures).codec);
+        parameters(pictures).codec = Codec::from_name(codec);
         parameters(pictures).extradata = vec![record];
         pictures.self_describing = describing;
         clip
@@ -121,7 +122,7 @@ fn opus_heads_are_compared_in_what_matters() {
     let opus = |index: usize, head: [u8; 19]| {
         let mut clip = clip(index);
         let sound = &mut clip.streams[1];
-        "opus".clone_into(&mut parameters(sound).codec);
+        parameters(sound).codec = Codec::Opus;
         parameters(sound).extradata = head.to_vec();
         enter(sound, b"Opus", &[boxed(b"dOps", &head[8..])]);
         clip

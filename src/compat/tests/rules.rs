@@ -9,6 +9,7 @@ use super::{
 use crate::{
     compat::Rule,
     isobmff::{FourCc, RunLength},
+    media::Codec,
     media::picture::{ALPHA, Crop},
     options::Options,
     probe::{
@@ -22,7 +23,7 @@ type Change = (Rule, usize, &'static str, &'static str, fn(&mut Stream));
 
 const CHANGES: [Change; 23] = [
     (Rule::Codec, 0, "h264", "mpeg4", |s| {
-        "mpeg4".clone_into(&mut parameters(s).codec)
+        parameters(s).codec = Codec::Mpeg4;
     }),
     (Rule::Profile, 0, "Main", "High", |s| {
         parameters(s).profile = Some("High".to_owned())

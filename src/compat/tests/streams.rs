@@ -7,7 +7,7 @@ use super::{
 use crate::{
     compat::{Matching, Rule, check},
     isobmff::RunLength,
-    media::StreamKind,
+    media::{Codec, StreamKind},
     options::{OnMissing, Options},
     probe::{
         Stream,
@@ -206,7 +206,7 @@ fn cues_with_other_palettes_are_another_track() {
         });
         enter(&mut stream, b"mp4s", &[]);
         let parameters = parameters(&mut stream);
-        "dvd_subtitle".clone_into(&mut parameters.codec);
+        parameters.codec = Codec::VobSub;
         parameters.extradata = palette.as_bytes().to_vec();
         let mut with = clip(index);
         with.streams.push(stream);

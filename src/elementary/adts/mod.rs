@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     isobmff::FourCc,
     layout::{Layout, Piece},
-    media::Container,
+    media::{Codec, Container},
     plan::{Plan, Silence},
     probe::Fragment,
     time::Timescale,
@@ -183,7 +183,7 @@ fn header(fixed: [u8; 4], size: u64) -> Option<[u8; 7]> {
 pub(super) fn lay_out(fragments: &[Fragment], plan: &Plan) -> Result<Sound, Error> {
     let container = Container::Adts;
     let planned = body::only_track(container, plan, fragments, |stream| {
-        stream.parameters.codec == "aac" && fixed(&stream.parameters.extradata).is_some()
+        stream.parameters.codec == Codec::Aac && fixed(&stream.parameters.extradata).is_some()
     })?;
     let stream = planned.matched.reference_stream(fragments);
     let fixed = fixed(&stream.parameters.extradata).ok_or(Error::NotWritten { container })?;

@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     isobmff::{SampleTable, write::TooLarge},
     layout::{Layout, Piece},
-    media::Container,
+    media::{Codec, Container},
     packets::PlanRef,
     plan::Plan,
     probe::Fragment,
@@ -117,7 +117,7 @@ pub(in crate::elementary) fn lay_out(
 ) -> Result<Sound, Error> {
     let container = Container::Flac;
     let planned = body::only_track(container, plan, fragments, |stream| {
-        stream.parameters.codec == "flac" && stream.parameters.extradata.len() >= STREAM_INFO
+        stream.parameters.codec == Codec::Flac && stream.parameters.extradata.len() >= STREAM_INFO
     })?;
     let stream = planned.matched.reference_stream(fragments);
     let mut info = stream.parameters.extradata.clone();

@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     isobmff::write::TooLarge,
     layout::{Layout, Piece},
-    media::Container,
+    media::{Codec, Container},
     plan::{Plan, PlannedTrack, Silence},
     probe::Fragment,
     timeline::{Payload, Run, TrackTimeline},
@@ -120,7 +120,7 @@ pub(in crate::elementary) fn lay_out(
     seams: &Seams,
 ) -> Result<Sound, Error> {
     let planned = body::only_track(Container::Mp3, plan, fragments, |stream| {
-        stream.parameters.codec == "mp3"
+        stream.parameters.codec == Codec::Mp3
     })?;
     let Some(like) = seams.like else {
         return Err(Error::NotWritten {

@@ -6,14 +6,13 @@ use crate::{
         pcm::{Number, Pcm},
     },
     isobmff::FourCc,
-    media::AudioParameters,
+    media::{
+        AudioParameters, Codec,
+        wave_format::{A_LAW, FLOAT, MU_LAW, PCM},
+    },
     time::Timescale,
 };
 
-const PCM: u16 = 1;
-const FLOAT: u16 = 3;
-const A_LAW: u16 = 6;
-const MU_LAW: u16 = 7;
 const EXTENSIBLE: u16 = 0xFFFE;
 /// What follows the first two bytes of a sub-format that is a format tag.
 const SUB_FORMAT: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71];
@@ -120,9 +119,9 @@ pub(in crate::elementary) fn default_mask(mask: u32, channels: u16) -> u32 {
     }
 }
 
-/// The content of `fmt ` for a codec by libav's name; `None` where WAV does not have it.
-pub(super) fn make(codec: &str, audio: &AudioParameters) -> Option<Vec<u8>> {
-    let (tag, bits) = tag_and_bits(codec)?;
+/// The content of `fmt ` for a codec; `None` where WAV does not have it.
+pub(super) fn make(codec: &Codec, audio: &AudioParameters) -> Option<Vec<u8>> {
+    let (tag, bits) = codec.facts().wav?;
     let block = u16::try_from(u32::from(audio.channels) * u32::from(bits / 8)).ok()?;
     let known = LAYOUTS
         .iter()
@@ -155,32 +154,13 @@ pub(super) fn make(codec: &str, audio: &AudioParameters) -> Option<Vec<u8>> {
     Some(fmt)
 }
 
-/// Whether WAV has a codec, by libav's name.
-pub(in crate::elementary) fn takes(codec: &str) -> bool {
-    tag_and_bits(codec).is_some()
-}
-
-fn tag_and_bits(codec: &str) -> Option<(u16, u16)> {
-    Some(match codec {
-        "pcm_u8" => (PCM, 8),
-        "pcm_s16le" => (PCM, 16),
-        "pcm_s24le" => (PCM, 24),
-        "pcm_s32le" => (PCM, 32),
-        "pcm_f32le" => (FLOAT, 32),
-        "pcm_f64le" => (FLOAT, 64),
-        "pcm_alaw" => (A_LAW, 8),
-        "pcm_mulaw" => (MU_LAW, 8),
-        _ => return None,
-    })
-}
-
 /// Whether a `fact` chunk belongs to sound of this format.
 pub(super) fn wants_fact(fmt: &[u8]) -> bool {
     fmt.get(..2) != Some(&PCM.to_le_bytes())
 }
 
 /// Whether `fmt` describes sound of this codec.
-pub(super) fn is_of(fmt: &[u8], codec: &str) -> bool {
+pub(super) fn is_of(fmt: &[u8], codec: &Codec) -> bool {
     let Ok(pcm) = parse(fmt) else {
         return false;
     };
@@ -190,5 +170,5 @@ pub(super) fn is_of(fmt: &[u8], codec: &str) -> bool {
         Number::ALaw => A_LAW,
         Number::MuLaw => MU_LAW,
     };
-    tag_and_bits(codec) == Some((tag, pcm.bytes * 8))
+    codec.facts().wav == Some((tag, pcm.bytes * 8))
 }

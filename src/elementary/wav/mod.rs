@@ -4,6 +4,6 @@ mod format;
 mod read;
 mod write;
 
-pub(super) use format::{default_mask, takes};
+pub(super) use format::default_mask;
 pub(super) use read::WavReader;
 pub(super) use write::lay_out;

@@ -34,7 +34,7 @@ pub(in crate::elementary) fn lay_out(
             .is_some()
     })?;
     let stream = planned.matched.reference_stream(fragments);
-    let codec = stream.parameters.codec.as_str();
+    let codec = &stream.parameters.codec;
     let first = body::first_fragment(fragments, plan);
     let own = first.filter(|first| format::is_of(&first.carried.format, codec));
     let made = stream

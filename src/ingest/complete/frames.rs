@@ -8,7 +8,7 @@ use crate::{
         reader::Storage,
         sniff::{ac3_length, adts_length, mpeg_audio_length},
     },
-    media::Container,
+    media::{Codec, Container, FrameHeader},
 };
 
 /// Bytes of frames by their type, the byte that tells it included: 3GPP TS 26.101 and TS 26.201.
@@ -53,12 +53,12 @@ pub(super) fn amr(storage: &Storage, len: u64) -> io::Result<Option<Cut>> {
 
 /// Whether a frame is shorter than its header says, which only the last of a stream can be: what a
 /// recording of a broadcast ends with is none.
-pub(crate) fn is_cut(codec: &str, frame: &[u8]) -> bool {
-    let stated = match codec {
-        "aac" => adts_length(frame),
-        "ac3" | "eac3" => ac3_length(frame),
-        "mp2" | "mp3" => mpeg_audio_length(frame),
-        _ => None,
+pub(crate) fn is_cut(codec: &Codec, frame: &[u8]) -> bool {
+    let stated = match codec.facts().header {
+        FrameHeader::Adts => adts_length(frame),
+        FrameHeader::Ac3 => ac3_length(frame),
+        FrameHeader::MpegAudio => mpeg_audio_length(frame),
+        FrameHeader::None => None,
     };
     stated.is_some_and(|stated| stated > frame.len())
 }

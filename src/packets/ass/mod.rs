@@ -9,6 +9,7 @@ pub(super) use styles::{Merged, merge};
 
 use super::schedule::PlanRef;
 use crate::{
+    media::Codec,
     plan::Plan,
     probe::Fragment,
     warning::{Warning, WarningKind},
@@ -17,7 +18,7 @@ use crate::{
 /// Whether a track holds such subtitles.
 pub(super) fn is_ass(script: PlanRef<'_>, track: usize) -> bool {
     let matched = &script.track(track).matched;
-    matched.reference_stream(script.fragments).parameters.codec == "ass"
+    matched.reference_stream(script.fragments).parameters.codec == Codec::Ass
 }
 
 /// The styles of a track's fragments, in the order in which they are placed; those of the track's reference

@@ -40,7 +40,6 @@ use crate::{
 const TICK: u64 = 10_000;
 
 /// Whether `container`, which is Matroska of some kind, takes a codec.
-pub(crate) use codec::takes;
 
 /// What WebM has before a cue's text: a line for its identifier, one for its settings
 /// (<https://wiki.webmproject.org/webm-metadata/temporal-metadata/webvtt-in-webm>).

@@ -9,6 +9,7 @@ use super::{
     picture::{colour, crop, display, projection},
 };
 use crate::{
+    media::Codec,
     media::{
         Container, StreamKind, VideoParameters,
         picture::{FieldOrder, PictureFacts},
@@ -57,11 +58,11 @@ pub(super) fn track(
         all.uint(ids::DEFAULT_DURATION, nanos);
     }
     language(&mut all, stream);
-    let name = codec::name(container, &parameters.codec).unwrap_or_default();
+    let name = parameters.codec.matroska_id(container).unwrap_or_default();
     all.text(ids::CODEC_ID, name);
     let mut private = header.map_or_else(|| codec::private(stream), Cow::Borrowed);
     let mut delay = 0;
-    if parameters.codec == "opus" {
+    if parameters.codec == Codec::Opus {
         // What is not heard of the first packet is what the decoder is told to skip.
         let skip = u16::try_from(early).unwrap_or_else(|_| codec::opus_pre_skip(stream));
         if let Some(field) = private.to_mut().get_mut(10..12) {
@@ -99,7 +100,7 @@ pub(super) fn track(
     let blocks = Blocks {
         kind,
         delay,
-        discards: parameters.codec == "opus",
+        discards: parameters.codec == Codec::Opus,
     };
     (all, blocks)
 }
@@ -125,7 +126,7 @@ fn default_duration(stream: &Stream) -> Option<u64> {
             let per_second = rate.frames.checked_mul(u64::from(rate.timescale.get()))?;
             nanos(rate.ticks, per_second)
         }
-        StreamKind::Audio if stream.parameters.codec.starts_with("pcm_") => None,
+        StreamKind::Audio if stream.parameters.codec.is_pcm() => None,
         StreamKind::Audio if stream.has_even_frames() => {
             let timescale = stream.presentation.timescale;
             let frame = stream.frame_ticks(timescale);

@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 use super::*;
 use crate::{
     isobmff::{Edit, SampleSizes},
-    media::AudioParameters,
+    media::{AudioParameters, Codec},
     time::Time,
     timeline::Break,
 };
@@ -14,7 +14,7 @@ fn timescale(ticks: u32) -> Timescale {
 
 fn parameters(codec: &str, frame_size: u32, sample_rate: u32) -> CodecParameters {
     CodecParameters {
-        codec: codec.to_owned(),
+        codec: Codec::from_name(codec),
         audio: Some(AudioParameters {
             frame_size,
             sample_rate,

@@ -1,5 +1,7 @@
 use super::*;
 
+use crate::media::Coding;
+
 const RATE: usize = 48_000;
 
 /// A chirp that does not repeat, with harmonics.
