@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::{
+    codecs::flac,
     compat::{MatchedTrack, Matching},
     elementary,
     error::Error,
@@ -95,7 +96,7 @@ impl PlannedTrack {
         };
         let odd = match (run.pace, self.silence_granularity) {
             (SampleTiming::Even(ticks), Some(silence_granularity)) => {
-                elementary::silent_flac(frame, ticks / silence_granularity.max(1))
+                flac::frame::silent(frame, ticks / silence_granularity.max(1))
             }
             _ => None,
         };
@@ -322,7 +323,7 @@ fn silent_grain(reference: &Stream, timescale: Timescale, silence: &Silence) -> 
         .sample_rate;
     let can = match silence {
         Silence::Unknown => true,
-        Silence::Frame(frame) => elementary::silent_flac(frame, 16).is_some(),
+        Silence::Frame(frame) => flac::frame::silent(frame, 16).is_some(),
         Silence::Unavailable => false,
     };
     (can && rate > 0 && timescale.get().is_multiple_of(rate)).then(|| timescale.get() / rate)

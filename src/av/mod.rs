@@ -24,7 +24,6 @@ mod parser;
 mod picture;
 mod silence;
 mod unprobed;
-mod vorbis;
 
 #[cfg(test)]
 mod fixture;

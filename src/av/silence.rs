@@ -8,8 +8,9 @@ use super::{
     AvError,
     codec::{Decoder, Encoder, Setting},
     error::NoSilence,
-    silence_log, vorbis,
+    silence_log,
 };
+use crate::codecs::{aac::AudioSpecificConfig, bits::Bits, vorbis};
 use crate::media::{AudioParameters, Codec, CodecParameters, SilenceSource};
 
 /// Packets that an encoder gives before its state has settled on silence.
@@ -149,9 +150,11 @@ fn tried(
 /// all that silence needs. Two channels can then have a mono core: with parametric stereo, and even
 /// without, as FFmpeg 5.1 assumes it wherever the configuration does not deny it.
 fn aac(audio: &AudioParameters, config: &[u8]) -> Result<Recipe, NoSilence> {
+    let config = AudioSpecificConfig::parse(&mut Bits::new(config));
     let (sample_rate, layout) = match audio.frame_size {
         0 | 1024 => (audio.sample_rate, layout(audio)),
-        2048 if audio.channels == 2 && channel_configuration(config) == Some(1) => {
+        // The decoder cannot be asked, since libav's makes the best of a pair of channels in a mono stream.
+        2048 if audio.channels == 2 && config.is_some_and(|config| config.channels == 1) => {
             (audio.sample_rate / 2, "mono".to_owned())
         }
         2048 => (audio.sample_rate / 2, layout(audio)),
@@ -159,21 +162,6 @@ fn aac(audio: &AudioParameters, config: &[u8]) -> Result<Recipe, NoSilence> {
     };
     let bit_rate = u32::from(audio.channels).saturating_mul(16_000);
     Ok(Recipe::new(c"aac", sample_rate, layout, bit_rate))
-}
-
-/// `channelConfiguration` of an `AudioSpecificConfig`, ISO/IEC 14496-3 § 1.6.2.1: 1 is mono. The
-/// decoder cannot be asked, since libav's makes the best of a pair of channels in a mono stream.
-fn channel_configuration(config: &[u8]) -> Option<u32> {
-    let bits = |from: usize, count: usize| {
-        (from..from + count).try_fold(0, |value, at| {
-            let byte = config.get(at / 8)?;
-            Some(value << 1 | u32::from(byte >> (7 - at % 8) & 1))
-        })
-    };
-    // An object type of 31 is followed by 6 bits more, a frequency index of 15 by the frequency.
-    let frequency = if bits(0, 5)? == 31 { 11 } else { 5 };
-    let explicit = if bits(frequency, 4)? == 15 { 24 } else { 0 };
-    bits(frequency + 4 + explicit, 4)
 }
 
 /// The stream's channel layout as libav parses it. Where the file names no positions, the usual

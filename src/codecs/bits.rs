@@ -1,22 +1,33 @@
 //! Fields of bits, most significant first. Pure.
 
 /// Reads fields of bits; reading past the end gives `None`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Bits<'a> {
     bytes: &'a [u8],
     /// Position in bits.
     at: usize,
+    /// Where what may be read ends, in bits.
+    end: usize,
 }
 
 impl<'a> Bits<'a> {
     /// Before the first bit of `bytes`.
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self {
+            bytes,
+            at: 0,
+            end: bytes.len() * 8,
+        }
     }
 
     /// How many bits are behind.
     pub(crate) const fn position(&self) -> usize {
         self.at
+    }
+
+    /// How many bits are ahead.
+    pub(crate) const fn left(&self) -> usize {
+        self.end - self.at
     }
 
     /// One bit.
@@ -26,26 +37,36 @@ impl<'a> Bits<'a> {
 
     /// An unsigned number of up to 32 bits: `u(count)`.
     pub(crate) fn take(&mut self, count: u32) -> Option<u32> {
-        let mut value = 0_u32;
-        for _ in 0..count {
-            let byte = *self.bytes.get(self.at / 8)?;
-            let bit = byte >> (7 - self.at % 8) & 1;
-            value = value << 1 | u32::from(bit);
-            self.at += 1;
+        let len = count as usize;
+        if self.left() < len || len > 32 {
+            return None;
         }
-        Some(value)
+        let first = self.at / 8;
+        let window = (first..first + 5).fold(0_u64, |sum, at| {
+            sum << 8 | u64::from(self.bytes.get(at).copied().unwrap_or(0))
+        });
+        let value = window >> (40 - self.at % 8 - len) & ((1 << len) - 1);
+        self.at += len;
+        u32::try_from(value).ok()
+    }
+
+    /// The next `count` bits by themselves.
+    pub(crate) fn split(&mut self, count: usize) -> Option<Self> {
+        let end = self.at.checked_add(count).filter(|&end| end <= self.end)?;
+        let own = Self { end, ..*self };
+        self.at = end;
+        Some(own)
     }
 
     /// Passes `count` bits.
     pub(crate) fn skip(&mut self, count: u32) -> Option<()> {
-        self.at = self.at.checked_add(usize::try_from(count).ok()?)?;
-        (self.at <= self.bytes.len() * 8).then_some(())
+        self.split(usize::try_from(count).ok()?).map(drop)
     }
 
     /// Passes what is left of a byte.
     pub(crate) fn align(&mut self) -> Option<()> {
-        self.at = self.at.next_multiple_of(8);
-        self.skip(0)
+        let at = self.at.next_multiple_of(8);
+        self.split(at - self.at).map(drop)
     }
 
     /// An unsigned Exp-Golomb code: `ue(v)`, ITU-T H.264 § 9.1.

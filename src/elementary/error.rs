@@ -1,6 +1,6 @@
 //! What is wrong with a file.
 
-use crate::isobmff::FourCc;
+use crate::{codecs::mpeg_audio::FreeFormat, isobmff::FourCc};
 
 /// Why a file of one run of sound is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -74,4 +74,13 @@ pub enum ElementaryError {
         /// How much there may be.
         limit: u64,
     },
+}
+
+impl From<FreeFormat> for ElementaryError {
+    fn from(_: FreeFormat) -> Self {
+        Self::Unsupported {
+            what: "free format, a bitrate",
+            value: 0,
+        }
+    }
 }

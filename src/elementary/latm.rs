@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{ElementaryError, adts::RATES, describe};
-use crate::{isobmff::TrackDescription, time::Timescale};
+use super::{ElementaryError, describe};
+use crate::{
+    codecs::{
+        aac::{AudioSpecificConfig, Frequency, LC, SBR},
+        bits::Bits,
+    },
+    isobmff::TrackDescription,
+    time::Timescale,
+};
 
 /// Bytes before an `AudioMuxElement`: the sync word and the element's length.
 const HEADER: usize = 3;
 /// Bits of a configuration, many times what it needs; a descriptor in `esds` has room for them.
 const LONGEST_CONFIG: usize = 64 * 8;
-/// Frames of low complexity, with spectral band replication, and with parametric stereo.
-const LC: u32 = 2;
-const SBR: u32 = 5;
-const PS: u32 = 29;
 
 /// How the frames of a stream are coded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +105,7 @@ impl Latm {
                     break;
                 }
             }
-            if bits.left() < size * 8 {
+            if bits.left() / 8 < size {
                 return Err(damaged.into());
             }
             frame.clear();
@@ -161,7 +164,7 @@ fn stream_mux_config(
             return Err(unsupported("audioMuxVersionA", 1));
         }
         // `taraBufferFullness`
-        bits.value().ok_or(damaged)?;
+        value(bits).ok_or(damaged)?;
     }
     if take(bits, 1)? == 0 {
         return Err(unsupported("allStreamsSameTimeFraming", 0));
@@ -176,7 +179,7 @@ fn stream_mux_config(
     let aac = if version == 0 {
         audio_specific_config(bits, None, damaged)?
     } else {
-        let length = bits.value().ok_or(damaged)?;
+        let length = value(bits).ok_or(damaged)?;
         let mut own = bits.split(length as usize).ok_or(damaged)?;
         let length = own.left();
         audio_specific_config(&mut own, Some(length), damaged)?
@@ -189,7 +192,7 @@ fn stream_mux_config(
     let mut other_bits = 0;
     if take(bits, 1)? == 1 {
         if version == 1 {
-            other_bits = bits.value().ok_or(damaged)?;
+            other_bits = value(bits).ok_or(damaged)?;
         } else {
             loop {
                 let more = take(bits, 1)?;
@@ -223,20 +226,11 @@ fn audio_specific_config(
 ) -> Result<AacConfig, ElementaryError> {
     let begin = *bits;
     let take = |bits: &mut Bits<'_>, count| bits.take(count).ok_or(damaged);
-    let mut object = take(bits, 5)?;
-    if object == 31 {
-        return Err(unsupported("audio object type", 32 + take(bits, 6)?));
-    }
-    let core_rate = frequency(bits, damaged)?;
-    let mut rate = core_rate;
-    let channels = take(bits, 4)?;
-    let explicit = object == SBR || object == PS;
-    if explicit {
-        rate = frequency(bits, damaged)?;
-        object = take(bits, 5)?;
-    }
-    if object != LC {
-        return Err(unsupported("audio object type", object));
+    let config = AudioSpecificConfig::parse(bits).ok_or(damaged)?;
+    let (core_rate, channels) = (timescale(config.frequency)?, config.channels);
+    let mut rate = config.extension.map_or(Ok(core_rate), timescale)?;
+    if config.object != LC {
+        return Err(unsupported("audio object type", config.object));
     }
     if !(1..=7).contains(&channels) {
         return Err(unsupported("channel configuration", channels));
@@ -248,13 +242,13 @@ fn audio_specific_config(
     }
     if let Some(length) = length {
         let read = begin.left() - bits.left();
-        if !explicit && length.saturating_sub(read) >= 16 {
+        if config.extension.is_none() && length.saturating_sub(read) >= 16 {
             let mut ahead = *bits;
             if take(&mut ahead, 11)? == 0x2B7
                 && take(&mut ahead, 5)? == SBR
                 && take(&mut ahead, 1)? == 1
             {
-                rate = frequency(&mut ahead, damaged)?;
+                rate = timescale(Frequency::parse(&mut ahead).ok_or(damaged)?)?;
             }
         }
     }
@@ -285,75 +279,23 @@ fn copied(mut bits: Bits<'_>, count: usize) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(count.div_ceil(8));
     for at in (0..count).step_by(8) {
         let part = (count - at).min(8);
-        bytes.push((bits.take(part)? << (8 - part)) as u8);
+        bytes.push((bits.take(part as u32)? << (8 - part)) as u8);
     }
     Some(bytes)
 }
 
-fn frequency(bits: &mut Bits<'_>, damaged: ElementaryError) -> Result<Timescale, ElementaryError> {
-    let index = bits.take(4).ok_or(damaged)?;
-    let rate = match index {
-        15 => bits.take(24).ok_or(damaged)?,
-        index => *RATES
-            .get(index as usize)
-            .ok_or(unsupported("sampling frequency index", index))?,
-    };
+/// `LatmGetValue`: one to four bytes behind their count.
+fn value(bits: &mut Bits<'_>) -> Option<u32> {
+    let more = bits.take(2)?;
+    bits.take((more + 1) * 8)
+}
+
+fn timescale(frequency: Frequency) -> Result<Timescale, ElementaryError> {
+    let rate = frequency.hertz().ok_or(match frequency {
+        Frequency::Index(index) => unsupported("sampling frequency index", index),
+        Frequency::Hertz(hertz) => unsupported("sampling frequency", hertz),
+    })?;
     Timescale::new(rate).ok_or(unsupported("sampling frequency", rate))
-}
-
-/// Bits from the highest of the first byte on.
-#[derive(Debug, Clone, Copy)]
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    end: usize,
-}
-
-impl<'a> Bits<'a> {
-    const fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes,
-            at: 0,
-            end: bytes.len() * 8,
-        }
-    }
-
-    const fn left(&self) -> usize {
-        self.end - self.at
-    }
-
-    /// A number of at most 32 bits.
-    fn take(&mut self, count: usize) -> Option<u32> {
-        if self.left() < count {
-            return None;
-        }
-        let first = self.at / 8;
-        let window = (first..first + 5).fold(0_u64, |sum, at| {
-            sum << 8 | u64::from(self.bytes.get(at).copied().unwrap_or(0))
-        });
-        let value = window >> (40 - self.at % 8 - count) & ((1 << count) - 1);
-        self.at += count;
-        u32::try_from(value).ok()
-    }
-
-    /// `LatmGetValue`: one to four bytes behind their count.
-    fn value(&mut self) -> Option<u32> {
-        let more = self.take(2)? as usize;
-        self.take((more + 1) * 8)
-    }
-
-    /// The next `count` bits by themselves.
-    fn split(&mut self, count: usize) -> Option<Self> {
-        if self.left() < count {
-            return None;
-        }
-        let own = Self {
-            end: self.at + count,
-            ..*self
-        };
-        self.at += count;
-        Some(own)
-    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use bytes::Bytes;
 
 use crate::{
     assemble::Sharing,
+    codecs::{aac::AdtsHeader, flac::frame::FlacFrame, mpeg_audio::FrameInfo},
     error::Error,
     isobmff::Movie,
     layout::Layout,
@@ -37,7 +38,6 @@ use crate::{
 };
 
 pub use error::ElementaryError;
-pub(crate) use flac::silent as silent_flac;
 pub(crate) use latm::{AacConfig, Latm, loas_length};
 
 /// What was read of the fragments once a plan was there.
@@ -93,7 +93,7 @@ pub struct ContainerMetadata {
     /// The format's own description of the sound, such as the content of WAV's `fmt ` chunk.
     pub format: Bytes,
     /// What FLAC frames say about themselves.
-    pub(crate) frames: Arc<[flac::FlacFrame]>,
+    pub(crate) frames: Arc<[FlacFrame]>,
 }
 
 /// The kinds of files that are read here.
@@ -133,9 +133,9 @@ pub fn sniff(beginning: &[u8]) -> Option<Kind> {
         b"RIFF" | b"RF64" | b"BW64" if kind == Some(b"WAVE") => Some(Kind::Wav),
         b"FORM" if matches!(kind, Some(b"AIFF" | b"AIFC")) => Some(Kind::Aiff),
         b"fLaC" => Some(Kind::Flac),
-        _ if adts::is_header(beginning) => Some(Kind::Adts),
+        _ if AdtsHeader::is_at(beginning) => Some(Kind::Adts),
         // A free format is none that is read, and is refused by name.
-        _ => (!matches!(mp3::FrameInfo::parse(beginning), Ok(None))).then_some(Kind::Mp3),
+        _ => (!matches!(FrameInfo::parse(beginning), Ok(None))).then_some(Kind::Mp3),
     }
 }
 

@@ -10,16 +10,15 @@ use super::{
     graphics::{self, Graphics},
     matroska::VideoTrack,
     order::Order,
-    payload::{self, Framing},
+    payload::Framing,
     picture, raw,
     read::IngestedStream,
     times::{self, Item, Timed},
     unpack::unflagged,
-    vorbis::Vorbis,
 };
 use crate::{
     av::{PacketView, StreamInfo},
-    codecs::nal::NalCodec,
+    codecs::{alac, flac, nal::NalCodec, opus, vorbis::Vorbis},
     elementary::{AacConfig, ElementaryError, Latm},
     isobmff::TrackDescription,
     media::{Codec, FrameLength, StreamKind},
@@ -223,11 +222,11 @@ impl Collected {
         let usual = audio.map_or(0, |audio| audio.frame_size);
         let codec = &self.info.parameters.codec;
         let pcm_samples = match codec.facts().frame {
-            FrameLength::OpusToc => payload::opus_samples(payload).unwrap_or(0),
-            FrameLength::FlacStreamInfo => payload::flac_samples(payload).unwrap_or(0),
+            FrameLength::OpusToc => opus::packet_samples(payload).unwrap_or(0),
+            FrameLength::FlacStreamInfo => flac::frame_samples(payload).unwrap_or(0),
             FrameLength::VorbisBlocks => self.vorbis_samples(payload),
             FrameLength::AlacConfig => {
-                let told = payload::lossless_samples(codec, payload);
+                let told = alac::frame_samples(payload);
                 told.filter(|&told| told < usual).unwrap_or(usual)
             }
             FrameLength::Open | FrameLength::Fixed(_) | FrameLength::MpegLayer3 => usual,

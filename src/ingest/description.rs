@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::vorbis;
 use crate::{
+    codecs::vorbis,
     isobmff::{
         FourCc, Movie, SampleEntry, TrackDescription,
         read::{IndexReader, ReadLimits, Step},

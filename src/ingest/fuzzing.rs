@@ -7,9 +7,9 @@ use super::{
     matroska::video_tracks,
     reader::Storage,
     sniff::{sniff, tag_length},
-    vorbis::Vorbis,
 };
 use crate::{
+    codecs::vorbis::Vorbis,
     error::MediaError,
     media::{Codec, Container, picture::StereoMode},
     probe::Failure,

@@ -36,16 +36,13 @@ mod source;
 mod tags;
 mod times;
 mod unpack;
-mod vorbis;
 mod work;
 
 pub(crate) use description::is_unplaced;
 pub(crate) use enhanced::check as check_tags;
 pub(crate) use graphics::nothing_shown;
-pub(crate) use payload::lossless_samples;
 pub(crate) use read::{IngestedStream, Shared, ingest};
 pub(crate) use reader::{Failure as ReadFailure, Reader, Storage};
 pub(crate) use remote::Remote;
 pub(crate) use sniff::{Found, LOOKED_AT, sniff, tag_length};
 pub(crate) use tags::tags_of;
-pub(crate) use vorbis::Vorbis;

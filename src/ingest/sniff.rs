@@ -4,8 +4,9 @@
 use std::ffi::CStr;
 
 use crate::{
+    codecs::stated_len,
     elementary::loas_length,
-    media::{Container, foreign},
+    media::{Codec, Container, foreign},
     transport::STEPS,
 };
 
@@ -112,16 +113,16 @@ fn frame_chain(bytes: &[u8]) -> Option<Found> {
         }
         true
     };
-    if chain(adts_length) {
+    if chain(|bytes| stated_len(&Codec::Aac, bytes)) {
         return found(Container::Adts, c"aac");
     }
     if chain(loas_length) {
         return found(Container::Latm, c"loas");
     }
-    if chain(mpeg_audio_length) {
+    if chain(|bytes| stated_len(&Codec::Mp3, bytes)) {
         return found(Container::Mp3, c"mp3");
     }
-    if chain(ac3_length) {
+    if chain(|bytes| stated_len(&Codec::Ac3, bytes)) {
         // Bit stream identifiers above 10 are E-AC-3.
         let demuxer = if bytes.get(5)? >> 3 > 10 {
             c"eac3"
@@ -131,87 +132,6 @@ fn frame_chain(bytes: &[u8]) -> Option<Found> {
         return found(Container::Ac3, demuxer);
     }
     None
-}
-
-/// The length of an ADTS frame: ISO/IEC 14496-3 § 1.A.2.2.
-pub(crate) fn adts_length(bytes: &[u8]) -> Option<usize> {
-    let header: &[u8; 7] = bytes.first_chunk()?;
-    let synced = header[0] == 0xFF && header[1] & 0xF6 == 0xF0;
-    let rate = header[2] >> 2 & 15;
-    let length = usize::from(header[3] & 3) << 11
-        | usize::from(header[4]) << 3
-        | usize::from(header[5] >> 5);
-    (synced && rate < 13 && length > 7).then_some(length)
-}
-
-/// The length of a frame of MPEG audio: ISO/IEC 11172-3 § 2.4.2.3, 13818-3 § 2.4.2.3. Free format is
-/// not known.
-pub(crate) fn mpeg_audio_length(bytes: &[u8]) -> Option<usize> {
-    const RATES: [[usize; 14]; 5] = [
-        [
-            32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448,
-        ],
-        [
-            32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384,
-        ],
-        [
-            32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320,
-        ],
-        [
-            32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256,
-        ],
-        [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-    ];
-    let header: &[u8; 4] = bytes.first_chunk()?;
-    let (version, layer) = (header[1] >> 3 & 3, header[1] >> 1 & 3);
-    let (bits, rate) = (usize::from(header[2] >> 4), usize::from(header[2] >> 2 & 3));
-    let synced = header[0] == 0xFF && header[1] & 0xE0 == 0xE0;
-    if !synced || version == 1 || layer == 0 || bits == 0 || bits == 15 || rate == 3 {
-        return None;
-    }
-    let row = match (version == 3, layer) {
-        (true, 3) => 0,
-        (true, 2) => 1,
-        (true, _) => 2,
-        (false, 3) => 3,
-        (false, _) => 4,
-    };
-    let bits_per_second = RATES[row][bits - 1] * 1_000;
-    let halvings = match version {
-        3 => 0,
-        2 => 1,
-        _ => 2,
-    };
-    let rate = [44_100, 48_000, 32_000][rate] >> halvings;
-    let padding = usize::from(header[2] >> 1 & 1);
-    Some(match layer {
-        3 => (12 * bits_per_second / rate + padding) * 4,
-        1 if version != 3 => 72 * bits_per_second / rate + padding,
-        _ => 144 * bits_per_second / rate + padding,
-    })
-}
-
-/// The length of a frame of AC-3 or E-AC-3: ETSI TS 102 366 § 4.4.1 and Annex E § 1.3.1.
-pub(crate) fn ac3_length(bytes: &[u8]) -> Option<usize> {
-    const BITS: [usize; 19] = [
-        32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640,
-    ];
-    let header: &[u8; 6] = bytes.first_chunk()?;
-    if header[..2] != [0x0B, 0x77] {
-        return None;
-    }
-    if header[5] >> 3 > 10 {
-        let words = (usize::from(header[2] & 7) << 8 | usize::from(header[3])) + 1;
-        return (words > 3).then_some(words * 2);
-    }
-    let (rate, code) = (header[4] >> 6, usize::from(header[4] & 63));
-    let bits = *BITS.get(code / 2)?;
-    match rate {
-        0 => Some(bits * 4),
-        1 => Some((bits * 96_000 / 44_100 + code % 2) * 2),
-        2 => Some(bits * 6),
-        _ => None,
-    }
 }
 
 /// Bytes of the ID3v2 tag that a file begins with; 0 where there is none.

@@ -49,6 +49,7 @@ use packets::{packets_of, probe_packets};
 use reads::Reads;
 
 use crate::{
+    codecs,
     elementary::ContainerMetadata,
     error::{Error, MediaError},
     ingest,
@@ -279,7 +280,7 @@ async fn probe_source(
             let last = match sound::untold_last_frame(&presentation, parameters)? {
                 Some(range) => {
                     let frame = reads.read(range).await?;
-                    ingest::lossless_samples(&parameters.codec, &frame)
+                    codecs::lossless_samples(&parameters.codec, &frame)
                 }
                 None => None,
             };

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{HEADER, header};
+use super::HEADER;
+use crate::codecs::aac::{AdtsHeader, AudioSpecificConfig};
 use crate::layout::{Layout, MadePieces, Piece};
 
 /// Frames between two places that are known.
@@ -14,7 +15,7 @@ const APART: usize = 1024;
 /// Frames of one fragment, one behind the other with little between them.
 #[derive(Debug)]
 struct HeadedFrames {
-    fixed: [u8; 4],
+    config: AudioSpecificConfig,
     fragment: u32,
     /// Per frame, the bytes between it and the one before, and its size.
     frames: Vec<(u16, u16)>,
@@ -43,7 +44,8 @@ impl MadePieces for HeadedFrames {
         let pieces = frames.iter().flat_map(move |&(before, size)| {
             let (offset, len) = (end + u64::from(before), u64::from(size));
             end = offset + len;
-            let header = header(self.fixed, len).map(|header| Bytes::copy_from_slice(&header));
+            let header = AdtsHeader::of(self.config, len);
+            let header = header.map(|header| Bytes::copy_from_slice(&header.bytes()));
             [
                 Piece::Literal(header.unwrap_or_default()),
                 Piece::Source {
@@ -60,14 +62,14 @@ impl MadePieces for HeadedFrames {
 /// Gathers frames on their way into a layout.
 #[derive(Debug)]
 pub(super) struct Headed {
-    fixed: [u8; 4],
+    config: AudioSpecificConfig,
     gathered: Option<HeadedFrames>,
 }
 
 impl Headed {
-    pub(super) const fn new(fixed: [u8; 4]) -> Self {
+    pub(super) const fn new(config: AudioSpecificConfig) -> Self {
         Self {
-            fixed,
+            config,
             gathered: None,
         }
     }
@@ -80,7 +82,7 @@ impl Headed {
         offset: u64,
         size: u64,
     ) -> Option<()> {
-        header(self.fixed, size)?;
+        AdtsHeader::of(self.config, size)?;
         let len = u16::try_from(size).ok()?;
         let follows = self.gathered.as_ref().and_then(|gathered| {
             let before = offset.checked_sub(gathered.end)?;
@@ -92,7 +94,7 @@ impl Headed {
             self.flush(layout);
         }
         let gathered = self.gathered.get_or_insert_with(|| HeadedFrames {
-            fixed: self.fixed,
+            config: self.config,
             fragment,
             frames: Vec::new(),
             places: Vec::new(),
@@ -122,6 +124,7 @@ mod tests {
     use proptest::prelude::{prop_assert_eq, proptest};
 
     use super::*;
+    use crate::codecs::aac::{Frequency, LC};
 
     proptest! {
         /// Any range is that of the frames laid out one by one.
@@ -131,16 +134,21 @@ mod tests {
             from in 0_u64..4_000_000,
             len in 0_u64..10_000,
         ) {
-            let fixed = [0xFF, 0xF1, 0x50, 0x80];
+            let config = AudioSpecificConfig {
+                object: LC,
+                frequency: Frequency::Index(4),
+                channels: 2,
+                extension: None,
+            };
             let (mut plain, mut made) = (Layout::new(), Layout::new());
-            let mut headed = Headed::new(fixed);
+            let mut headed = Headed::new(config);
             let mut end = 0;
             for (fragment, before, size) in frames {
                 // Mostly close together.
                 let before = if before < 66_000 { before % 9 } else { before };
                 let offset = end + before;
                 end = offset + size;
-                let bytes = header(fixed, size).expect("fits");
+                let bytes = AdtsHeader::of(config, size).expect("fits").bytes();
                 plain.push(Piece::Literal(Bytes::copy_from_slice(&bytes)));
                 plain.push(Piece::Source { fragment, offset, len: size });
                 headed.push(&mut made, fragment, offset, size).expect("fits");

@@ -13,27 +13,22 @@ use super::{
     scan::{FrameHeader, Frames, Scanner},
 };
 use crate::{
+    codecs::{
+        aac::{AdtsHeader, AudioSpecificConfig, FRAME},
+        bits::Bits,
+    },
     error::Error,
     isobmff::FourCc,
     layout::{Layout, Piece},
-    media::{Codec, Container},
+    media::{Codec, CodecParameters, Container},
     plan::{Plan, Silence},
     probe::Fragment,
     time::Timescale,
     timeline::Payload,
 };
 
-/// Sampling frequencies by their index.
-pub(super) const RATES: [u32; 13] = [
-    96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
-    7_350,
-];
-/// PCM samples of a frame's core.
-const FRAME: u32 = 1_024;
-/// The longest frame that a header can tell of.
-const LONGEST: u64 = 0x1FFF;
-/// A header without a checksum.
-const HEADER: u64 = 7;
+/// Bytes of a header without a checksum.
+const HEADER: u64 = AdtsHeader::LEN as u64;
 
 /// Reads one file.
 #[derive(Debug)]
@@ -42,51 +37,34 @@ pub(crate) struct AdtsReader(Scanner<AdtsFrames>);
 /// What is known of its frames.
 #[derive(Debug, Default)]
 struct AdtsFrames {
-    first: Option<[u8; 4]>,
-}
-
-/// Whether a file of ADTS frames begins so.
-pub(super) fn is_header(bytes: &[u8]) -> bool {
-    matches!(bytes, [0xFF, second, third, ..] if second & 0xF6 == 0xF0 && third >> 2 & 15 < 13)
+    first: Option<AdtsHeader>,
 }
 
 impl Frames for AdtsFrames {
     fn header(&self, bytes: &[u8]) -> Result<Option<FrameHeader>, ElementaryError> {
-        let Some(header) = bytes
-            .first_chunk::<7>()
-            .filter(|bytes| is_header(&bytes[..]))
-        else {
+        let Some(header) = AdtsHeader::parse(bytes) else {
             return Ok(None);
         };
-        let len =
-            u32::from(header[3] & 3) << 11 | u32::from(header[4]) << 3 | u32::from(header[5] >> 5);
-        let skipped = if header[1] & 1 == 1 { 7 } else { 9 };
+        let (len, skipped, key) = (header.frame_len(), header.len() as u32, header.key());
         if len <= skipped {
             return Ok(None);
         }
-        // Profile, rate and channels.
-        let key = u32::from(header[2] & 0xFD) << 8 | u32::from(header[3] & 0xC0);
-        if self.first.is_some_and(|first| common(first) == key) && header[6] & 3 != 0 {
+        if self.first.is_some_and(|first| first.key() == key) && header.blocks() > 1 {
             return Err(ElementaryError::Unsupported {
                 what: "number of raw data blocks in a frame",
-                value: u64::from(header[6] & 3) + 1,
+                value: u64::from(header.blocks()),
             });
         }
         Ok(Some(FrameHeader { len, skipped, key }))
     }
 
     fn first(&mut self, frame: &[u8], _: FrameHeader) -> Result<bool, ElementaryError> {
-        self.first = frame.first_chunk::<4>().copied();
-        if frame.get(6).is_some_and(|last| last & 3 != 0) {
+        self.first = AdtsHeader::parse(frame);
+        if self.first.is_some_and(|first| first.blocks() > 1) {
             self.header(frame)?;
         }
         Ok(true)
     }
-}
-
-/// What all headers of a file have in common.
-fn common(first: [u8; 4]) -> u32 {
-    u32::from(first[2] & 0xFD) << 8 | u32::from(first[3] & 0xC0)
 }
 
 impl AdtsReader {
@@ -109,20 +87,16 @@ impl Read for AdtsReader {
             chunk: FourCc(*b"ADTS"),
         };
         let first = self.0.format.first.ok_or(missing)?;
-        let (profile, index) = (first[2] >> 6, first[2] >> 2 & 15);
-        let channels = (first[2] & 1) << 2 | first[3] >> 6;
-        let rate = RATES.get(usize::from(index)).copied();
-        let timescale = rate.and_then(Timescale::new).ok_or(missing)?;
+        let channels = first.channels();
+        let timescale = first.sample_rate().and_then(Timescale::new);
+        let timescale = timescale.ok_or(missing)?;
         if channels == 0 {
             return Err(ElementaryError::Unsupported {
                 what: "channel configuration",
                 value: 0,
             });
         }
-        let config = [
-            (profile + 1) << 3 | index >> 1,
-            (index & 1) << 7 | channels << 3,
-        ];
+        let config = first.config();
         let count = if channels == 7 {
             8
         } else {
@@ -137,45 +111,10 @@ impl Read for AdtsReader {
     }
 }
 
-/// The fixed part of a header, from an `AudioSpecificConfig` (ISO/IEC 14496-3 § 1.6.2.1). `None` for
-/// what it has no room for.
-fn fixed(config: &[u8]) -> Option<[u8; 4]> {
-    let bits = |from: usize, count: usize| {
-        (from..from + count).try_fold(0_u8, |value, at| {
-            let byte = config.get(at / 8)?;
-            Some(value << 1 | byte >> (7 - at % 8) & 1)
-        })
-    };
-    let (mut object, index, channels) = (bits(0, 5)?, bits(5, 4)?, bits(9, 4)?);
-    if index == 15 {
-        return None;
-    }
-    // Spectral band replication, said outright: what is coded is the object behind it.
-    if object == 5 || object == 29 {
-        let extended = if bits(13, 4)? == 15 { 24 } else { 0 };
-        object = bits(17 + extended, 5)?;
-    }
-    // 7.1 is configuration 7; from 8 on there are none in ADTS, and 0 is described in the stream.
-    let fits = (1..=4).contains(&object) && index < 13 && (1..=7).contains(&channels);
-    let third = (object.wrapping_sub(1) & 3) << 6 | index << 2 | channels >> 2;
-    fits.then_some([0xFF, 0xF1, third, (channels & 3) << 6])
-}
-
-/// The header of a frame of `size` bytes.
-fn header(fixed: [u8; 4], size: u64) -> Option<[u8; 7]> {
-    let len = size.checked_add(HEADER).filter(|&len| len <= LONGEST)?;
-    let len = u16::try_from(len).ok()?;
-    let [first, second, third, fourth] = fixed;
-    // The buffer's fullness is that of a variable bitrate.
-    Some([
-        first,
-        second,
-        third,
-        fourth | (len >> 11) as u8,
-        (len >> 3 & 0xFF) as u8,
-        (len << 5 & 0xE0) as u8 | 0x1F,
-        0xFC,
-    ])
+/// How a stream is configured, if headers have room for that.
+fn config_of(parameters: &CodecParameters) -> Option<AudioSpecificConfig> {
+    let config = AudioSpecificConfig::parse(&mut Bits::new(&parameters.extradata))?;
+    AdtsHeader::of(config, 0).map(|_| config)
 }
 
 /// Builds the output. It has no edit list: the plan leaves out frames that are hidden at the beginning, as
@@ -183,10 +122,10 @@ fn header(fixed: [u8; 4], size: u64) -> Option<[u8; 7]> {
 pub(super) fn lay_out(fragments: &[Fragment], plan: &Plan) -> Result<Sound, Error> {
     let container = Container::Adts;
     let planned = body::only_track(container, plan, fragments, |stream| {
-        stream.parameters.codec == Codec::Aac && fixed(&stream.parameters.extradata).is_some()
+        stream.parameters.codec == Codec::Aac && config_of(&stream.parameters).is_some()
     })?;
     let stream = planned.matched.reference_stream(fragments);
-    let fixed = fixed(&stream.parameters.extradata).ok_or(Error::NotWritten { container })?;
+    let config = config_of(&stream.parameters).ok_or(Error::NotWritten { container })?;
     let ticks = stream.frame_ticks(planned.timeline.timescale);
     let window = Window::of(&planned.timeline);
     let trim = body::Whole::of(window, i64::from(ticks), &planned.timeline);
@@ -203,9 +142,9 @@ pub(super) fn lay_out(fragments: &[Fragment], plan: &Plan) -> Result<Sound, Erro
             value: i128::from(size),
         })
     };
-    let made = |size: u64| header(fixed, size).ok_or_else(|| too_long(size));
+    let made = |size: u64| AdtsHeader::of(config, size).ok_or_else(|| too_long(size));
     let silence = match &planned.silence {
-        Silence::Frame(frame) => [&made(frame.len() as u64)?[..], frame].concat(),
+        Silence::Frame(frame) => [&made(frame.len() as u64)?.bytes()[..], frame].concat(),
         Silence::Unknown | Silence::Unavailable => Vec::new(),
     };
     let silence = bytes::Bytes::from(silence);
@@ -214,7 +153,7 @@ pub(super) fn lay_out(fragments: &[Fragment], plan: &Plan) -> Result<Sound, Erro
         count,
     };
     layout.push(silent(trim.lead));
-    let mut headed = Headed::new(fixed);
+    let mut headed = Headed::new(config);
     for (run, range) in trim.runs(&planned.timeline) {
         packets += u64::from(range.end - range.start);
         let Payload::Samples { placed, .. } = run.payload else {
@@ -277,20 +216,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_what_it_was_made_of() {
-        for (config, expected) in [
-            (&[0x12, 0x10][..], Some([0xFF, 0xF1, 0x50, 0x80])),
-            (&[0x11, 0x90], Some([0xFF, 0xF1, 0x4C, 0x80])),
-            (&[0x17, 0x80, 0, 0], None),
-            (&[0x12, 0x00], None),
-            (&[0x12], None),
+    fn streams_that_headers_have_no_room_for_are_known() {
+        for (config, fits) in [
+            (&[0x12, 0x10][..], true),
+            (&[0x11, 0x90], true),
+            (&[0x17, 0x80, 0, 0], false),
+            (&[0x12, 0x00], false),
+            (&[0x12], false),
         ] {
-            assert_eq!(fixed(config), expected, "{config:02x?}");
+            let parameters = CodecParameters {
+                extradata: config.to_vec(),
+                ..CodecParameters::default()
+            };
+            assert_eq!(config_of(&parameters).is_some(), fits, "{config:02x?}");
         }
-        let made = header([0xFF, 0xF1, 0x50, 0x80], 1_000).expect("fits");
-        let found = AdtsFrames::default().header(&made).expect("no error");
-        let found = found.expect("a header");
-        assert_eq!((found.len, found.skipped), (1_007, 7));
-        assert_eq!(header([0; 4], 0x1FFF), None);
     }
 }

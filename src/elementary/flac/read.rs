@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::{
-    crc::crc16,
-    frame::{FOOTER, FlacFrame, Header, LONGEST_HEADER},
-};
 use crate::{
+    codecs::flac::{
+        crc::crc16,
+        frame::{FOOTER, FlacFrame, Header, LONGEST_HEADER},
+    },
     elementary::{
         ContainerMetadata, ElementaryError, ElementaryLimits, Found, Read, describe, scan::id3v2,
     },

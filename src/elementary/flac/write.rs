@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{
-    frame::{FOOTER, FlacFrame},
-    read::STREAM_INFO,
-};
+use super::read::STREAM_INFO;
 use crate::{
+    codecs::flac::frame::{FOOTER, FlacFrame},
     elementary::{
         Sound,
         body::{self, Window},

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::{
-    FrameInfo,
-    info::{self, DECODER_DELAY, Info},
-};
 use crate::{
+    codecs::mpeg_audio::{
+        FrameInfo,
+        info::{self, DECODER_DELAY, Info},
+    },
     elementary::{
         ElementaryError, ElementaryLimits, Found, Read, describe,
         scan::{FrameHeader, Frames, Scanner},

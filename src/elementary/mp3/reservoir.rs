@@ -11,8 +11,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{FrameInfo, write::Trim};
+use super::write::Trim;
 use crate::{
+    codecs::mpeg_audio::FrameInfo,
     elementary::body,
     error::Error,
     isobmff::SampleTable,

@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{
-    FrameInfo, Seams,
-    info::{self, DECODER_DELAY, MOST, Summary},
-};
+use super::Seams;
 use crate::{
+    codecs::mpeg_audio::{
+        FrameInfo,
+        info::{self, DECODER_DELAY, MOST, Summary},
+    },
     elementary::{
         Sound,
         body::{self, Window},

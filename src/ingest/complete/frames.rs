@@ -4,11 +4,9 @@ use std::io;
 
 use super::Cut;
 use crate::{
-    ingest::{
-        reader::Storage,
-        sniff::{ac3_length, adts_length, mpeg_audio_length},
-    },
-    media::{Codec, Container, FrameHeader},
+    codecs::stated_len,
+    ingest::reader::Storage,
+    media::{Codec, Container},
 };
 
 /// Bytes of frames by their type, the byte that tells it included: 3GPP TS 26.101 and TS 26.201.
@@ -54,12 +52,7 @@ pub(super) fn amr(storage: &Storage, len: u64) -> io::Result<Option<Cut>> {
 /// Whether a frame is shorter than its header says, which only the last of a stream can be: what a
 /// recording of a broadcast ends with is none.
 pub(crate) fn is_cut(codec: &Codec, frame: &[u8]) -> bool {
-    let stated = match codec.facts().header {
-        FrameHeader::Adts => adts_length(frame),
-        FrameHeader::Ac3 => ac3_length(frame),
-        FrameHeader::MpegAudio => mpeg_audio_length(frame),
-        FrameHeader::None => None,
-    };
+    let stated = stated_len(codec, frame);
     stated.is_some_and(|stated| stated > frame.len())
 }
 
@@ -86,12 +79,12 @@ impl Last {
         len: u64,
     ) -> io::Result<Option<Cut>> {
         let stated = match container {
-            Container::Adts => adts_length(&self.head),
-            Container::Mp3 => mpeg_audio_length(&self.head),
+            Container::Adts => stated_len(&Codec::Aac, &self.head),
+            Container::Mp3 => stated_len(&Codec::Mp3, &self.head),
             Container::Ac3 if self.size < HEADER && self.head.starts_with(&[0x0B, 0x77]) => {
                 Some(HEADER)
             }
-            Container::Ac3 => ac3_length(&self.head),
+            Container::Ac3 => stated_len(&Codec::Ac3, &self.head),
             _ => None,
         };
         let Some(stated) = stated.filter(|&stated| stated > self.size) else {

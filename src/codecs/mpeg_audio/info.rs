@@ -7,25 +7,25 @@ const EXTENSION: usize = 36;
 /// Name, flags, frames, bytes, table of contents, quality.
 const XING: usize = 120;
 /// Samples that a decoder is late by of itself, which LAME's delay does not count.
-pub(super) const DECODER_DELAY: u64 = 529;
+pub(crate) const DECODER_DELAY: u64 = 529;
 /// The most that a delay or padding of 12 bits says.
-pub(super) const MOST: u64 = 4_095;
+pub(crate) const MOST: u64 = 4_095;
 /// Encoders whose delay and padding are meant as LAME means them.
 const KNOWN: [&[u8]; 3] = [b"LAME", b"Lavf", b"Lavc"];
 
 /// What such a frame says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Info {
+pub(crate) struct Info {
     /// Frames that follow.
-    pub(super) frames: Option<u32>,
+    pub(crate) frames: Option<u32>,
     /// Samples of delay and padding.
-    pub(super) delay: Option<(u32, u32)>,
+    pub(crate) delay: Option<(u32, u32)>,
     /// LAME's extension as it is, if there is one.
-    pub(super) extension: Vec<u8>,
+    pub(crate) extension: Vec<u8>,
 }
 
 /// Reads a first frame; `None` if it is sound.
-pub(super) fn parse(frame: &[u8], header: FrameInfo) -> Option<Info> {
+pub(crate) fn parse(frame: &[u8], header: FrameInfo) -> Option<Info> {
     let u32_at = |bytes: &[u8], at: usize| {
         let bytes = bytes.get(at..at + 4)?;
         Some(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
@@ -68,28 +68,28 @@ pub(super) fn parse(frame: &[u8], header: FrameInfo) -> Option<Info> {
 
 /// What a written one says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Summary<'a> {
+pub(crate) struct Summary<'a> {
     /// Frames that follow.
-    pub(super) frames: u32,
+    pub(crate) frames: u32,
     /// Bytes of sound, this frame included.
-    pub(super) bytes: u32,
+    pub(crate) bytes: u32,
     /// Whether all frames have one bitrate.
-    pub(super) constant: bool,
+    pub(crate) constant: bool,
     /// Where each hundredth begins, in parts of 256 of the bytes.
-    pub(super) contents: [u8; 100],
+    pub(crate) contents: [u8; 100],
     /// Samples of delay and padding, each of 12 bits; `None` where nothing is hidden.
-    pub(super) delay: Option<(u32, u32)>,
+    pub(crate) delay: Option<(u32, u32)>,
     /// LAME's extension in the first fragment.
-    pub(super) extension: &'a [u8],
+    pub(crate) extension: &'a [u8],
 }
 
 /// Bytes that a frame needs to hold all this.
-pub(super) fn len(like: FrameInfo) -> usize {
+pub(crate) fn len(like: FrameInfo) -> usize {
     4 + like.side_len() + XING + EXTENSION
 }
 
 /// Writes it as a frame between others that begin with `like`.
-pub(super) fn make(like: FrameInfo, summary: &Summary<'_>) -> Option<Vec<u8>> {
+pub(crate) fn make(like: FrameInfo, summary: &Summary<'_>) -> Option<Vec<u8>> {
     let mut frame = like.silent(len(like))?;
     let at = 4 + like.side_len();
     let mut out = Vec::with_capacity(XING + EXTENSION);

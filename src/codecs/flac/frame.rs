@@ -5,9 +5,9 @@ use bytes::Bytes;
 use super::crc::{crc8, crc16, over_zeros};
 
 /// The longest header: four bytes, a number of seven, four more, and a checksum.
-pub(super) const LONGEST_HEADER: usize = 16;
+pub(crate) const LONGEST_HEADER: usize = 16;
 /// Bytes of the checksum at the end.
-pub(super) const FOOTER: u32 = 2;
+pub(crate) const FOOTER: u32 = 2;
 
 /// What a frame says about itself, but for its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,17 +24,17 @@ pub(crate) struct FlacFrame {
 
 /// A header as it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     codes: [u8; 2],
     extra: [u8; 4],
-    pub(super) len: usize,
+    pub(crate) len: usize,
     /// Whether frames tell the number of their first sample.
-    pub(super) variable: bool,
+    pub(crate) variable: bool,
 }
 
 impl Header {
     /// The header at the beginning of `bytes`; `None` if there is none.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let &[0xFF, second, blocks, channels] = bytes.first_chunk::<4>()? else {
             return None;
         };
@@ -89,7 +89,7 @@ fn extra_len(codes: [u8; 2]) -> usize {
 
 impl FlacFrame {
     /// A frame of `len` bytes with this header, whose checksum is right.
-    pub(super) fn new(header: &Header, header_crc: u16, footer: u16, len: u64) -> Self {
+    pub(crate) fn new(header: &Header, header_crc: u16, footer: u16, len: u64) -> Self {
         let body = len.saturating_sub(header.len as u64 + u64::from(FOOTER));
         Self {
             codes: header.codes,
@@ -100,7 +100,7 @@ impl FlacFrame {
     }
 
     /// A whole frame; `None` if it is none, or damaged.
-    pub(super) fn of(frame: &[u8]) -> Option<Self> {
+    pub(crate) fn of(frame: &[u8]) -> Option<Self> {
         let header = Header::parse(frame)?;
         let end = frame.len().checked_sub(FOOTER as usize)?;
         if end < header.len || crc16(0, frame) != 0 {
@@ -128,7 +128,7 @@ impl FlacFrame {
     }
 
     /// Samples per channel.
-    pub(super) fn block_size(self) -> u32 {
+    pub(crate) fn block_size(self) -> u32 {
         match self.codes[0] >> 4 {
             1 => 192,
             code @ 2..=5 => 576 << (code - 2),
@@ -139,12 +139,12 @@ impl FlacFrame {
     }
 
     /// Bytes of the header as it was read.
-    pub(super) fn header_len(self) -> u32 {
+    pub(crate) fn header_len(self) -> u32 {
         u32::from(self.header_len)
     }
 
     /// The header with another number: of the frame, or of its first sample where block sizes vary.
-    pub(super) fn header(self, number: u64, variable: bool) -> Vec<u8> {
+    pub(crate) fn header(self, number: u64, variable: bool) -> Vec<u8> {
         let mut header = vec![
             0xFF,
             0xF8 | u8::from(variable),
@@ -158,7 +158,7 @@ impl FlacFrame {
     }
 
     /// The checksum at the end of a frame of `body` bytes between `header` and it.
-    pub(super) fn footer(self, header: &[u8], body: u64) -> [u8; 2] {
+    pub(crate) fn footer(self, header: &[u8], body: u64) -> [u8; 2] {
         (over_zeros(crc16(0, header), body) ^ self.body_crc).to_be_bytes()
     }
 }

@@ -47,7 +47,7 @@ const OVER_LANE: u16 = {
 };
 
 /// Goes on with a CRC-16 over `bytes`. Over a whole frame with its own checksum it is 0.
-pub(super) fn crc16(crc: u16, bytes: &[u8]) -> u16 {
+pub(crate) fn crc16(crc: u16, bytes: &[u8]) -> u16 {
     let (fours, rest) = bytes.as_chunks::<{ 4 * LANE }>();
     let crc = fours.iter().fold(crc, |crc, four| {
         let (eights, _) = four.as_chunks::<8>();
@@ -76,7 +76,7 @@ fn over_eight(crc: u16, eight: &[u8; 8]) -> u16 {
 }
 
 /// What a CRC-16 becomes over `count` zero bytes: the product with a power of x.
-pub(super) fn over_zeros(crc: u16, count: u64) -> u16 {
+pub(crate) fn over_zeros(crc: u16, count: u64) -> u16 {
     // x^8, x^16, x^32, …: squared as often as the count has bits.
     let (mut result, mut power, mut left) = (crc, 0x0100_u16, count);
     while left > 0 {
@@ -101,7 +101,7 @@ const fn product(a: u16, b: u16) -> u16 {
 }
 
 /// The CRC-8 of a frame's header.
-pub(super) fn crc8(bytes: &[u8]) -> u8 {
+pub(crate) fn crc8(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |crc: u8, &byte| {
         (0..8).fold(crc ^ byte, |crc, _| {
             crc << 1 ^ if crc >> 7 == 1 { CRC8 } else { 0 }
