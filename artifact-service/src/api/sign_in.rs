@@ -6,39 +6,18 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use sqlx::Row;
 
 use super::{
     App, AppState,
-    auth::{COOKIE, CSRF, Caller, cookie},
+    auth::Caller,
     extract::Whole,
     json,
+    session::{self, COOKIE, CSRF, cookie},
 };
-use crate::{db::Db, error::Problem, ids, keys};
+use crate::{error::Problem, ids, keys};
 
 /// How long a session lives, in seconds.
 const LIFETIME: i64 = 12 * 3600;
-
-/// A session.
-pub(super) struct Session {
-    pub(super) key_id: String,
-    pub(super) csrf: String,
-}
-
-pub(super) async fn find(db: &Db, token: &str) -> Result<Option<Session>, sqlx::Error> {
-    let row = sqlx::query("SELECT key_id, csrf FROM sessions WHERE hash = $1 AND expires_at > $2")
-        .bind(ids::sha256(token.as_bytes()))
-        .bind(ids::now())
-        .fetch_optional(&db.pool)
-        .await?;
-    row.map(|row| {
-        Ok(Session {
-            key_id: row.try_get("key_id")?,
-            csrf: row.try_get("csrf")?,
-        })
-    })
-    .transpose()
-}
 
 /// A form of another site sends no JSON, and its browser says where it comes from.
 fn own_page(headers: &HeaderMap) -> Result<(), Problem> {
@@ -110,7 +89,7 @@ pub(super) async fn me(
     parts: Parts,
 ) -> Result<Json<serde_json::Value>, Problem> {
     let session = match cookie(&parts) {
-        Some(token) => find(&app.db, token).await?,
+        Some(token) => session::find(&app.db, token).await?,
         None => None,
     };
     let csrf = session
