@@ -17,6 +17,7 @@ pub mod error;
 pub mod events;
 pub mod files;
 
+pub mod claimed;
 pub mod jobs;
 pub mod process;
 pub mod storage;

@@ -8,10 +8,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use sqlx::{Any, Row, Transaction};
 
 use crate::{
+    claimed::Claimed,
     db::Db,
-    ids,
-    jobs::Claimed,
-    keys,
+    ids, keys,
     model::Status,
     process::{Failure, Outcome},
     seal::{MasterKey, hmac},

@@ -5,17 +5,15 @@ use axum::{
     http::{Method, StatusCode, header, request::Parts},
 };
 
-use super::App;
+use super::{
+    App,
+    session::{self, CSRF, cookie},
+};
 use crate::{
     error::Problem,
     ids,
     keys::{self, Key},
 };
-
-/// The cookie of a session.
-pub(super) const COOKIE: &str = "artifact_session";
-/// The header that a page of ours sends with its session, and no other page can.
-pub(super) const CSRF: &str = "x-csrf-token";
 
 /// A request with a key that is known and not too eager.
 pub(super) struct Caller(pub(super) Key);
@@ -56,7 +54,7 @@ fn bearer(parts: &Parts) -> Result<Option<&str>, Problem> {
 async fn by_session(parts: &Parts, app: &App) -> Result<Key, Problem> {
     let nobody = || Problem::unauthorized("there is no API key: Authorization: Bearer KEY");
     let token = cookie(parts).ok_or_else(nobody)?;
-    let session = super::session::find(&app.db, token).await?;
+    let session = session::find(&app.db, token).await?;
     let session = session.ok_or_else(|| Problem::unauthorized("the session has ended"))?;
     let safe = matches!(parts.method, Method::GET | Method::HEAD);
     if !safe {
@@ -72,15 +70,4 @@ async fn by_session(parts: &Parts, app: &App) -> Result<Key, Problem> {
     }
     let key = keys::by_id(&app.db, &session.key_id, app.settings.limits).await?;
     key.ok_or_else(nobody)
-}
-
-/// The session's cookie.
-pub(super) fn cookie(parts: &Parts) -> Option<&str> {
-    let cookies = parts.headers.get_all(header::COOKIE);
-    cookies
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|one| one.trim().split_once('='))
-        .find_map(|(name, value)| (name == COOKIE).then_some(value))
 }

@@ -33,8 +33,8 @@ pub(super) async fn content(
         let detail = format!("the artifact's status is {}", artifact.status.as_str());
         return Err(Problem::new(status, "not_ready", title, detail));
     }
-    if let Some(folder) = app.store.folder() {
-        let path = folder.path(&artifact.s3_path)?;
+    if let Some(store) = app.store.folder() {
+        let path = store.files().path(&artifact.s3_path)?;
         let name = artifact.s3_path.rsplit('/').next().unwrap_or_default();
         return serve_file(&path, name, &found.content_type, &method, &headers).await;
     }

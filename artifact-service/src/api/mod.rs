@@ -13,6 +13,7 @@ mod pace;
 mod pages;
 mod probe;
 mod session;
+mod sign_in;
 mod validate;
 
 use std::sync::Arc;
@@ -85,7 +86,7 @@ pub fn router(app: App) -> Router {
         )
         .route("/artifacts/{id}/content", get(content::content))
         .route("/artifacts/{id}/events", get(events::one))
-        .route("/me", get(session::me))
+        .route("/me", get(sign_in::me))
         .layer(DefaultBodyLimit::max(LONGEST_BODY));
     Router::new()
         .nest("/api/v1", api)
@@ -95,7 +96,7 @@ pub fn router(app: App) -> Router {
                 .get(objects::get)
                 .layer(DefaultBodyLimit::disable()),
         )
-        .route("/session", post(session::create).delete(session::delete))
+        .route("/session", post(sign_in::create).delete(sign_in::delete))
         .route("/session/probe", post(probe::probe))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(pages::reference))

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::Problem,
-    storage::{FolderStore, Grant, Method as Allowed},
+    storage::{Folder, Grant, Method as Allowed},
 };
 
 fn folder<'a>(
@@ -26,17 +26,17 @@ fn folder<'a>(
     key: &str,
     grant: &Grant,
     method: Allowed,
-) -> Result<&'a FolderStore, Problem> {
-    let folder = app
+) -> Result<&'a Folder, Problem> {
+    let store = app
         .store
         .folder()
         .ok_or_else(|| Problem::not_found("path"))?;
-    if !folder.allows(method, key, grant) {
+    if !store.allows(method, key, grant) {
         let (status, title) = (StatusCode::FORBIDDEN, "Forbidden");
         let detail = "the URL is not signed for this, or its time is over";
         return Err(Problem::new(status, "not_signed", title, detail));
     }
-    Ok(folder)
+    Ok(store.files())
 }
 
 /// `PUT /objects/{key}`: an upload, which appears once it is whole.

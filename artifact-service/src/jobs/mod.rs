@@ -4,5 +4,5 @@ mod cleaning;
 mod leases;
 mod worker;
 
-pub use leases::{Claimed, claim, finish, give_back, hold, queue};
+pub use leases::{claim, finish, give_back, hold, queue};
 pub use worker::Worker;

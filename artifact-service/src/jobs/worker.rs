@@ -6,8 +6,9 @@ use media_concat::CancellationToken;
 use tokio::{sync::Notify, task::JoinSet, time::MissedTickBehavior};
 use tracing::Instrument;
 
-use super::{Claimed, claim, cleaning, finish, give_back, hold};
+use super::{claim, cleaning, finish, give_back, hold};
 use crate::{
+    claimed::Claimed,
     db::Db,
     metrics,
     process::{Failure, Meter, Outcome, Processor},

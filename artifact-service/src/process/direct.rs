@@ -10,7 +10,7 @@ use media_concat::{
 
 use super::{Failure, Meter, Outcome, Processor, named::Named, script};
 use crate::{
-    jobs::Claimed,
+    claimed::Claimed,
     model::{ArtifactType, Origin},
     storage::Once,
 };

@@ -3,7 +3,7 @@
 use media_concat::{CancellationToken, Concat, Options, Report, media::StreamKind, time::Time};
 
 use super::{Failure, Meter, Outcome, Processor, check_type};
-use crate::{jobs::Claimed, model::FragmentInput, storage::sha256};
+use crate::{claimed::Claimed, model::FragmentInput, storage::sha256};
 
 impl Processor {
     pub(super) async fn join(

@@ -18,14 +18,13 @@ use futures::{FutureExt, future::BoxFuture};
 use media_concat::{
     CancellationToken,
     progress::{Progress, ProgressSink, Stage},
-    source::AddressPolicy,
 };
 
 pub use failure::Failure;
 pub use origin::Origins;
 
 use crate::{
-    jobs::Claimed,
+    claimed::Claimed,
     model::{ArtifactType, Input},
     storage::Store,
 };
@@ -95,13 +94,6 @@ impl Processor {
             Input::Fragments(fragments) => self.join(job, fragments, meter, cancel).boxed(),
         }
     }
-}
-
-/// Every address there is.
-pub fn every_address() -> AddressPolicy {
-    let all = AddressPolicy::default().allow("0.0.0.0/0");
-    all.and_then(|all| all.allow("::/0"))
-        .expect("these are networks")
 }
 
 /// Whether these streams are what an artifact of this type has.

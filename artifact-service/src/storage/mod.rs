@@ -1,9 +1,11 @@
 //! Where objects are: a folder that is served as a bucket, or a bucket.
 
 mod folder;
+mod folder_store;
 mod keeper;
 mod s3;
 mod staged;
+mod whole;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,9 +19,11 @@ use media_concat::{
     source::{OpenSource, SharedSource, SourceState, StreamedBody},
 };
 
-pub use folder::{FolderStore, Grant, Method, sha256};
+pub use folder::Folder;
+pub use folder_store::{FolderStore, Grant, Method};
 pub use keeper::Keeper;
 pub use s3::S3Store;
+pub use whole::sha256;
 
 use crate::settings::{Settings, StorageSettings};
 

@@ -14,9 +14,8 @@ use media_concat::{
 
 use super::{
     CopyError, Keeper, Once, StorageError, Store, To,
-    folder::whole,
     keeper::{Kept, identity},
-    sha256,
+    whole::{sha256, whole},
 };
 
 /// A key that nobody writes: asking for it tells whether the store answers.

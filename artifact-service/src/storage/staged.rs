@@ -26,8 +26,7 @@ use rustix::{
 };
 use tokio::task::{JoinError, spawn_blocking};
 
-use super::{CopyError, FolderStore, To, folder::sha256, keeper::Kept};
-
+use super::{CopyError, To, folder::Folder, keeper::Kept, whole::sha256};
 use crate::ids;
 
 /// How much is synced at a time. What is lost with a worker is the part that is being stored, the one that
@@ -38,7 +37,7 @@ const ROOM: usize = PART + (1 << 20);
 
 /// A download that becomes an object of the folder.
 pub(super) struct Download<'a> {
-    pub(super) folder: &'a FolderStore,
+    pub(super) folder: &'a Folder,
     /// What is downloaded, for messages.
     pub(super) name: String,
     /// Its bytes, if that is known.

@@ -1,83 +1,66 @@
-//! What an upload knows of the fragments it takes from.
+//! What an output is made of: its bytes, read from the fragments, and where they came from.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
-use futures::{StreamExt, TryStreamExt, stream};
+use bytes::Bytes;
+use futures::TryStreamExt;
 
-use super::{
-    parts::Part,
-    upload::{Inner, Job},
-};
+use super::{parts::Part, target::ObjectTarget};
 use crate::{
-    layout::Piece,
-    sink::{SinkError, Written, requests::is_remote},
-    source::{OpenSource, SourceError, Validator},
+    layout::{Layout, Piece},
+    object::ObjectStore,
+    options::Transfer,
+    sink::{SinkError, Written, requests::is_remote, stream},
+    source::{Gathered, OpenSource, SourceError, Validator},
 };
 
-/// Sources that are looked at once more at the same time.
-const LOOKS: usize = 16;
+/// A layout and the fragments that it takes from. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Inputs {
+    pub(super) layout: Arc<Layout>,
+    pub(super) sources: Arc<[OpenSource]>,
+}
 
-impl Job {
-    /// Looks at every copied source once more: not every store heeds the tag that goes with a copy.
-    pub(super) async fn unchanged(&self, parts: &[Part]) -> Result<(), SinkError> {
-        let copied = parts.iter().filter_map(|part| match part {
-            Part::Copy { fragment, .. } => Some(*fragment),
-            Part::Upload(_) => None,
-        });
-        let mut copied: Vec<usize> = copied.collect();
-        copied.sort_unstable();
-        copied.dedup();
-        let looks = copied.into_iter().map(|fragment| {
-            let job = self.clone();
-            async move { job.unchanged_source(fragment).await }
-        });
-        let looks = stream::iter(looks).buffer_unordered(LOOKS);
-        self.until_stopped(looks.try_collect::<()>()).await?
-    }
-
-    pub(super) async fn unchanged_source(&self, fragment: usize) -> Result<(), SinkError> {
-        let open = &self.0.sources[fragment];
-        let (Some(source), Some(etag)) = (open.source.object(), tag(open)) else {
-            return Ok(());
-        };
-        let unread = |error| {
-            let source = Box::new(error);
-            self.unread(fragment, SourceError::Object { offset: 0, source })
-        };
-        let looked = source.store().look(source.url()).await.map_err(unread)?;
-        match looked.existing {
-            Some(now) if now.etag == etag && now.len == open.state.len => Ok(()),
-            Some(now) => Err(self.changed(fragment, &now.etag)),
-            None => Err(self.changed(fragment, "no object")),
-        }
-    }
-
-    /// Whether the store can copy bytes of a fragment itself.
-    pub(super) fn is_copyable(&self, fragment: usize) -> bool {
-        let open = self.0.sources.get(fragment);
-        open.is_some_and(|open| {
-            let reached = open.source.object();
-            tag(open).is_some() && reached.is_some_and(|it| self.store().reaches(it.store()))
-        })
-    }
-
+impl Inputs {
     /// Refuses to write over a fragment.
-    pub(super) fn refuse_input(&self) -> Result<(), SinkError> {
-        let Inner {
-            sources, target, ..
-        } = &*self.0;
-        let itself = sources.iter().position(|open| {
+    pub(super) fn refuse_input(&self, target: &ObjectTarget) -> Result<(), SinkError> {
+        let itself = self.sources.iter().position(|open| {
             let object = open.source.object();
-            object.is_some_and(|it| *it.url() == target.url && self.store().is_at(it.store()))
+            object.is_some_and(|it| *it.url() == target.url && target.store.is_at(it.store()))
         });
         match itself {
             None => Ok(()),
             Some(fragment) => Err(SinkError::OutputIsInput {
                 path: target.url.to_string(),
                 fragment,
-                name: sources[fragment].source.name(),
+                name: self.sources[fragment].source.name(),
             }),
         }
+    }
+
+    /// Whether the store can copy bytes of a fragment itself.
+    pub(super) fn is_copyable(&self, fragment: usize, store: &ObjectStore) -> bool {
+        let open = self.sources.get(fragment);
+        open.is_some_and(|open| {
+            let reached = open.source.object();
+            tag(open).is_some() && reached.is_some_and(|it| store.reaches(it.store()))
+        })
+    }
+
+    /// Bytes of the output, read from its sources.
+    pub(super) async fn gather(&self, range: Range<u64>) -> Result<Vec<Bytes>, SinkError> {
+        let Self { layout, sources } = self;
+        // The parts are read at the same time: within one, a request follows the other.
+        let transfer = Transfer {
+            memory: 0,
+            parallel: 1,
+        };
+        let pieces = stream(Arc::clone(layout), Arc::clone(sources), range, transfer);
+        let gathered = pieces.try_fold(Gathered::default(), async |mut gathered, piece| {
+            gathered.push(piece);
+            Ok(gathered)
+        });
+        Ok(gathered.await?.finish())
     }
 
     /// Where the bytes of the parts came from, but for those that were there before.
@@ -91,13 +74,13 @@ impl Job {
                 Part::Copy { .. } => written.bytes_copied_server_side += part.len(),
                 Part::Upload(_) => {
                     written.bytes_uploaded += part.len();
-                    for piece in self.0.layout.slice(start..end) {
+                    for piece in self.layout.slice(start..end) {
                         let Piece::Source { fragment, len, .. } = piece else {
                             written.bytes_generated += piece.len();
                             continue;
                         };
                         written.bytes_copied += len;
-                        if is_remote(&self.0.sources, fragment as usize) {
+                        if is_remote(&self.sources, fragment as usize) {
                             written.bytes_downloaded += len;
                         }
                     }
@@ -108,16 +91,18 @@ impl Job {
         written
     }
 
+    /// A fragment that cannot be read.
     pub(super) fn unread(&self, fragment: usize, source: SourceError) -> SinkError {
         SinkError::Source {
             fragment,
-            name: self.0.sources[fragment].source.name(),
+            name: self.sources[fragment].source.name(),
             source,
         }
     }
 
+    /// A fragment that is another by now: `found` is its entity tag.
     pub(super) fn changed(&self, fragment: usize, found: &str) -> SinkError {
-        let expected = tag(&self.0.sources[fragment]).unwrap_or_default();
+        let expected = tag(&self.sources[fragment]).unwrap_or_default();
         let changed = SourceError::Changed {
             what: "entity tag",
             expected: expected.to_owned(),

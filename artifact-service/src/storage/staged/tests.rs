@@ -15,7 +15,7 @@ use super::*;
 use crate::{
     ids,
     seal::MasterKey,
-    storage::{Keeper, Store},
+    storage::{FolderStore, Keeper, Store},
 };
 
 const LEN: u64 = 20 << 20;

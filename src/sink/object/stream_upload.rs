@@ -7,11 +7,13 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ObjectTarget, on_a_task,
+    destination::Destination,
+    layout_upload::write_object,
     parts::{MOST, Part, SMALLEST, UPLOADED},
-    sum::Sum,
-    upload::{Inner, Job, with_sum},
-    write_object,
+    publisher::Publisher,
+    sum::{Sum, with_sum},
+    target::ObjectTarget,
+    task::on_a_task,
 };
 use crate::{
     layout::{Layout, Piece},
@@ -63,8 +65,10 @@ where
     let parts = stream::iter(first.map(Ok)).chain(stream::try_unfold(parts, |mut parts| async {
         Ok(parts.next().await?.map(|part| (part, parts)))
     }));
-    let job = of_size(0, target, &stop);
-    on_a_task(&stop, target, job.stream(parts)).await
+    let upload = StreamUpload {
+        destination: Destination::new(target.clone(), stop.clone()),
+    };
+    on_a_task(&stop, target, upload.run(parts)).await
 }
 
 fn len(part: &[Bytes]) -> u64 {
@@ -80,18 +84,6 @@ fn downloaded(written: Written, size: u64) -> Written {
         bytes_generated: 0,
         ..written
     }
-}
-
-/// An output of this size.
-fn of_size(size: u64, target: &ObjectTarget, stop: &CancellationToken) -> Job {
-    let mut layout = Layout::new();
-    layout.push(Piece::Source {
-        fragment: 0,
-        offset: 0,
-        len: size,
-    });
-    let (layout, progress) = (Arc::new(layout), ProgressSink::default());
-    Job::new(layout, [].into(), target.clone(), progress, stop.clone())
 }
 
 /// A part and its number.
@@ -127,28 +119,39 @@ impl<S: Stream<Item = Result<Bytes, SinkError>> + Unpin> Parts<S> {
     }
 }
 
-impl Job {
+/// A stream that is written to an object.
+#[derive(Debug, Clone)]
+struct StreamUpload {
+    destination: Destination,
+}
+
+impl StreamUpload {
     /// Uploads parts as they come, and makes the object.
-    async fn stream(
+    async fn run(
         self,
         parts: impl Stream<Item = Result<Numbered, SinkError>> + Send + 'static,
     ) -> Result<Written, SinkError> {
-        let Inner { target, stop, .. } = &*self.0;
-        let looked = self.looked().await?;
-        let upload = self.begin(&looked).await?;
-        let sum = self.sum(&[Part::Upload(0..UPLOADED)]).map(Arc::new);
+        let Self { destination } = &self;
+        let before = destination.looked().await?;
+        let upload = destination.begin(&before).await?;
+        let sum = Sum::of_parts(&destination.target, &[Part::Upload(0..UPLOADED)]).map(Arc::new);
         let (size, filled) = match self.take(&upload, parts, sum.as_ref()).await {
             Ok(filled) => filled,
             Err(error) => {
-                let ended = self.end(&upload, error.into(), None, &looked).await;
-                return Err(ended.map_or_else(|error| self.last(error), |()| SinkError::Cancelled));
+                return Err(match destination.abort(&upload).await {
+                    Ok(()) => error,
+                    Err(not_ended) => destination.orphaned(error.into(), not_ended),
+                });
             }
         };
-        let whole = of_size(size, target, stop);
-        if let Err(error) = whole.complete(&upload, &filled, &looked).await {
-            let completing = Some(filled.len());
-            let ended = whole.end(&upload, error.into(), completing, &looked);
-            ended.await.map_err(|error| self.last(error))?;
+        let publisher = Publisher {
+            destination: destination.clone(),
+            before,
+            size,
+        };
+        if let Err(error) = publisher.complete(&upload, &filled).await {
+            let ended = publisher.end(&upload, error.into(), Some(filled.len()));
+            ended.await.map_err(|error| destination.last(error))?;
         }
         let written = downloaded(Written::default(), size);
         Ok(with_sum(written, sum.as_deref()))
@@ -162,14 +165,14 @@ impl Job {
         parts: impl Stream<Item = Result<Numbered, SinkError>> + Send,
         sum: Option<&Arc<Sum>>,
     ) -> Result<(u64, Vec<UploadedPart>), SinkError> {
-        let halt = self.0.stop.child_token();
+        let halt = self.destination.stop.child_token();
         let parts = parts.take_until(halt.clone().cancelled_owned());
         let uploads = parts.map(|part| {
-            let (job, upload, halt) = (self.clone(), upload.clone(), halt.clone());
+            let (stream, upload, halt) = (self.clone(), upload.clone(), halt.clone());
             let sum = sum.map(Arc::clone);
-            async move { job.stream_part(&upload, part?, sum.as_deref(), &halt).await }
+            async move { stream.part(&upload, part?, sum.as_deref(), &halt).await }
         });
-        let options = self.store().options();
+        let options = self.destination.store().options();
         let fit = usize::try_from(options.memory / UPLOADED).unwrap_or(usize::MAX);
         let mut running = pin!(uploads.buffer_unordered(options.parallel.min(fit).max(1)));
         let (mut size, mut filled) = (0, Vec::new());
@@ -192,7 +195,7 @@ impl Job {
         Err(failure)
     }
 
-    async fn stream_part(
+    async fn part(
         &self,
         upload: &Upload,
         (number, body): Numbered,
@@ -201,16 +204,21 @@ impl Job {
     ) -> Result<(u64, UploadedPart), SinkError> {
         let size = len(&body);
         if number > MOST {
-            return Err(SinkError::TooManyParts {
-                path: self.0.target.url.to_string(),
-                size: UPLOADED * MOST as u64 + size,
-            });
+            let size = UPLOADED * MOST as u64 + size;
+            return Err(self.destination.too_many_parts(size));
         }
         if let Some(sum) = sum {
             let summed = halt.run_until_cancelled(sum.take(number, &body)).await;
             summed.ok_or(SinkError::Cancelled)?;
         }
-        let uploaded = self.store().upload(upload, number, &body, halt).await;
-        Ok((size, uploaded.map_err(|error| self.stopped_or(error))?))
+        let uploaded = self
+            .destination
+            .store()
+            .upload(upload, number, &body, halt)
+            .await;
+        Ok((
+            size,
+            uploaded.map_err(|error| self.destination.stopped_or(error))?,
+        ))
     }
 }
