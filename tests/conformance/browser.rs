@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Joined, join};
 use serde_json::Value;
 
 use crate::browser::server::Server;
 use crate::oracle::assert_sound;
 use crate::oracle::pictures::rgb;
-use crate::support::{Joined, assert_near, clip, fixture, join};
+use crate::support::clip;
 
 const WIDTH: usize = 320;
 const HEIGHT: usize = 180;
