@@ -7,6 +7,7 @@ use std::{
 };
 
 use media_concat_test_support::{
+    ffmpeg::ffprobe,
     fixtures,
     process::{Process, example},
 };
@@ -39,14 +40,9 @@ fn done(name: &str, arguments: &[&str]) -> String {
 
 /// Seconds of a file, as ffprobe reads them.
 fn seconds(path: &str) -> f64 {
-    let args = ["-v", "error", "-show_entries", "format=duration", "-of"];
-    let probe = Command::new("ffprobe")
-        .args(args)
-        .args(["csv=p=0", path])
-        .output();
-    let probe = probe.expect("ffprobe runs");
-    let seconds = text(&probe.stdout).trim().parse();
-    seconds.unwrap_or_else(|error| panic!("{path}: {error}: {}", said(&probe)))
+    let shown = ffprobe(path.as_ref(), &["-show_entries", "format=duration"]);
+    let seconds = shown["format"]["duration"].as_str().map(str::parse);
+    seconds.expect("a duration").expect("a number")
 }
 
 #[test]
