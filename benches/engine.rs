@@ -11,16 +11,14 @@ use media_concat::{
     options::{Durability, Options},
     source::{FileSource, MemorySource},
 };
+use media_concat_test_support::fixtures::fixture_bytes;
 use tokio::runtime::Runtime;
 
 /// Fragments in the joins that are measured.
 const FRAGMENTS: usize = 200;
 
 fn fixture() -> Bytes {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/generated/a0.mp4");
-    std::fs::read(path)
-        .expect("a fixture: run `make fixtures`")
-        .into()
+    fixture_bytes("a0.mp4")
 }
 
 fn from_memory(count: usize) -> Concat {

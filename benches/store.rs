@@ -4,23 +4,14 @@
 
 #![expect(clippy::print_stdout, reason = "the measurements")]
 
-#[path = "../tests/s3/proxy.rs"]
-#[expect(dead_code, reason = "this wire never breaks")]
-mod proxy;
-#[path = "../tests/s3/server.rs"]
-#[expect(
-    dead_code,
-    clippy::wildcard_imports,
-    reason = "the tests' store: it never misbehaves here"
-)]
-mod server;
-
 use std::{path::Path, time::Instant};
 
+use media_concat_test_support::{
+    process::tool_path,
+    s3::{BUCKET, Server},
+    wire::Proxy,
+};
 use tokio::process::Command;
-
-use proxy::Proxy;
-use server::{BUCKET, Server};
 
 /// What the parts that the store cannot copy may hold: the least that a part may have, per fragment.
 const EDGE: u64 = 5 << 20;
@@ -51,7 +42,7 @@ async fn measure(paths: &[std::path::PathBuf]) {
         urls.push(format!("s3://{BUCKET}/{index}.mp4"));
     }
     let began = Instant::now();
-    let output = Command::new(env!("CARGO_BIN_EXE_media-concat"))
+    let output = Command::new(tool_path())
         .args(["join", "--quiet", "--allow-address", "127.0.0.0/8"])
         .args(["--endpoint", &format!("http://{}", wire.address)])
         .args(["-o", &format!("s3://{BUCKET}/joined.mp4")])

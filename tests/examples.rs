@@ -3,31 +3,23 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
+use media_concat_test_support::{
+    ffmpeg::ffprobe,
+    fixtures,
+    process::{Process, example},
+};
+
+/// The path of a fixture as text.
 fn fixture(name: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = root.join("fixtures/generated").join(name);
-    assert!(path.is_file(), "{name} is missing: run `make fixtures`");
+    let path = fixtures::fixture(name);
     path.to_str().expect("a path of ours is text").to_owned()
 }
 
-/// Examples lie in `examples`, beside the folder of the test programs.
-fn example(name: &str) -> Command {
-    let test = std::env::current_exe().expect("this program has a path");
-    let profile = test.ancestors().nth(2).expect("a folder of the profile");
-    let program: PathBuf = profile.join("examples").join(name);
-    assert!(
-        program.is_file(),
-        "{name} is not built: `cargo build --examples --all-features`"
-    );
-    Command::new(program)
-}
-
 fn run(name: &str, arguments: &[&str]) -> Output {
-    let output = example(name).args(arguments).output();
+    let output = Command::new(example(name)).args(arguments).output();
     output.unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -48,14 +40,9 @@ fn done(name: &str, arguments: &[&str]) -> String {
 
 /// Seconds of a file, as ffprobe reads them.
 fn seconds(path: &str) -> f64 {
-    let args = ["-v", "error", "-show_entries", "format=duration", "-of"];
-    let probe = Command::new("ffprobe")
-        .args(args)
-        .args(["csv=p=0", path])
-        .output();
-    let probe = probe.expect("ffprobe runs");
-    let seconds = text(&probe.stdout).trim().parse();
-    seconds.unwrap_or_else(|error| panic!("{path}: {error}: {}", said(&probe)))
+    let shown = ffprobe(path.as_ref(), &["-show_entries", "format=duration"]);
+    let seconds = shown["format"]["duration"].as_str().map(str::parse);
+    seconds.expect("a duration").expect("a number")
 }
 
 #[test]
@@ -124,23 +111,12 @@ fn every_mismatch_is_explained() {
     }
 }
 
-/// Ends the server however the test ends.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_join_is_served_with_ranges() {
     let clips = ["a0.mp4", "a1.mp4", "a2.mp4"].map(fixture);
-    let mut command = example("serve_join");
+    let mut command = Command::new(example("serve_join"));
     command.arg("127.0.0.1:0").args(&clips);
-    let mut server = Server(command.stdout(Stdio::piped()).spawn().expect("it starts"));
+    let mut server = Process::start(command.stdout(Stdio::piped()));
     let stdout = server.0.stdout.take().expect("piped");
     // The URL is printed once the port is open, or the output ends.
     let mut lines = BufReader::new(stdout).lines();

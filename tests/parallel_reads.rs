@@ -4,7 +4,6 @@
 use std::{
     ops::Range,
     path::{Path, PathBuf},
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -18,6 +17,7 @@ use media_concat::{
     Concat,
     source::{FileSource, MemorySource, Source, SourceError, SourceState},
 };
+use media_concat_test_support::{ffmpeg::make, fixtures::fixture};
 
 /// Bytes that take a while to come.
 #[derive(Debug)]
@@ -60,21 +60,17 @@ impl Source for Distant {
 /// A minute of movie fragments behind a `sidx`, made in `folder`.
 fn fragmented(source: &Path, folder: &Path) -> PathBuf {
     let made = folder.join("fragmented.mp4");
-    let status = Command::new("ffmpeg")
-        .args(["-v", "error", "-stream_loop", "30", "-i"])
-        .arg(source)
-        .args(["-c", "copy", "-movflags"])
-        .arg("+frag_keyframe+empty_moov+default_base_moof+global_sidx")
-        .arg(&made)
-        .status();
-    assert!(status.expect("ffmpeg runs").success());
+    let looped = ["-stream_loop", "30", "-i", source.to_str().expect("text")];
+    let flags = "+frag_keyframe+empty_moov+default_base_moof+global_sidx";
+    let written = ["-c", "copy", "-movflags", flags];
+    make(&made, looped.into_iter().chain(written));
     made
 }
 
 #[tokio::test]
 async fn movie_fragments_come_together() {
     let folder = tempfile::tempdir().expect("a folder");
-    let plain = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/generated/a1.mp4");
+    let plain = fixture("a1.mp4");
     let fragmented = fragmented(&plain, folder.path());
     for (path, at_once) in [(fragmented, 10), (plain, 1)] {
         let name = path.display().to_string();

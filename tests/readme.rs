@@ -1,7 +1,9 @@
 //! The commands that the README shows, run as they stand.
 #![cfg(feature = "cli")]
 
-use std::{path::Path, process::Command};
+use std::process::Command;
+
+use media_concat_test_support::{fixtures::fixture, process::tool_path};
 
 /// The lines of the README's shell block.
 fn commands() -> Vec<String> {
@@ -15,13 +17,9 @@ fn commands() -> Vec<String> {
 fn every_command_of_the_readme_succeeds() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a0.mp4", "a1.mp4", "a2.mp4"] {
-        let made = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("fixtures/generated")
-            .join(name);
-        assert!(made.exists(), "{name} is missing: run `make fixtures`");
-        std::os::unix::fs::symlink(made, folder.path().join(name)).unwrap();
+        std::os::unix::fs::symlink(fixture(name), folder.path().join(name)).unwrap();
     }
-    let tool = Path::new(env!("CARGO_BIN_EXE_media-concat"));
+    let tool = tool_path();
     let path = format!(
         "{}:{}",
         tool.parent().unwrap().display(),

@@ -3,7 +3,7 @@
 
 use std::{
     convert::Infallible,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
     sync::{Arc, Mutex},
 };
@@ -17,14 +17,8 @@ use media_concat::{
     serve::{Disposition, VirtualFile},
     source::FileSource,
 };
+use media_concat_test_support::fixtures::fixture;
 use tokio::{net::TcpListener, runtime::Runtime};
-
-fn fixture(name: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = root.join("fixtures/generated").join(name);
-    assert!(path.is_file(), "{name} is missing: run `make fixtures`");
-    path
-}
 
 async fn planned(paths: impl IntoIterator<Item = PathBuf>) -> Planned {
     let concat = paths.into_iter().fold(Concat::new(), |concat, path| {

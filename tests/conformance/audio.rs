@@ -1,10 +1,13 @@
 //! Fragments with sound and without.
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::ffmpeg::packets;
+use media_concat_test_support::join::Join;
+
 use crate::oracle::assert_sound;
-use crate::oracle::packets::{assert_timing, packets};
+use crate::oracle::packets::assert_timing;
 use crate::oracle::pictures::assert_decodes;
 use crate::oracle::tone::{Sound, assert_onsets};
-use crate::support::{Join, assert_near};
 
 const FILL: [&str; 2] = ["--missing", "fill"];
 

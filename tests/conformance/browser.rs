@@ -7,15 +7,19 @@
 mod server;
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Joined, join};
+use media_concat_test_support::process::Process;
 use serde_json::Value;
 
 use crate::browser::server::Server;
 use crate::oracle::assert_sound;
 use crate::oracle::pictures::rgb;
-use crate::support::{Joined, assert_near, clip, fixture, join};
+use crate::support::clip;
 
 const WIDTH: usize = 320;
 const HEIGHT: usize = 180;
@@ -24,22 +28,11 @@ const CELL: usize = 20;
 /// How long a browser may take in all.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A browser that ends with the test.
-struct Browser(Child);
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // It may have ended by itself; either way it is gone afterwards.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
 /// Plays `media` in a fresh browser, seeks to `times`, and returns what the page saw.
 fn watch(media: &Path, times: &[f64]) -> Value {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(media, times);
-    let _browser = Browser(
+    let _browser = Process::start(
         Command::new("chromium")
             .args([
                 "--headless",
@@ -69,9 +62,7 @@ fn watch(media: &Path, times: &[f64]) -> Value {
             .env("HOME", dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromium is installed"),
+            .stderr(Stdio::null()),
     );
     server.report(PATIENCE)
 }

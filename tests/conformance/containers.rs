@@ -1,10 +1,12 @@
 //! Every codec and every way of writing an MP4: joined with itself, nothing is lost.
 
+use media_concat_test_support::ffmpeg::payload;
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::Join;
+
 use crate::oracle::assert_sound;
 use crate::oracle::movie::Movie;
-use crate::oracle::packets::payload;
 use crate::oracle::pictures::frames;
-use crate::support::{Join, fixture};
 
 /// Joins `name` twice with itself; the output has the extension of the source.
 #[track_caller]

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{TOOL, fixture, listing, shell, tool};
+use media_concat_test_support::desk::listing;
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::process::{shell, tool, tool_path};
 
 /// Enough fragments for a join that takes a while.
 const FRAGMENTS: usize = 400;
@@ -12,7 +14,7 @@ const FRAGMENTS: usize = 400;
 /// Starts a join of [`FRAGMENTS`] fragments.
 fn start(out: &Path, options: &[&str]) -> Child {
     let sources: Vec<PathBuf> = vec![fixture("b_sps.mp4"); FRAGMENTS];
-    let mut command = Command::new(TOOL);
+    let mut command = Command::new(tool_path());
     command
         .args(["join", "--quiet", "-o"])
         .arg(out)

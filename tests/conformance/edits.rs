@@ -1,9 +1,12 @@
 //! Pictures that an edit list hides stay hidden; seeks find the right picture.
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::ffmpeg::{payload, payloads};
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Join, join};
+
 use crate::oracle::assert_sound;
-use crate::oracle::packets::{payload, payloads};
 use crate::oracle::pictures::{assert_seeks, frames, frames_of};
-use crate::support::{Join, assert_near, fixture, join};
 
 const CUTS: [&str; 3] = ["cut0.mp4", "cut1.mp4", "cut2.mp4"];
 

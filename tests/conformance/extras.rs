@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::ffmpeg::{Packet, ffmpeg, ffprobe, packets, payload};
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Join, join};
+
 use crate::oracle::assert_sound;
 use crate::oracle::movie::Movie;
-use crate::oracle::packets::{ffprobe, packets, payload};
 use crate::oracle::tables::find_box;
-use crate::support::{Join, assert_near, ffmpeg, fixture, join};
 
 /// The cues of the first subtitle stream: start, end, text.
 fn cues(path: &Path) -> Vec<(f64, f64, String)> {
@@ -140,7 +143,7 @@ fn telemetry_is_kept() {
     assert_sound(&joined);
     let source = packets(&fixture("gpmd.mp4"), "d:0");
     let found = packets(&joined.path, "d:0");
-    let hashes = |list: &[crate::oracle::packets::Packet]| -> Vec<String> {
+    let hashes = |list: &[Packet]| -> Vec<String> {
         list.iter().map(|packet| packet.hash.clone()).collect()
     };
     assert_eq!(hashes(&found), [hashes(&source), hashes(&source)].concat());

@@ -1,12 +1,14 @@
 //! Headers that tell the truth, and metadata that survives.
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::ffmpeg::ffprobe;
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Join, join};
 use mp4_atom::Matrix;
 
 use crate::oracle::assert_sound;
 use crate::oracle::movie::Movie;
-use crate::oracle::packets::ffprobe;
 use crate::oracle::tables::find_box;
-use crate::support::{Join, assert_near, fixture, join};
 
 /// A constant 30 pictures per second became "variable" and 29.78.
 #[test]

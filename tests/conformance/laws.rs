@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::ffmpeg::{ffmpeg, packets, payload};
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Join, Joined, join};
+
 use crate::oracle::assert_sound;
 use crate::oracle::movie::Movie;
-use crate::oracle::packets::{audio_slips, packets, payload};
+use crate::oracle::packets::audio_slips;
 use crate::oracle::pictures::frames;
 use crate::oracle::tone::Sound;
-use crate::support::{Join, Joined, assert_near, ffmpeg, fixture, join};
 
 /// Asserts that `found` presents what `wanted` presents: pictures, instants and sound.
 #[track_caller]

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{clip, shell};
+use media_concat_test_support::process::shell;
+
+use crate::support::clip;
 
 /// Longer than a day.
 const LONG: u32 = 90_000;

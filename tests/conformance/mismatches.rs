@@ -1,8 +1,9 @@
 //! Fragments that do not go together are refused with every difference: fragment, stream, rule and both values.
 
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::Join;
+use media_concat_test_support::process::tool;
 use serde_json::Value;
-
-use crate::support::{Join, fixture, tool};
 
 /// The mismatches of `check --json` over fixtures.
 fn mismatches(names: &[&str]) -> Vec<Value> {

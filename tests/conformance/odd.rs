@@ -1,9 +1,13 @@
 //! Odd but plausible clips: late pictures, holes between movie fragments, other clocks, recorders'
 //! codecs, seams close together.
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Join, join};
+
 use crate::oracle::assert_sound;
 use crate::oracle::pictures::{frames, frames_of};
-use crate::support::{Join, assert_near, clip, fixture, join};
+use crate::support::clip;
 
 const PICTURES: &str = "-f lavfi -i testsrc2=s=160x90:r=30:d=1";
 const TONE: &str = "-f lavfi -i sine=f=440:r=48000:d=1";

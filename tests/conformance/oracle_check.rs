@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::ffmpeg::{ffmpeg, packets, payload, payloads};
+use media_concat_test_support::fixtures::fixture;
+
 use crate::oracle::clicks::largest_step;
 use crate::oracle::movie::Movie;
-use crate::oracle::packets::{audio_slips, packets, payload, payloads, timing_faults};
+use crate::oracle::packets::{audio_slips, timing_faults};
 use crate::oracle::pictures::{assert_seeks, frames, frames_and_complaints, frames_of, seek};
 use crate::oracle::tables::{assert_consistent, disagreements};
 use crate::oracle::tone::Sound;
-use crate::support::{assert_near, clip, ffmpeg, ffmpeg_concat, fixture};
+use crate::support::{clip, ffmpeg_concat};
 
 fn base() -> [std::path::PathBuf; 3] {
     ["a0.mp4", "a1.mp4", "a2.mp4"].map(fixture)

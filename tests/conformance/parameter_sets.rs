@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use media_concat_test_support::ffmpeg::{ffprobe, payload, payloads};
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Join, Joined, join};
+use media_concat_test_support::process::tool;
+
 use crate::oracle::assert_sound;
 use crate::oracle::movie::{Movie, video_bytes};
-use crate::oracle::packets::{ffprobe, payload, payloads};
 use crate::oracle::pictures::{assert_seeks, frames, frames_and_complaints, frames_of};
 use crate::oracle::tables::assert_consistent;
-use crate::support::{Join, Joined, clip, fixture, join, tool};
+use crate::support::clip;
 
 /// Asserts that the joined fragments of 2 s show their own pictures, played and sought.
 #[track_caller]

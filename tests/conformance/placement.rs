@@ -1,11 +1,15 @@
 //! Every fragment is where its start says, however many there are and whatever they are made of.
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::ffmpeg::{packets, payload, payloads};
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Join, Joined, join};
+
 use crate::oracle::assert_sound;
 use crate::oracle::movie::Movie;
-use crate::oracle::packets::{assert_timing, audio_slips, packets, payload, payloads};
+use crate::oracle::packets::{assert_timing, audio_slips};
 use crate::oracle::pictures::{frames, frames_of};
 use crate::oracle::tone::{Sound, assert_onsets};
-use crate::support::{Join, Joined, assert_near, fixture, join};
 
 /// Half an AAC frame, in samples, and one for rounding.
 const HALF_FRAME: i64 = 513;

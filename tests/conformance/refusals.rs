@@ -1,6 +1,9 @@
 //! What must not be joined is refused with the reason, before any output exists.
 
-use crate::support::{Join, Run, fixture, listing, shell, tool};
+use media_concat_test_support::desk::listing;
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::Join;
+use media_concat_test_support::process::{Run, shell, tool};
 
 /// Refused as what cannot be read, with what is wrong with fragment 1.
 fn assert_unreadable(first: &str, name: &str, why: &str) {

@@ -3,14 +3,18 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::desk::listing;
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Join, join, seconds};
+use media_concat_test_support::process::{Run, shell, tool, tool_path};
 use serde_json::json;
 
 use crate::oracle::movie::{Movie, TopBox};
-use crate::support::{Join, Run, TOOL, assert_near, fixture, join, listing, seconds, shell, tool};
 
 /// A run of the tool that is given `input` on standard input.
 fn tool_reading(args: &[&str], input: &str) -> Run {
-    let mut child = Command::new(TOOL)
+    let mut child = Command::new(tool_path())
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -4,9 +4,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use media_concat_test_support::ffmpeg::payload;
+use media_concat_test_support::process::{Run, shell, tool_path};
+
 use crate::oracle::movie::{Movie, TopBox};
-use crate::oracle::packets::payload;
-use crate::support::{Run, TOOL, clip, shell};
+use crate::support::clip;
 
 /// What `/usr/bin/time` measured of a run.
 struct Cost {
@@ -97,11 +99,9 @@ fn more_than_four_gigabytes_stay_readable() {
     let each = source.metadata().unwrap().len();
     let count = (4_500_000_000 / each) as usize + 1;
     let mut child = Command::new("bash")
-        .args([
-            "-c",
-            r#"command time -f '%M' -o "$1" "$0" join --quiet -o - "${@:2}""#,
-            TOOL,
-        ])
+        .arg("-c")
+        .arg(r#"command time -f '%M' -o "$1" "$0" join --quiet -o - "${@:2}""#)
+        .arg(tool_path())
         .arg(dir.path().join("cost"))
         .args(vec![&source; count])
         .stdout(Stdio::piped())

@@ -1,10 +1,13 @@
 //! What is heard at a seam, in both modes of audio.
 
+use media_concat_test_support::ffmpeg::{packets, payload, payloads};
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Join, Joined};
+
 use crate::oracle::assert_sound;
 use crate::oracle::clicks::largest_step;
-use crate::oracle::packets::{assert_timing, audio_slips, packets, payload, payloads};
+use crate::oracle::packets::{assert_timing, audio_slips};
 use crate::oracle::tone::Sound;
-use crate::support::{Join, Joined, fixture};
 
 const NAMES: [&str; 3] = ["a0.mp4", "a1.mp4", "a2.mp4"];
 

@@ -1,8 +1,10 @@
 //! AAC with ADTS headers.
 
-use crate::support::Folder;
+use media_concat_test_support::{desk::Desk, ffmpeg::pcm_s16};
 
-fn frames(folder: &Folder, name: &str) -> String {
+use crate::support::Sounds;
+
+fn frames(folder: &Desk, name: &str) -> String {
     // Without the headers that FFmpeg counts to a frame.
     let raw = "-c copy -bsf:a aac_adtstoasc -f framehash -";
     let hashes = folder.ffmpeg(&format!("-i {name} {raw}"));
@@ -14,19 +16,14 @@ fn frames(folder: &Folder, name: &str) -> String {
 
 #[test]
 fn frames_are_as_they_were_and_starts_hold() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     folder.ffmpeg("-f lavfi -i sine=440:d=1:r=48000 -ac 2 -c:a aac a.aac");
     let alone = frames(&folder, "a.aac");
     folder.join("-o out.aac a.aac a.aac");
     assert_eq!(frames(&folder, "out.aac"), [&alone[..], &alone].join("\n"));
     folder.join("-o gap.aac a.aac@0.5 a.aac@3");
     let bytes = folder.ffmpeg("-i gap.aac -f s16le -ac 1 -");
-    let samples = bytes
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|&two| i16::from_le_bytes(two));
-    let samples: Vec<i16> = samples.collect();
+    let samples = pcm_s16(&bytes);
     // FFmpeg's encoder gives 1024 samples before the first, which ADTS cannot hide.
     for start in [0.5, 3.0] {
         let at = (start * 48_000.0) as usize + 1_024;
@@ -39,7 +36,7 @@ fn frames_are_as_they_were_and_starts_hold() {
 
 #[test]
 fn aac_goes_into_m4a_and_comes_back() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     folder.ffmpeg("-f lavfi -i sine=440:d=1:r=44100 -ac 2 -c:a aac a.m4a");
     folder.join("-o out.aac a.m4a a.m4a");
     folder.join("-o back.m4a out.aac");
@@ -58,7 +55,7 @@ fn aac_goes_into_m4a_and_comes_back() {
 /// without it the sound would fade in over 20 ms, and be 40 dB down in the first ten.
 #[test]
 fn sound_behind_silence_begins_at_once() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     let level = |samples: &[f64]| {
         let sum: f64 = samples.iter().map(|sample| sample * sample).sum();
         (sum / samples.len() as f64).sqrt()
@@ -76,10 +73,7 @@ fn sound_behind_silence_begins_at_once() {
             let dropped = |fragment: usize| report["fragments"][fragment]["drops"].clone();
             let silent = report["seams"][0]["tracks"][0]["silentFrames"].as_u64();
             let wav = folder.ffmpeg(&format!("-i out.{output} -f s16le -ac 1 -"));
-            let pairs = wav.as_chunks::<2>().0.iter();
-            let samples: Vec<f64> = pairs
-                .map(|&pair| f64::from(i16::from_le_bytes(pair)))
-                .collect();
+            let samples: Vec<f64> = pcm_s16(&wav).into_iter().map(f64::from).collect();
             // A container that begins with silence that is not there begins with its first frame.
             let length = report["duration"].as_f64().unwrap();
             let missing = (length * 48_000.0) as i64 - samples.len() as i64;
@@ -102,7 +96,7 @@ fn sound_behind_silence_begins_at_once() {
 /// A file of frames alone is as long as they are, whatever the plan says.
 #[test]
 fn the_length_in_the_report_is_the_files() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     folder.ffmpeg("-f lavfi -i sine=440:d=1:r=44100 -ac 1 -c:a aac a.m4a");
     folder.ffmpeg("-f lavfi -i sine=440:d=1:r=44100 -ac 1 -c:a libmp3lame a.mp3");
     for name in ["a.m4a@{} -o out.aac", "a.mp3@{} -o out.mp3"] {
@@ -138,16 +132,16 @@ fn the_length_in_the_report_is_the_files() {
 
 #[test]
 fn damage_is_an_error() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     folder.ffmpeg("-f lavfi -i sine=440:d=1:r=48000 -c:a aac a.aac");
     let whole = folder.read("a.aac");
-    folder.write("cut.aac", &whole[..whole.len() - 9]);
+    folder.write("cut.aac", &[&whole[..whole.len() - 9]]);
     let said = folder.refused("-o out.aac cut.aac");
     assert!(said.contains("are left in the file"), "{said}");
     for at in 0..60 {
         let mut broken = whole.clone();
         broken[at] ^= 0xFF;
-        folder.write("broken.aac", &broken);
+        folder.write("broken.aac", &[&broken]);
         folder.attempt("-o broken.out.aac --force broken.aac");
     }
 }

@@ -1,8 +1,10 @@
 //! FLAC: frame numbers, checksums, STREAMINFO, seeking.
 
-use crate::support::Folder;
+use media_concat_test_support::desk::Desk;
 
-fn make(folder: &Folder, name: &str, seed: u32, more: &str) {
+use crate::support::Sounds;
+
+fn make(folder: &Desk, name: &str, seed: u32, more: &str) {
     let tone = format!(
         "aevalsrc='0.4*sin(2*PI*{}*t)+0.1*random({seed})':d=1.37:s=44100",
         300 * seed
@@ -12,13 +14,13 @@ fn make(folder: &Folder, name: &str, seed: u32, more: &str) {
     folder.ffmpeg_words(words.into_iter().chain(more).chain([name]));
 }
 
-fn raw(folder: &Folder, name: &str) -> Vec<u8> {
+fn raw(folder: &Desk, name: &str) -> Vec<u8> {
     folder.ffmpeg(&format!("-i {name} -f s32le -"))
 }
 
 #[test]
 fn a_hundred_seams_are_exact_to_the_sample() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     make(&folder, "a.flac", 1, "");
     make(&folder, "b.flac", 2, "");
     let list: Vec<String> = (0..101)
@@ -49,7 +51,7 @@ fn a_hundred_seams_are_exact_to_the_sample() {
 
 #[test]
 fn stream_info_is_written_anew() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     make(&folder, "a.flac", 1, "-metadata title=first");
     make(&folder, "b.flac", 2, "-metadata title=second");
     folder.join("-o one.flac a.flac");
@@ -73,7 +75,7 @@ fn stream_info_is_written_anew() {
 /// Every start is exact to the sample, in a file of frames and in others; the report says how long it is.
 #[test]
 fn gaps_are_exact_to_the_sample() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     make(&folder, "a.flac", 1, "");
     make(&folder, "b.flac", 2, "");
     let (a, b) = (raw(&folder, "a.flac"), raw(&folder, "b.flac"));
@@ -108,7 +110,7 @@ fn gaps_are_exact_to_the_sample() {
 /// What is cut inside a frame ends with a whole one, and the report says by how much.
 #[test]
 fn the_report_says_where_sound_is() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     make(&folder, "a.flac", 1, "");
     let alone = raw(&folder, "a.flac");
     let report = folder.report("-o out.flac --on-overlap trim a.flac a.flac@1.02 a.flac@3");
@@ -127,7 +129,7 @@ fn the_report_says_where_sound_is() {
 
 #[test]
 fn other_kinds_of_flac_are_joined_too() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     for (name, more) in [
         ("deep", "-sample_fmt s32"),
         ("small", "-frame_size 192"),
@@ -154,31 +156,31 @@ fn other_kinds_of_flac_are_joined_too() {
 
 #[test]
 fn damage_is_an_error() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     make(&folder, "a.flac", 1, "");
     let whole = folder.read("a.flac");
     for cut in [1, 2, 700, whole.len() / 2] {
-        folder.write("cut.flac", &whole[..whole.len() - cut]);
+        folder.write("cut.flac", &[&whole[..whole.len() - cut]]);
         folder.refused("-o out.flac cut.flac");
     }
     let frames = whole.len() - 100_000;
     for at in (frames..whole.len()).step_by(9_973) {
         let mut flipped = whole.clone();
         flipped[at] ^= 4;
-        folder.write("flipped.flac", &flipped);
+        folder.write("flipped.flac", &[&flipped]);
         folder.refused("-o out.flac flipped.flac");
     }
     for at in 0..120 {
         let mut broken = whole.clone();
         broken[at] ^= 0xFF;
-        folder.write("broken.flac", &broken);
+        folder.write("broken.flac", &[&broken]);
         folder.attempt("-o broken.out.flac --force broken.flac");
     }
 }
 
 #[test]
 fn silence_that_would_fill_the_memory_is_refused() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     make(&folder, "a.flac", 1, "");
     let said = folder.refused("-o out.flac a.flac@0 a.flac@2000000");
     assert!(said.contains("silent FLAC frames"), "{said}");

@@ -1,11 +1,13 @@
 //! MP3: gapless information, the bit reservoir, tags.
 
-use crate::support::Folder;
+use media_concat_test_support::{desk::Desk, ffmpeg::pcm_s16};
+
+use crate::support::Sounds;
 
 const RATE: usize = 44_100;
 
 /// A tone that varies, with noise: frames that borrow from each other. `bits` per second.
-fn make(folder: &Folder, name: &str, seed: u32, more: &str) {
+fn make(folder: &Desk, name: &str, seed: u32, more: &str) {
     let tone = format!(
         "aevalsrc='0.4*sin(2*PI*({}+200*sin(t))*t)+0.1*random({seed})':d=2.37:s={RATE}",
         300 * seed
@@ -14,10 +16,8 @@ fn make(folder: &Folder, name: &str, seed: u32, more: &str) {
     folder.ffmpeg_words(words.into_iter().chain(more.split(' ')).chain([name]));
 }
 
-fn samples(folder: &Folder, name: &str) -> Vec<i16> {
-    let bytes = folder.ffmpeg(&format!("-i {name} -f s16le -ac 1 -"));
-    let pairs = bytes.as_chunks::<2>().0;
-    pairs.iter().map(|&pair| i16::from_le_bytes(pair)).collect()
+fn samples(folder: &Desk, name: &str) -> Vec<i16> {
+    pcm_s16(&folder.ffmpeg(&format!("-i {name} -f s16le -ac 1 -")))
 }
 
 /// Where `part` is in `whole`, at most 700 samples from `near`.
@@ -41,7 +41,7 @@ fn behind_a_seam_each_fragment_sounds_as_it_does_alone() {
         "-b:a 320k",
         "-b:a 32k -ar 22050",
     ] {
-        let folder = Folder::new();
+        let folder = Desk::new();
         let rate = if more.contains("22050") { 22_050 } else { RATE };
         make(&folder, "a.mp3", 1, more);
         make(&folder, "b.mp3", 2, more);
@@ -85,7 +85,7 @@ fn behind_a_seam_each_fragment_sounds_as_it_does_alone() {
 
 #[test]
 fn a_hundred_seams_do_not_add_up() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     let tone = "-f lavfi -i sine=440:d=0.31:r=44100 -c:a libmp3lame -b:a 64k";
     folder.ffmpeg(&format!("{tone} a.mp3"));
     let list: Vec<String> = (0..101)
@@ -115,7 +115,7 @@ fn a_hundred_seams_do_not_add_up() {
 
 #[test]
 fn gapless_information_is_written_anew() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     make(&folder, "a.mp3", 1, "-b:a 64k");
     folder.join("-o out.mp3 a.mp3");
     // One fragment is itself, to the sample.
@@ -138,7 +138,7 @@ fn gapless_information_is_written_anew() {
 
 #[test]
 fn tags_are_those_of_the_first_fragment_and_garbage_is_passed() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     make(
         &folder,
         "a.mp3",
@@ -168,11 +168,8 @@ fn tags_are_those_of_the_first_fragment_and_garbage_is_passed() {
         &a[cut..a.len() - 128],
         &[0; 70],
     ];
-    folder.write(
-        "a.mp3",
-        &[&parts.concat()[..], &a[a.len() - 128..]].concat(),
-    );
-    folder.write("b.mp3", &b);
+    folder.write("a.mp3", &[&parts.concat(), &a[a.len() - 128..]]);
+    folder.write("b.mp3", &[&b]);
     folder.join("-o out.mp3 a.mp3 b.mp3");
     assert_eq!(folder.ffprobe("format_tags=title", "out.mp3"), "first");
     let out = folder.read("out.mp3");
@@ -187,7 +184,7 @@ fn tags_are_those_of_the_first_fragment_and_garbage_is_passed() {
 
 #[test]
 fn mp3_lives_in_mp4_and_comes_back() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     make(&folder, "a.mp3", 1, "-b:a 64k");
     folder.join("-o out.mp4 a.mp3 a.mp3");
     assert_eq!(folder.ffprobe("stream=codec_name", "out.mp4"), "mp3");
@@ -208,30 +205,27 @@ fn mp3_lives_in_mp4_and_comes_back() {
 
 #[test]
 fn what_is_cut_or_without_lengths_is_refused() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     make(&folder, "a.mp3", 1, "-b:a 64k");
     let whole = folder.read("a.mp3");
-    folder.write("cut.mp3", &whole[..whole.len() - 40]);
+    folder.write("cut.mp3", &[&whole[..whole.len() - 40]]);
     let said = folder.refused("-o out.mp3 cut.mp3");
     assert!(said.contains("bytes, and"), "{said}");
-    folder.write("half.mp3", &whole[..whole.len() / 2]);
+    folder.write("half.mp3", &[&whole[..whole.len() / 2]]);
     folder.refused("-o out.mp3 half.mp3");
-    folder.write(
-        "free.mp3",
-        &[[0xFF, 0xFB, 0x00, 0x64].repeat(1_000)].concat(),
-    );
+    folder.write("free.mp3", &[&[0xFF, 0xFB, 0x00, 0x64].repeat(1_000)]);
     let said = folder.refused("-o out.mp3 free.mp3");
     assert!(said.contains("free format"), "{said}");
     let mut noise = whole[..15_000].to_vec();
     noise.resize(800_000, 0x11);
-    folder.write("noise.mp3", &noise);
+    folder.write("noise.mp3", &[&noise]);
     let said = folder.refused("-o out.mp3 noise.mp3");
     assert!(said.contains("bytes between frames"), "{said}");
     // Every byte of the beginning, flipped: an error or a file, never a panic.
     for at in (0..700).step_by(7) {
         let mut broken = whole.clone();
         broken[at] ^= 0xFF;
-        folder.write("broken.mp3", &broken);
+        folder.write("broken.mp3", &[&broken]);
         folder.attempt("-o broken.out.mp3 --force broken.mp3");
     }
 }

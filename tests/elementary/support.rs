@@ -1,121 +1,109 @@
-//! Runs the tool and FFmpeg in a folder of their own.
+//! Joins, and what other programs make of them, in a folder of their own; and the parts of WAV.
 
-use std::{
-    ffi::OsStr,
-    path::PathBuf,
-    process::{Command, Stdio},
+use media_concat_test_support::{
+    desk::Desk,
+    process::{Run, tool_path},
 };
-
 use serde_json::Value;
-use tempfile::TempDir;
 
-const TOOL: &str = env!("CARGO_BIN_EXE_media-concat");
-
-/// A folder that goes away with the test.
-pub(crate) struct Folder(TempDir);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.path(name), bytes).unwrap();
-    }
-
-    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.path(name)).unwrap()
-    }
-
-    fn run<S: AsRef<OsStr>>(
-        &self,
-        program: &str,
-        args: impl IntoIterator<Item = S>,
-    ) -> (bool, Vec<u8>, String) {
-        let output = Command::new(program)
-            .args(args)
-            .current_dir(self.0.path())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.success(), output.stdout, said)
-    }
-
-    /// Joins; the words of `args` are separated by spaces.
-    pub(crate) fn join(&self, args: &str) {
-        let args = std::iter::once("join").chain(args.split(' '));
-        let (done, _, said) = self.run(TOOL, args);
-        assert!(done, "the tool said: {said}");
-    }
+/// The words of all commands are separated by spaces.
+pub(crate) trait Sounds {
+    /// Joins.
+    fn join(&self, args: &str);
 
     /// Joins, and returns the report.
-    pub(crate) fn report(&self, args: &str) -> Value {
-        let args = ["join", "--json"].into_iter().chain(args.split(' '));
-        let (done, stdout, said) = self.run(TOOL, args);
-        assert!(done, "the tool said: {said}");
-        serde_json::from_slice(&stdout).unwrap()
-    }
+    fn report(&self, args: &str) -> Value;
 
     /// The first bytes of a join that is written to a pipe nobody reads to the end.
-    pub(crate) fn shell_head(&self, args: &str, bytes: usize) -> Vec<u8> {
-        let script = format!("{TOOL} join --format wav -o - {args} | head -c {bytes}");
-        let (_, stdout, _) = self.run("bash", ["-c", &script]);
+    fn shell_head(&self, args: &str, bytes: usize) -> Vec<u8>;
+
+    /// What the tool says to a join that it refuses.
+    fn refused(&self, args: &str) -> String;
+
+    /// Joins or refuses, but does not panic.
+    fn attempt(&self, args: &str) -> Run;
+
+    /// Has the reference decoder read a file, to which every warning but one is an error.
+    fn strictly_flac(&self, name: &str);
+
+    /// Runs FFmpeg, which must be content.
+    fn ffmpeg(&self, args: &str) -> Vec<u8> {
+        self.ffmpeg_words(args.split(' '))
+    }
+
+    /// Runs FFmpeg with words that may have spaces; it must be content.
+    fn ffmpeg_words<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Vec<u8>;
+
+    /// What ffprobe shows of `entries`, one value a line.
+    fn ffprobe(&self, entries: &str, name: &str) -> String;
+}
+
+impl Sounds for Desk {
+    fn join(&self, args: &str) {
+        let args = ["join"].into_iter().chain(args.split(' '));
+        self.tool(args).expect(0);
+    }
+
+    fn report(&self, args: &str) -> Value {
+        let args = ["join", "--json"].into_iter().chain(args.split(' '));
+        self.tool(args).expect(0).json()
+    }
+
+    fn shell_head(&self, args: &str, bytes: usize) -> Vec<u8> {
+        let tool = tool_path();
+        let tool = tool.display();
+        let script = format!("{tool} join --format wav -o - {args} | head -c {bytes}");
+        let stdout = self.run("bash", ["-c", &script]).stdout;
         assert_eq!(stdout.len(), bytes);
         stdout
     }
 
-    /// What the tool says to a join that it refuses.
-    pub(crate) fn refused(&self, args: &str) -> String {
-        let args = std::iter::once("join").chain(args.split(' '));
-        let (done, _, said) = self.run(TOOL, args);
-        assert!(!done, "it was joined");
-        assert!(!said.contains("panicked"), "{said}");
-        said
+    fn refused(&self, args: &str) -> String {
+        let run = self.attempt(args);
+        assert!(!run.done(), "it was joined");
+        run.stderr
     }
 
-    /// Joins or refuses, but does not panic.
-    pub(crate) fn attempt(&self, args: &str) {
-        let args = std::iter::once("join").chain(args.split(' '));
-        let (_, _, said) = self.run(TOOL, args);
-        assert!(!said.contains("panicked"), "{said}");
+    fn attempt(&self, args: &str) -> Run {
+        let args = ["join"].into_iter().chain(args.split(' '));
+        let run = self.tool(args);
+        assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+        run
     }
 
-    /// Has the reference decoder read a file, to which every warning but one is an error.
-    pub(crate) fn strictly_flac(&self, name: &str) {
-        let (done, _, said) = self.run("flac", ["-t", "-s", name]);
-        let rest = said.replace("WARNING, cannot check MD5 signature since it was unset", "");
+    fn strictly_flac(&self, name: &str) {
+        let run = self.run("flac", ["-t", "-s", name]);
+        let unset = "WARNING, cannot check MD5 signature since it was unset";
+        let rest = run.stderr.replace(unset, "");
         assert!(
-            done && !rest.contains("WARNING") && !rest.contains("ERROR"),
-            "{said}"
+            run.done() && !rest.contains("WARNING") && !rest.contains("ERROR"),
+            "{}",
+            run.stderr
         );
     }
 
-    /// Runs FFmpeg, which must be content; the words of `args` are separated by spaces.
-    pub(crate) fn ffmpeg(&self, args: &str) -> Vec<u8> {
-        self.ffmpeg_words(args.split(' '))
-    }
-
-    /// Runs FFmpeg, which must be content.
-    pub(crate) fn ffmpeg_words<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+    fn ffmpeg_words<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
         let args = ["-v", "error", "-nostdin", "-y", "-bitexact"]
             .into_iter()
             .chain(args);
-        let (done, stdout, said) = self.run("ffmpeg", args);
-        assert!(done && said.is_empty(), "FFmpeg said: {said}");
-        stdout
+        let run = self.run("ffmpeg", args);
+        assert!(
+            run.done() && run.stderr.is_empty(),
+            "FFmpeg said: {}",
+            run.stderr
+        );
+        run.stdout
     }
 
-    /// What ffprobe shows of `entries`, one value a line.
-    pub(crate) fn ffprobe(&self, entries: &str, name: &str) -> String {
+    fn ffprobe(&self, entries: &str, name: &str) -> String {
         let args = ["-v", "error", "-of", "default=nw=1:nk=1", "-show_entries"];
-        let (done, stdout, said) = self.run("ffprobe", args.into_iter().chain([entries, name]));
-        assert!(done && said.is_empty(), "ffprobe said: {said}");
-        String::from_utf8(stdout).unwrap().trim().replace('\n', " ")
+        let run = self.run("ffprobe", args.into_iter().chain([entries, name]));
+        assert!(
+            run.done() && run.stderr.is_empty(),
+            "ffprobe said: {}",
+            run.stderr
+        );
+        run.text().trim().replace('\n', " ")
     }
 }
 

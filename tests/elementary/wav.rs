@@ -1,6 +1,8 @@
 //! WAV, RF64 and AIFF.
 
-use crate::support::{Folder, chunk, fmt, riff};
+use media_concat_test_support::desk::Desk;
+
+use crate::support::{Sounds, chunk, fmt, riff};
 
 /// The content of a file's first chunk of a kind.
 fn content<'a>(file: &'a [u8], kind: &[u8; 4]) -> &'a [u8] {
@@ -34,9 +36,9 @@ fn mono(samples: impl IntoIterator<Item = i16>) -> Vec<u8> {
 
 #[test]
 fn samples_are_where_their_starts_say() {
-    let folder = Folder::new();
-    folder.write("a.wav", &mono(1..=4_000));
-    folder.write("b.wav", &mono(5_001..=9_000));
+    let folder = Desk::new();
+    folder.write("a.wav", &[&mono(1..=4_000)]);
+    folder.write("b.wav", &[&mono(5_001..=9_000)]);
     folder.join("-o out.wav a.wav@0.125 b.wav@2");
     let out = folder.read("out.wav");
     assert_eq!(kinds(&out), ["fmt ", "data"]);
@@ -54,8 +56,8 @@ fn samples_are_where_their_starts_say() {
 
 #[test]
 fn a_hundred_seams_add_up_to_the_sample() {
-    let folder = Folder::new();
-    folder.write("a.wav", &mono((0..441).map(|value| value + 1)));
+    let folder = Desk::new();
+    folder.write("a.wav", &[&mono((0..441).map(|value| value + 1))]);
     let list: Vec<String> = (0..101)
         .map(|k| format!("a.wav@{}", f64::from(k) / 16.0))
         .collect();
@@ -73,7 +75,7 @@ fn a_hundred_seams_add_up_to_the_sample() {
 
 #[test]
 fn other_chunks_of_the_first_fragment_are_carried() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     let data = chunk(b"data", &[1, 2, 3]);
     let first = riff(&[
         chunk(b"bext", &[7; 603]),
@@ -88,8 +90,8 @@ fn other_chunks_of_the_first_fragment_are_carried() {
         data,
         chunk(b"LIST", b"INFOINAM\x02\0\0\0b\0"),
     ]);
-    folder.write("a.wav", &first);
-    folder.write("b.wav", &other);
+    folder.write("a.wav", &[&first]);
+    folder.write("b.wav", &[&other]);
     folder.join("-o out.wav a.wav b.wav");
     let out = folder.read("out.wav");
     assert_eq!(kinds(&out), ["bext", "JUNK", "fmt ", "data", "LIST"]);
@@ -100,9 +102,9 @@ fn other_chunks_of_the_first_fragment_are_carried() {
 
 #[test]
 fn silence_of_eight_bits_is_the_middle() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     let file = riff(&[chunk(b"fmt ", &fmt(1, 8_000, 8)), chunk(b"data", &[9; 81])]);
-    folder.write("a.wav", &file);
+    folder.write("a.wav", &[&file]);
     folder.join("-o out.wav a.wav a.wav@1");
     let out = folder.read("out.wav");
     let data = content(&out, b"data");
@@ -122,7 +124,7 @@ fn every_kind_of_sample_comes_out_as_it_went_in() {
         ("pcm_alaw", 1),
         ("pcm_mulaw", 2),
     ] {
-        let folder = Folder::new();
+        let folder = Desk::new();
         let sine = "-f lavfi -i sine=440:d=0.3:r=44100";
         folder.ffmpeg(&format!("{sine} -ac {channels} -c:a {codec} a.wav"));
         folder.join("-o out.wav a.wav a.wav");
@@ -144,7 +146,7 @@ fn every_kind_of_sample_comes_out_as_it_went_in() {
 
 #[test]
 fn sizes_that_a_pipe_left_open_mean_the_rest() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     let whole = mono(1..=100);
     for (name, riff_size, data_size) in [
         ("ffmpeg.wav", u32::MAX, u32::MAX),
@@ -157,7 +159,7 @@ fn sizes_that_a_pipe_left_open_mean_the_rest() {
         file[40..44].copy_from_slice(&data_size.to_le_bytes());
         // Half a sample that the pipe was cut in.
         file.push(9);
-        folder.write(name, &file);
+        folder.write(name, &[&file]);
         folder.join(&format!("-o {name}.out.wav {name}"));
         let out = folder.read(&format!("{name}.out.wav"));
         assert!(content(&out, b"data") == content(&whole, b"data"), "{name}");
@@ -166,7 +168,7 @@ fn sizes_that_a_pipe_left_open_mean_the_rest() {
 
 #[test]
 fn rf64_is_read_and_more_than_four_gigabytes_are_written_as_it() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     folder.ffmpeg("-f lavfi -i sine=440:d=0.1:r=8000 -rf64 always a.wav");
     folder.join("-o small.wav a.wav");
     assert!(folder.read("small.wav").starts_with(b"RIFF"));
@@ -183,7 +185,7 @@ fn rf64_is_read_and_more_than_four_gigabytes_are_written_as_it() {
 
 #[test]
 fn aiff_is_read() {
-    let folder = Folder::new();
+    let folder = Desk::new();
     let source = "-f lavfi -i sine=440:d=0.2:r=48000 -ac 2";
     folder.ffmpeg(&format!("{source} a.aiff"));
     folder.ffmpeg(&format!("{source} -c:a pcm_s16le -f aiff b.aifc"));

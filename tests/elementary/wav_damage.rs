@@ -1,10 +1,12 @@
 //! WAV files that lie.
 
-use crate::support::{Folder, chunk, fmt, riff};
+use media_concat_test_support::desk::Desk;
+
+use crate::support::{Sounds, chunk, fmt, riff};
 
 fn said_of(file: &[u8]) -> String {
-    let folder = Folder::new();
-    folder.write("a.wav", file);
+    let folder = Desk::new();
+    folder.write("a.wav", &[file]);
     folder.refused("-o out.wav a.wav")
 }
 

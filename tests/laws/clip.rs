@@ -1,7 +1,8 @@
 //! Clips that are cut.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+
+use media_concat_test_support::ffmpeg;
 
 /// Seconds of a clip.
 pub(crate) const SECONDS: f64 = 7.0;
@@ -132,20 +133,7 @@ impl Clip {
             "{pictures} {noise} -vf {} -fps_mode vfr {} {} -strict -2",
             rate.filter, video.options, audio.options
         );
-        ffmpeg(words.split(' '), &path);
+        ffmpeg::make(&path, words.split(' '));
         Self { path, audio, rate }
     }
-}
-
-/// Runs FFmpeg, which must write `output`.
-pub(crate) fn ffmpeg<'a>(words: impl IntoIterator<Item = &'a str>, output: &Path) {
-    let done = Command::new("ffmpeg")
-        .args(["-v", "error", "-y"])
-        .args(words)
-        .arg(output)
-        .stdin(Stdio::null())
-        .output()
-        .expect("ffmpeg runs");
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{}: {said}", output.display());
 }

@@ -1,7 +1,8 @@
 //! What FFmpeg shows and plays.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+
+use media_concat_test_support::ffmpeg::{pcm_f32, run_on};
 
 use crate::clip::{Clip, SECONDS};
 
@@ -24,18 +25,8 @@ pub(crate) struct Shown {
 }
 
 fn run(program: &str, words: &[&str], path: &Path, behind: &[&str]) -> (Vec<u8>, String) {
-    let mut command = Command::new(program);
-    command
-        .args(["-v", "error"])
-        .args(words)
-        .arg("-i")
-        .arg(path)
-        .args(behind);
-    let done = command.stdin(Stdio::null()).output().expect("FFmpeg runs");
-    (
-        done.stdout,
-        String::from_utf8_lossy(&done.stderr).into_owned(),
-    )
+    let run = run_on(program, &[words, &["-i"], behind].concat(), path);
+    (run.stdout, run.stderr)
 }
 
 impl Shown {
@@ -71,14 +62,11 @@ impl Shown {
             "-map", "0:a:0", "-ac", "1", "-af", &align, "-f", "f32le", "-",
         ];
         let (out, _) = run("ffmpeg", &["-copyts"], path, &behind);
-        let sound = out
-            .chunks_exact(4)
-            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
         Self {
             pictures,
             complaints: said.lines().count(),
             length,
-            sound: sound.collect(),
+            sound: pcm_f32(&out),
         }
     }
 

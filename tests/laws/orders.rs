@@ -1,7 +1,9 @@
 //! Pieces that do not follow each other: each shows what a decoder can show of it alone, and nothing is garbled.
 
+use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+
+use media_concat_test_support::process::tool;
 
 use crate::clip::{AUDIO, Clip, RATES, VIDEO};
 use crate::judge::{Shown, packet_times};
@@ -55,21 +57,18 @@ fn faults(video: usize, cut: &Cut) -> Vec<String> {
         let output = folder
             .path()
             .join(format!("turn-{number}.{}", cut.extension));
-        let run = Command::new(env!("CARGO_BIN_EXE_media-concat"))
-            .args(["join", "--quiet", "--no-sync", "--verify=decode", "-o"])
-            .arg(&output)
-            .args(order.iter().map(|&piece| &pieces[piece].0))
-            .stdin(Stdio::null())
-            .output()
-            .expect("the tool runs");
+        let fixed = ["join", "--quiet", "--no-sync", "--verify=decode", "-o"].map(OsStr::new);
+        let sources = order.iter().map(|&piece| pieces[piece].0.as_os_str());
+        let args = fixed.into_iter().chain([output.as_os_str()]).chain(sources);
+        let run = tool(args);
         let mut fault = |what: String| {
             faults.push(format!(
                 "{} {} {order:?}: {what}",
                 VIDEO[video].name, cut.name
             ));
         };
-        if !run.status.success() {
-            fault(String::from_utf8_lossy(&run.stderr).into_owned());
+        if !run.done() {
+            fault(run.stderr);
             continue;
         }
         let found = Shown::of(&output);

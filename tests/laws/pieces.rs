@@ -1,9 +1,14 @@
 //! Ways of cutting a clip, and what comes out when its pieces are joined.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::clip::{Clip, ffmpeg};
+use media_concat_test_support::{
+    ffmpeg::make,
+    process::{Run, tool_path},
+};
+
+use crate::clip::Clip;
 use crate::judge::{Shown, differences, key_times, own_lag};
 
 /// A way of cutting.
@@ -66,9 +71,9 @@ pub(crate) fn joined_again(
     let pieces = cut_into_pieces(folder, clip, cut, tenths);
     // The clip in the container of the pieces: what a reader makes of it is what is wanted.
     let whole = folder.join(format!("whole.{}", cut.extension));
-    ffmpeg(
-        ["-i", &text(&clip.path), "-c", "copy", "-strict", "-2"],
+    make(
         &whole,
+        ["-i", &text(&clip.path), "-c", "copy", "-strict", "-2"],
     );
     let wanted = Shown::of(&whole);
     let alone: Vec<Shown> = pieces.iter().map(|(path, _)| Shown::of(path)).collect();
@@ -92,7 +97,7 @@ pub(crate) fn joined_again(
             continue;
         }
         let output = folder.join(format!("joined-{placed}.{}", cut.extension));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_media-concat"));
+        let mut command = Command::new(tool_path());
         command
             .args(["join", "--quiet", "--no-sync", "-o"])
             .arg(&output);
@@ -108,13 +113,10 @@ pub(crate) fn joined_again(
             };
             command.arg(format!("{}{at}", path.display()));
         }
-        let run = command
-            .stdin(Stdio::null())
-            .output()
-            .expect("the tool runs");
+        let run = Run::of(&mut command);
         let how = if placed { "at their times" } else { "appended" };
-        if !run.status.success() {
-            faults.push(format!("{how}: {}", String::from_utf8_lossy(&run.stderr)));
+        if !run.done() {
+            faults.push(format!("{how}: {}", run.stderr));
             continue;
         }
         let found = differences(&output, &runs, &wanted, clip, own);
@@ -164,7 +166,7 @@ pub(crate) fn cut_into_pieces(
                 "-segment_list",
                 &list,
             ];
-            ffmpeg(words, &into.join(format!("p%d.{extension}")));
+            make(&into.join(format!("p%d.{extension}")), words);
             let list = std::fs::read_to_string(&list).expect("a list");
             list.lines()
                 .filter_map(|line| line.split(',').nth(1)?.parse().ok())
@@ -190,7 +192,7 @@ pub(crate) fn cut_into_pieces(
                     words.extend(["-to", to]);
                 }
                 words.extend(["-i", &clip_path, "-map", "0", "-c", "copy", "-strict", "-2"]);
-                ffmpeg(words, &into.join(format!("p{index}.{extension}")));
+                make(&into.join(format!("p{index}.{extension}")), words);
             }
             begins
         }
@@ -227,7 +229,7 @@ fn hls(into: &Path, clip: &str, extension: &str, seconds: &str) -> Vec<f64> {
     if fragmented {
         words.extend(["-hls_segment_type", "fmp4"]);
     }
-    ffmpeg(words, &playlist);
+    make(&playlist, words);
     let list = std::fs::read_to_string(&playlist).expect("a playlist");
     let (mut begins, mut at) = (Vec::new(), 0.0);
     for line in list

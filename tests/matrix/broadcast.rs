@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use media_concat_test_support::{desk::Desk, process::tool};
+
 use crate::{
     cues::{TICK, assert_cues, assert_left_out, clips, first_picture, shown, streams},
     ear,
     joins::START,
-    quirks::{Desk, text, tool},
+    quirks::text,
 };
 
 /// What is in the broadcast beside picture, sound and splices.
@@ -20,12 +22,9 @@ fn broadcast(desk: &Desk) -> (PathBuf, [PathBuf; 2]) {
         format!("{}@0", clips[0].display()),
         format!("{}@{START}", clips[1].display()),
     ];
-    let joined = tool(&["join", "-o", text(&output), &sources[0], &sources[1]]);
-    let said = String::from_utf8_lossy(&[joined.stdout, joined.stderr].concat()).into_owned();
-    assert!(
-        joined.status.success() && !said.contains("left out"),
-        "{said}"
-    );
+    let joined = tool(["join", "-o", text(&output), &sources[0], &sources[1]]);
+    let said = joined.said();
+    assert!(joined.done() && !said.contains("left out"), "{said}");
     let decode = [
         "-xerror", "-i", "-map", "0:v", "-map", "0:a", "-f", "null", "-",
     ];
@@ -112,8 +111,8 @@ fn data_of_a_joined_broadcast_are_joined_again() {
     let desk = Desk::new();
     let (once, _) = broadcast(&desk);
     let twice = desk.path("twice.ts");
-    let joined = tool(&["join", "-o", text(&twice), text(&once)]);
-    assert!(joined.status.success());
+    let joined = tool(["join", "-o", text(&twice), text(&once)]);
+    assert!(joined.done());
     let (once_shown, twice_shown) = (shown(&once), shown(&twice));
     for codec in CODECS {
         let hashes = |file| -> Vec<Vec<String>> {

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{
-    ear,
-    quirks::{Desk, text, tool},
-};
+use media_concat_test_support::{desk::Desk, process::tool};
+
+use crate::{ear, quirks::text};
 
 /// Pictures of `seconds`, and sound of that length, on a clock that runs `faster`, with a beep of half a second at
 /// each of `beeps`. It begins `late`.
@@ -59,8 +58,8 @@ fn join(desk: &Desk, output: &str, sources: &[&Path], length: f64) -> PathBuf {
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let joined = tool(&args);
-    let said = String::from_utf8_lossy(&joined.stderr);
-    assert!(joined.status.success(), "{}: {said}", output.display());
+    let said = &joined.stderr;
+    assert!(joined.done(), "{}: {said}", output.display());
     output
 }
 

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use media_concat_test_support::{desk::Desk, fixtures::clip, process::tool};
 use serde_json::Value;
 
 use crate::{
     broadcast::program,
     ear,
-    joins::{START, clip},
-    quirks::{Desk, text, tool},
+    joins::START,
+    quirks::{Joins, text},
 };
 
 /// What transport streams count.
@@ -134,7 +135,7 @@ fn join(desk: &Desk, name: &str, from: &str, to: &str) -> (PathBuf, [PathBuf; 2]
 pub(crate) fn assert_left_out(desk: &Desk, name: &str, from: &str, to: &str, left_out: &[&str]) {
     let clips = clips(name, from);
     let output = desk.path(&format!("without.{to}"));
-    let joined = tool(&[
+    let joined = tool([
         "join",
         "--force",
         "-o",
@@ -142,9 +143,8 @@ pub(crate) fn assert_left_out(desk: &Desk, name: &str, from: &str, to: &str, lef
         text(&clips[0]),
         text(&clips[1]),
     ]);
-    let said = [joined.stdout, joined.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(joined.status.success(), "{said}");
+    let said = joined.said();
+    assert!(joined.done(), "{said}");
     for words in left_out {
         assert!(said.contains(&format!("cannot carry {words}")), "{said}");
     }
@@ -307,8 +307,8 @@ fn subtitles_of_discs_keep_their_palette() {
         } else {
             // There the colours are in another space.
             let back = desk.path(&format!("{to}.mkv"));
-            let joined = tool(&["join", "-o", text(&back), text(&output)]);
-            assert!(joined.status.success());
+            let joined = tool(["join", "-o", text(&back), text(&output)]);
+            assert!(joined.done());
             for (own, there) in palette(&clips[0]).iter().zip(palette(&back)) {
                 assert!(own.abs_diff(there) <= 4, "{own} is {there} there");
             }
@@ -355,9 +355,9 @@ fn fonts_come_with_their_fragments() {
     }
     for (to, container) in [("mp4", "MP4"), ("ts", "MPEG-TS")] {
         let output = desk.path(&format!("fonts.{to}"));
-        let joined = tool(&["join", "-o", text(&output), text(&with[0]), text(&with[1])]);
-        let said = String::from_utf8_lossy(&[joined.stdout, joined.stderr].concat()).into_owned();
-        assert!(joined.status.success(), "{said}");
+        let joined = tool(["join", "-o", text(&output), text(&with[0]), text(&with[1])]);
+        let said = joined.said();
+        assert!(joined.done(), "{said}");
         for name in ["shared.ttf", "own0.ttf", "own1.ttf"] {
             let words = format!("an attachment, {name}, is left out: {container} cannot carry it");
             assert_eq!(said.matches(&words).count(), 1, "{said}");

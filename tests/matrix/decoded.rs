@@ -1,14 +1,12 @@
 //! `verify=decode` accepts good joins of every container and codec, and sees what is wrong in bad ones, which
 //! FFmpeg makes of good ones here.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::{Path, PathBuf};
 
 use media_concat::{Concat, Options, Planned, media::Container, source::FileSource};
+use media_concat_test_support::{desk::Desk, ffmpeg::make, process::tool};
 
-use crate::quirks::{Desk, text, tool};
+use crate::quirks::text;
 
 /// Two seconds of pictures and of sound that does not repeat, with `index` in both.
 fn inputs(index: usize) -> [String; 4] {
@@ -60,9 +58,9 @@ pub(crate) fn joined(output: &Path, clips: &[PathBuf], options: &[&str]) -> serd
     args.extend(options);
     args.extend(clips.iter().map(|clip| text(clip)));
     let done = tool(&args);
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{}: {said}", output.display());
-    serde_json::from_slice(&done.stdout).unwrap()
+    let said = &done.stderr;
+    assert!(done.done(), "{}: {said}", output.display());
+    done.json()
 }
 
 #[test]
@@ -229,25 +227,10 @@ pub(crate) fn spoilt(good: &Path, args: &[&str]) -> PathBuf {
         "bad.{}",
         good.extension().unwrap().to_str().unwrap()
     ));
-    let made = Command::new("ffmpeg")
-        .args([
-            "-hide_banner",
-            "-v",
-            "error",
-            "-nostdin",
-            "-y",
-            "-copyts",
-            "-i",
-        ])
-        .arg(good)
-        .args(args)
-        // Transport streams keep their clock, too.
-        .args(["-muxdelay", "0", "-muxpreload", "0"])
-        .arg(&bad)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&made.stderr);
-    assert!(made.status.success(), "{args:?}: {said}");
+    // Transport streams keep their clock, too.
+    let clock = ["-muxdelay", "0", "-muxpreload", "0"];
+    let input = ["-copyts", "-i", text(good)];
+    make(&bad, [&input[..], args, &clock].concat());
     bad
 }
 

@@ -1,7 +1,8 @@
 //! What FFmpeg sees and hears in a file.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
+use media_concat_test_support::ffmpeg::{frame_hashes, pcm_s16, run_on};
 use serde_json::Value;
 
 /// Sound is judged at this rate.
@@ -9,22 +10,12 @@ const RATE: f64 = 48_000.0;
 /// FFmpeg's tone has an amplitude of 4,096. Where the frame before it is not there, it fades in.
 const LOUD: i16 = 150;
 
+/// What `ffmpeg` or `ffprobe` gives out for a file; it may complain.
 pub(crate) fn run(program: &str, args: &[&str], file: &Path) -> Vec<u8> {
-    let output = Command::new(program)
-        .args(["-hide_banner", "-v", "error"])
-        .args(args.iter().take_while(|&&arg| arg != "-i"))
-        .arg("-i")
-        .arg(file)
-        .args(args.iter().skip_while(|&&arg| arg != "-i").skip(1))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{program} {}: {said}",
-        file.display()
-    );
-    output.stdout
+    let run = run_on(program, args, file);
+    let said = &run.stderr;
+    assert!(run.done(), "{program} {}: {said}", file.display());
+    run.stdout
 }
 
 /// Streams and container, as ffprobe shows them.
@@ -82,11 +73,7 @@ fn filtered(file: &Path, filter: &str) -> Vec<i16> {
     let args = [
         "-i", "-map", "0:a:0", "-af", filter, "-ac", "1", "-ar", "48000", "-f", "s16le", "-",
     ];
-    let bytes = run("ffmpeg", &args, file);
-    let pairs = bytes.chunks_exact(2);
-    pairs
-        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
-        .collect()
+    pcm_s16(&run("ffmpeg", &args, file))
 }
 
 /// Seconds from the file's beginning at which a tone begins, not before `from`; by count of samples.
@@ -168,29 +155,22 @@ pub(crate) fn hashes(file: &Path, stream: &str, copied: bool) -> Vec<String> {
         ["-fps_mode", "passthrough"]
     });
     args.extend(["-f", "framemd5", "-"]);
-    let shown = String::from_utf8(run("ffmpeg", &args, file)).unwrap();
-    let lines = shown.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .map(|line| line.rsplit(',').next().unwrap().trim().to_owned())
-        .collect()
+    frame_hashes(&run("ffmpeg", &args, file))
 }
 
 /// Decodes everything; FFmpeg must have nothing to say.
 pub(crate) fn assert_sound(file: &Path) {
-    let output = Command::new("ffmpeg")
-        .args(["-hide_banner", "-v", "warning", "-xerror", "-i"])
-        .arg(file)
-        .args(["-map", "0:v?", "-map", "0:a?", "-f", "null", "-"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
+    let strict = ["-v", "warning", "-xerror", "-i"];
+    let decode = ["-map", "0:v?", "-map", "0:a?", "-f", "null", "-"];
+    let run = run_on("ffmpeg", &[&strict[..], &decode].concat(), file);
+    let said = &run.stderr;
     // WAV's plain header and MOV name no channel layout, ADTS no length: that FFmpeg guesses is nobody's fault.
     let guesses = ["Guessed Channel Layout", "Estimating duration from bitrate"];
     let complaints = said
         .lines()
         .filter(|line| !guesses.iter().any(|guess| line.contains(guess)));
     assert!(
-        output.status.success() && complaints.count() == 0,
+        run.done() && complaints.count() == 0,
         "{}: {said}",
         file.display()
     );

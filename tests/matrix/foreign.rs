@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use crate::{
-    joins::clip,
-    quirks::{Desk, text},
-};
+use media_concat_test_support::{desk::Desk, fixtures::clip, process::tool};
+
+use crate::quirks::{Joins, text};
 
 /// Asserts that `file` is refused under another name, with `words`.
 fn assert_named(desk: &Desk, file: &Path, words: &[&str]) {
@@ -113,8 +112,8 @@ fn parts_of_a_segmented_file_say_what_is_missing() {
     let bytes = |name: &str| std::fs::read(desk.path(name)).unwrap();
     let whole = desk.write("whole", &[&bytes("init.mp4"), &bytes("s0.m4s")]);
     let output = desk.path("whole.mp4");
-    let joined = crate::quirks::tool(&["join", "-o", text(&output), text(&whole)]);
-    assert!(joined.status.success());
+    let joined = tool(["join", "-o", text(&output), text(&whole)]);
+    assert!(joined.done());
 }
 
 /// A browser's recorder hands over pieces of which only the first one has a header.
@@ -174,7 +173,7 @@ fn pieces_without_parameter_sets_say_so() {
         text(second),
         text(third),
     ];
-    assert!(crate::quirks::tool(&joined).status.success());
+    assert!(tool(joined).done());
     assert_eq!(crate::ear::hashes(&output, "0:v:0", false).len(), 75);
 }
 

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use media_concat_test_support::{desk::Desk, process::tool};
+
 use crate::{
     ear,
     joins::START,
-    quirks::{Desk, text},
+    quirks::{Joins, text},
 };
 
 const SOURCE: &str = "testsrc2=s=320x180:r=60:d=3";
@@ -100,7 +102,7 @@ fn a_clock_that_begins_anew_goes_on() {
         let late = times[30] - times[0] - 1.0;
         assert!((-0.001..0.05).contains(&late), "{output}: {late} s");
     }
-    let said = crate::quirks::tool(&[
+    let said = tool([
         "join",
         "--json",
         "-o",

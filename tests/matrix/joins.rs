@@ -1,23 +1,13 @@
 //! One test per container and codec.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::ear;
+use media_concat_test_support::{desk::listing, fixtures::clip, process::tool};
+
+use crate::{ear, quirks::text};
 
 /// Where the second clip begins: a second after the first has ended.
 pub(crate) const START: f64 = 3.0;
-
-pub(crate) fn clip(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/containers");
-    let path = folder.join(name);
-    assert!(
-        path.is_file(),
-        "{} is missing: run `make fixtures`",
-        path.display()
-    );
-    path
-}
 
 /// Joins two clips and judges the output. `frame` is how long a coded frame of sound is, in seconds; `tick` is
 /// what the output's timestamps are counted in.
@@ -25,20 +15,10 @@ fn judge(name: &str, from: &str, to: &str, frame: f64, tick: f64) {
     let clips = [0, 1].map(|index| clip(&format!("{name}{index}.{from}")));
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join(format!("out.{to}"));
-    let joined = Command::new(env!("CARGO_BIN_EXE_media-concat"))
-        .args(["join", "--quiet", "-o"])
-        .arg(&output)
-        .arg(format!("{}@0", clips[0].display()))
-        .arg(format!("{}@{START}", clips[1].display()))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&joined.stderr);
-    assert!(joined.status.success(), "{said}");
-    assert_eq!(
-        std::fs::read_dir(folder.path()).unwrap().count(),
-        1,
-        "litter"
-    );
+    let sources = [0.0, START].map(|at| format!("{}@{at}", clips[usize::from(at > 0.0)].display()));
+    let args = ["join", "--quiet", "-o", text(&output)];
+    tool(args.into_iter().chain(sources.iter().map(String::as_str))).expect(0);
+    assert_eq!(listing(folder.path()).len(), 1, "litter");
     ear::assert_sound(&output);
     let codecs = ear::codecs(&output);
     assert_eq!(codecs, carried(&clips[0]));

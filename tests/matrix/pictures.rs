@@ -2,12 +2,18 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
+use media_concat_test_support::{
+    desk::Desk,
+    ffmpeg::{frame_hashes, run_on},
+    mkvtoolnix::merge,
+    process::{Run, tool},
+};
 use serde_json::Value;
 
-use crate::quirks::{Desk, text, tool};
+use crate::quirks::text;
 
 const H264: [&str; 6] = [
     "-c:v",
@@ -27,13 +33,7 @@ fn pictures(desk: &Desk, name: &str, codec: &[&str]) -> PathBuf {
 /// `source` as Matroska that says more.
 fn merged(desk: &Desk, name: &str, says: &[&str], source: &Path) -> PathBuf {
     let path = desk.path(name);
-    let made = Command::new("mkvmerge")
-        .args(["-q", "-o", text(&path)])
-        .args(says)
-        .arg(source)
-        .status()
-        .unwrap();
-    assert!(made.success(), "{name}");
+    merge(&path, says.iter().chain([&text(source)]));
     path
 }
 
@@ -41,30 +41,14 @@ fn merged(desk: &Desk, name: &str, says: &[&str], source: &Path) -> PathBuf {
 fn join(desk: &Desk, output: &str, sources: [&Path; 2]) -> (PathBuf, String, bool) {
     let output = desk.path(output);
     let starts = [0, 1].map(|at| format!("{}@{at}", sources[at].display()));
-    let joined = tool(&["join", "-o", text(&output), &starts[0], &starts[1]]);
-    let said = [joined.stdout, joined.stderr].concat();
-    let said = String::from_utf8(said).unwrap();
-    (output, said, joined.status.success())
+    let joined = tool(["join", "-o", text(&output), &starts[0], &starts[1]]);
+    (output, joined.said(), joined.done())
 }
 
 /// The file again, `what` with what it says of its pictures by FFmpeg.
 fn stream(file: &Path) -> Value {
-    let args = [
-        "-v",
-        "error",
-        "-select_streams",
-        "v:0",
-        "-show_streams",
-        "-of",
-        "json",
-    ];
-    let probed = Command::new("ffprobe")
-        .args(args)
-        .arg(file)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let all: Value = serde_json::from_slice(&probed.stdout).unwrap();
+    let args = ["-select_streams", "v:0", "-show_streams", "-of", "json"];
+    let all = run_on("ffprobe", &args, file).json();
     all["streams"][0].clone()
 }
 
@@ -82,8 +66,8 @@ fn side(file: &Path, kind: &str, key: &str) -> Option<Value> {
 
 /// What `mkvinfo` says of a file, line by line.
 fn elements(file: &Path, word: &str) -> Vec<String> {
-    let shown = Command::new("mkvinfo").arg(file).output().unwrap();
-    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let shown = Run::of(Command::new("mkvinfo").arg(file)).stdout;
+    let shown = String::from_utf8_lossy(&shown).into_owned();
     let lines = shown
         .lines()
         .filter(|line| line.to_lowercase().contains(word));
@@ -154,12 +138,9 @@ fn facts_pass_between_matroska_and_mp4() {
         let (mkv, _, _) = join(&desk, &format!("{number}-mkv.mkv"), [&own, &own]);
         let (mp4, _, _) = join(&desk, &format!("{number}-mp4.mp4"), [&own, &own]);
         let back = desk.path(&format!("{number}-back.mkv"));
-        let joined = tool(&["join", "-o", text(&back), text(&mp4)]);
+        let joined = tool(["join", "-o", text(&back), text(&mp4)]);
         let said = String::from_utf8_lossy(&joined.stdout).into_owned();
-        assert!(
-            joined.status.success() && !said.contains("warning"),
-            "{said}"
-        );
+        assert!(joined.done() && !said.contains("warning"), "{said}");
         for file in [&mkv, &mp4, &back] {
             let found = side(file, kind, key).and_then(|value| number_of(&value));
             assert_eq!(
@@ -254,8 +235,8 @@ fn crops_pass_between_matroska_and_mp4() {
     let (mp4, said, _) = join(&desk, "out.mp4", [&own, &own]);
     assert!(!said.contains("warning"), "{said}");
     let two = desk.path("two.mkv");
-    let joined = tool(&["join", "-o", text(&two), text(&mp4)]);
-    assert!(joined.status.success());
+    let joined = tool(["join", "-o", text(&two), text(&mp4)]);
+    assert!(joined.done());
     assert_eq!(elements(&two, "crop"), wanted);
     let (_, said, done) = join(&desk, "out.ts", [&own, &own]);
     assert!(done && said.contains("crop"), "{said}");
@@ -280,24 +261,9 @@ fn alpha_of_webm_is_kept() {
             desk.make(&format!("{codec}{index}.webm"), &args)
         });
         let alpha = |file: &Path| {
-            let shown = Command::new("ffmpeg")
-                .args([
-                    "-v",
-                    "error",
-                    "-c:v",
-                    codec,
-                    "-i",
-                    text(file),
-                    "-vf",
-                    "alphaextract",
-                ])
-                .args(["-f", "framemd5", "-"])
-                .output()
-                .unwrap();
-            let shown = String::from_utf8(shown.stdout).unwrap();
-            let lines = shown.lines().filter(|line| !line.starts_with('#'));
-            let hash = |line: &str| line.rsplit(',').next().unwrap().trim().to_owned();
-            lines.map(hash).collect::<Vec<_>>()
+            let decode = ["-c:v", codec, "-i", "-vf", "alphaextract"];
+            let args = [&decode[..], &["-f", "framemd5", "-"]].concat();
+            frame_hashes(&run_on("ffmpeg", &args, file).stdout)
         };
         let wanted = [alpha(&clips[0]), alpha(&clips[1])].concat();
         assert_eq!(wanted.len(), 30);
@@ -350,8 +316,8 @@ fn dolby_vision_of_matroska_is_kept() {
     let mkv_again = desk.path("again.mkv");
     let mp4_again = desk.path("again.mp4");
     for output in [&mkv_again, &mp4_again] {
-        let joined = tool(&["join", "-o", text(output), text(&mkv)]);
-        assert!(joined.status.success());
+        let joined = tool(["join", "-o", text(output), text(&mkv)]);
+        assert!(joined.done());
         assert_eq!(profile(output), Some(8.into()), "{output:?}");
     }
     let (_, said, done) = join(&desk, "out.ts", [&own, &own]);

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use media_concat::{Concat, Options, options::Leading, source::FileSource};
+use media_concat_test_support::desk::Desk;
 
 use crate::{
     decoded::{CONTAINERS, joined, plan, runtime, spoilt, wrong},
-    quirks::{Desk, text},
+    quirks::text,
 };
 
 const OPEN: [(&str, &str); 3] = [

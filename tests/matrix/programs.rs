@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use media_concat_test_support::{desk::Desk, fixtures::clip, process::tool};
+
 use crate::{
     ear,
-    joins::clip,
-    quirks::{Desk, text, tool},
+    quirks::{Joins, text},
 };
 
 /// A copy of a clip with other numbers for its streams.
@@ -28,9 +29,9 @@ fn behind(desk: &Desk, name: &str, parts: [&Path; 2]) -> PathBuf {
 /// Pictures of both are there, in one stream, and none before the one that it follows.
 fn assert_goes_on(desk: &Desk, both: &Path, parts: [&Path; 2]) {
     let output = desk.path("out.mkv");
-    let joined = tool(&["join", "--force", "-o", text(&output), text(both)]);
-    let said = String::from_utf8_lossy(&joined.stderr);
-    assert!(joined.status.success(), "{}: {said}", both.display());
+    let joined = tool(["join", "--force", "-o", text(&output), text(both)]);
+    let said = &joined.stderr;
+    assert!(joined.done(), "{}: {said}", both.display());
     let kinds: Vec<String> = ear::codecs(&output).into_iter().map(|one| one.0).collect();
     assert_eq!(kinds, ["audio", "video"], "{}", both.display());
     let own = parts.map(|part| ear::hashes(part, "0:v:0", false));
@@ -119,19 +120,11 @@ fn packets_of_any_length_hold_the_same() {
     let outputs = [&disc, &coded].map(|bytes| {
         let source = desk.write("source", &[bytes]);
         let output = desk.path("out.mkv");
-        let joined = tool(&["join", "--force", "-o", text(&output), text(&source)]);
-        assert!(
-            joined.status.success(),
-            "{}",
-            String::from_utf8_lossy(&joined.stderr)
-        );
+        let joined = tool(["join", "--force", "-o", text(&output), text(&source)]);
+        assert!(joined.done(), "{}", joined.stderr);
         self::bytes(&output)
     });
     let output = desk.path("plain.mkv");
-    assert!(
-        tool(&["join", "-o", text(&output), text(&plain)])
-            .status
-            .success()
-    );
+    assert!(tool(["join", "-o", text(&output), text(&plain)]).done());
     assert!(outputs.iter().all(|other| *other == bytes(&output)));
 }

@@ -1,82 +1,39 @@
 //! What phones, recorders, browsers, broadcast encoders and editors leave in their files.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-};
+use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
+use media_concat_test_support::{desk::Desk, ffmpeg::run_on, fixtures::clip, process::tool};
 
-use crate::{
-    ear,
-    joins::{START, clip},
-};
+use crate::{ear, joins::START};
 
-/// A folder for one test.
-pub(crate) struct Desk(TempDir);
-
-impl Desk {
-    pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Makes a file with FFmpeg.
-    pub(crate) fn make(&self, name: &str, args: &[&str]) -> PathBuf {
-        let path = self.path(name);
-        let made = Command::new("ffmpeg")
-            .args(["-hide_banner", "-v", "error", "-nostdin", "-y"])
-            .args(args)
-            .arg(&path)
-            .status()
-            .unwrap();
-        assert!(made.success(), "{name}");
-        path
-    }
-
-    pub(crate) fn write(&self, name: &str, parts: &[&[u8]]) -> PathBuf {
-        let path = self.path(name);
-        std::fs::write(&path, parts.concat()).unwrap();
-        path
-    }
-
+/// Joins into the folder of a test.
+pub(crate) trait Joins {
     /// Joins `first` and, at [`START`], `second`.
-    pub(crate) fn join(&self, output: &str, first: &Path, second: &Path) -> PathBuf {
+    fn join(&self, output: &str, first: &Path, second: &Path) -> PathBuf;
+
+    /// What the tool says when it refuses to join these into `output`, which must not be there then.
+    fn refused(&self, output: &str, sources: &[&Path]) -> String;
+}
+
+impl Joins for Desk {
+    fn join(&self, output: &str, first: &Path, second: &Path) -> PathBuf {
         let output = self.path(output);
-        let joined = tool(&[
-            "join",
-            "-o",
-            output.to_str().unwrap(),
-            &format!("{}@0", first.display()),
-            &format!("{}@{START}", second.display()),
-        ]);
-        let said = String::from_utf8_lossy(&joined.stderr);
-        assert!(joined.status.success(), "{said}");
+        let (first, second) = (first.display(), second.display());
+        let sources = [format!("{first}@0"), format!("{second}@{START}")];
+        tool(["join", "-o", text(&output), &sources[0], &sources[1]]).expect(0);
         ear::assert_sound(&output);
         output
     }
 
-    /// What the tool says when it refuses to join these into `output`, which must not be there then.
-    pub(crate) fn refused(&self, output: &str, sources: &[&Path]) -> String {
+    fn refused(&self, output: &str, sources: &[&Path]) -> String {
         let output = self.path(output);
-        let mut args = vec!["join", "-o", output.to_str().unwrap()];
-        args.extend(sources.iter().map(|source| source.to_str().unwrap()));
-        let joined = tool(&args);
-        assert!(!joined.status.success());
+        let mut args = vec!["join", "-o", text(&output)];
+        args.extend(sources.iter().map(|source| text(source)));
+        let joined = tool(args);
+        assert!(!joined.done());
         assert!(!output.exists(), "an output in spite of an error");
-        String::from_utf8(joined.stderr).unwrap()
+        joined.stderr
     }
-}
-
-pub(crate) fn tool(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_media-concat"))
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
 }
 
 pub(crate) fn text(path: &Path) -> &str {
@@ -173,19 +130,13 @@ fn live_matroska_has_no_sizes() {
     for (name, extension) in [("vp9_opus", "webm"), ("h264_aac", "mkv")] {
         let live = [0, 1].map(|index| {
             let own = clip(&format!("{name}{index}.{extension}"));
-            let made = Command::new("ffmpeg")
-                .args(["-v", "error", "-i", text(&own), "-c", "copy", "-live", "1"])
-                .args([
-                    "-f",
-                    if extension == "webm" {
-                        "webm"
-                    } else {
-                        "matroska"
-                    },
-                    "-",
-                ])
-                .output()
-                .unwrap();
+            let format = if extension == "webm" {
+                "webm"
+            } else {
+                "matroska"
+            };
+            let args = ["-c", "copy", "-live", "1", "-f", format, "-"];
+            let made = run_on("ffmpeg", &args, &own);
             desk.write(&format!("live{index}.{extension}"), &[&made.stdout])
         });
         let joined = desk.join(&format!("out.{extension}"), &live[0], &live[1]);
@@ -284,8 +235,8 @@ fn subtitles_follow_their_fragment() {
     }
     let with = desk.path("srt.mkv");
     let output = desk.path("no.mp4");
-    let joined = tool(&["join", "-o", text(&output), text(&with)]);
-    let said = String::from_utf8_lossy(&[joined.stdout, joined.stderr].concat()).into_owned();
+    let joined = tool(["join", "-o", text(&output), text(&with)]);
+    let said = joined.said();
     assert!(said.contains("MP4 cannot carry subrip"), "{said}");
 }
 
@@ -329,7 +280,7 @@ fn tags_and_covers_are_the_first_fragments() {
             desk.make(&format!("tagged{index}.{extension}"), &args)
         });
         for output in [format!("out.{extension}"), "out.m4a".to_owned()] {
-            let joined = tool(&[
+            let joined = tool([
                 "join",
                 "--force",
                 "-o",
@@ -337,7 +288,7 @@ fn tags_and_covers_are_the_first_fragments() {
                 text(&tagged[0]),
                 text(&tagged[1]),
             ]);
-            assert!(joined.status.success());
+            assert!(joined.done());
             let shown = ear::probe(&desk.path(&output));
             let tags = shown["format"]["tags"].to_string();
             assert!(
@@ -365,7 +316,7 @@ fn pipes_get_what_files_get() {
     ] {
         let clips = [0, 1].map(|index| clip(&format!("{name}{index}.{from}")));
         let file = desk.join(&format!("file.{to}"), &clips[0], &clips[1]);
-        let piped = tool(&[
+        let piped = tool([
             "join",
             "--quiet",
             "--format",
@@ -375,8 +326,8 @@ fn pipes_get_what_files_get() {
             &format!("{}@0", clips[0].display()),
             &format!("{}@{START}", clips[1].display()),
         ]);
-        let said = String::from_utf8_lossy(&piped.stderr);
-        assert!(piped.status.success(), "{to}: {said}");
+        let said = &piped.stderr;
+        assert!(piped.done(), "{to}: {said}");
         assert!(
             piped.stdout == std::fs::read(file).unwrap(),
             "{to}: a pipe gets other bytes"
@@ -397,12 +348,8 @@ fn an_output_is_an_input() {
         let clips = [0, 1].map(|index| clip(&format!("{name}{index}.{extension}")));
         let once = desk.join(&format!("once.{extension}"), &clips[0], &clips[1]);
         let twice = desk.path(&format!("twice.{extension}"));
-        let joined = tool(&["join", "-o", text(&twice), text(&once)]);
-        assert!(
-            joined.status.success(),
-            "{}",
-            String::from_utf8_lossy(&joined.stderr)
-        );
+        let joined = tool(["join", "-o", text(&twice), text(&once)]);
+        assert!(joined.done(), "{}", joined.stderr);
         assert_eq!(
             ear::hashes(&twice, "0:a:0", true),
             ear::hashes(&once, "0:a:0", true),

@@ -1,9 +1,8 @@
 //! Files that are damaged, pose as something else, or do not fit into a container.
 
-use crate::{
-    joins::clip,
-    quirks::{Desk, text},
-};
+use media_concat_test_support::{desk::Desk, fixtures::clip};
+
+use crate::quirks::{Joins, text};
 
 /// A codec and a container that do not go together are both named, before anything is written.
 #[test]

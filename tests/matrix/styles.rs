@@ -1,9 +1,8 @@
 //! Subtitles with styles of their own in each fragment: what is drawn how in the joined file.
 
-use crate::{
-    joins::clip,
-    quirks::{Desk, text, tool},
-};
+use media_concat_test_support::{desk::Desk, fixtures::clip, process::tool};
+
+use crate::quirks::text;
 
 const FORMAT: &str = "Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, \
                       BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, \
@@ -110,11 +109,8 @@ fn every_event_keeps_the_style_it_had() {
     let mut args = vec!["join", "-o", text(&output)];
     args.extend(sources.iter().map(String::as_str));
     let joined = tool(&args);
-    let said = String::from_utf8_lossy(&[joined.stdout, joined.stderr].concat()).into_owned();
-    assert!(
-        joined.status.success() && !said.contains("warning"),
-        "{said}"
-    );
+    let said = joined.said();
+    assert!(joined.done() && !said.contains("warning"), "{said}");
     let [styles, events] = script(&desk, &output);
     let expected = [
         ("Default", "16"),
@@ -145,8 +141,8 @@ fn scripts_of_two_resolutions_are_named() {
     });
     let output = desk.path("joined.mkv");
     let second = format!("{}@3", second.display());
-    let joined = tool(&["join", "-o", text(&output), text(&first), &second]);
-    let said = String::from_utf8_lossy(&[joined.stdout, joined.stderr].concat()).into_owned();
+    let joined = tool(["join", "-o", text(&output), text(&first), &second]);
+    let said = joined.said();
     assert!(
         said.contains("of1280.mkv") && said.contains("1280x288"),
         "{said}"

@@ -1,14 +1,12 @@
 //! Tracks of Matroska whose codecs or kinds FFmpeg does not know.
 
-use std::process::Command;
-
-use serde_json::Value;
+use media_concat_test_support::{desk::Desk, fixtures::clip, mkvtoolnix::identify, process::tool};
 
 use crate::{
     cues::{shown, streams},
     ear,
-    joins::{START, clip},
-    quirks::{Desk, text, tool},
+    joins::START,
+    quirks::text,
 };
 
 /// Subtitles whose codec nobody knows are carried from Matroska into Matroska, and named elsewhere.
@@ -35,27 +33,23 @@ fn unknown_subtitles_are_named() {
     let unknown = desk.write("unknown.mkv", &[&bytes]);
     for to in ["ts", "mp4", "webm"] {
         let output = desk.path(&format!("known.{to}.{to}"));
-        let joined = tool(&["join", "-o", text(&output), text(&unknown)]);
-        let said = String::from_utf8_lossy(&[joined.stdout, joined.stderr].concat()).into_owned();
+        let joined = tool(["join", "-o", text(&output), text(&unknown)]);
+        let said = joined.said();
         if to == "webm" {
             // Pictures and sound are none of its.
-            assert!(!joined.status.success(), "{said}");
+            assert!(!joined.done(), "{said}");
             continue;
         }
-        assert!(joined.status.success(), "{said}");
+        assert!(joined.done(), "{said}");
         assert!(said.contains("a subtitle track is left out"), "{said}");
         assert!(said.contains("cannot carry S_TEXT/UTF9"), "{said}");
         ear::assert_sound(&output);
     }
     let joined = desk.path("unknown.out.mkv");
     let second = format!("{}@{START}", unknown.display());
-    let said = tool(&["join", "-o", text(&joined), text(&unknown), &second]);
-    assert!(said.status.success() && !String::from_utf8_lossy(&said.stdout).contains("left out"));
-    let tracks = Command::new("mkvmerge")
-        .args(["-J", text(&joined)])
-        .output()
-        .unwrap();
-    let tracks: Value = serde_json::from_slice(&tracks.stdout).unwrap();
+    let said = tool(["join", "-o", text(&joined), text(&unknown), &second]);
+    assert!(said.done() && !String::from_utf8_lossy(&said.stdout).contains("left out"));
+    let tracks = identify(&joined);
     assert_eq!(tracks["tracks"][2]["properties"]["codec_id"], "S_TEXT/UTF9");
     let bytes = std::fs::read(&joined).unwrap();
     let texts = memchr::memmem::find_iter(&bytes, b"Hello");
@@ -94,9 +88,9 @@ fn tracks_of_unknown_kinds_are_named() {
     bytes[entry.start + kind + 2] = 0x12;
     let buttons = desk.write("buttons.mkv", &[&bytes]);
     let output = desk.path("joined.mkv");
-    let joined = tool(&["join", "-o", text(&output), text(&buttons)]);
-    let said = String::from_utf8_lossy(&[joined.stdout, joined.stderr].concat()).into_owned();
-    assert!(joined.status.success(), "{said}");
+    let joined = tool(["join", "-o", text(&output), text(&buttons)]);
+    let said = joined.said();
+    assert!(joined.done(), "{said}");
     assert!(
         said.contains("buttons.mkv") && said.contains("S_TEXT/UTF8"),
         "{said}"

@@ -1,12 +1,11 @@
 //! Pictures of which the container tells only the order in which they are decoded: AVI, and Matroska that holds what was
 //! an AVI.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
-use crate::{
-    ear,
-    quirks::{Desk, text, tool},
-};
+use media_concat_test_support::{desk::Desk, mkvtoolnix::merge, process::tool};
+
+use crate::{ear, quirks::text};
 
 /// Seconds between two pictures.
 const FRAME: f64 = 1_001.0 / 24_000.0;
@@ -71,7 +70,7 @@ fn assert_rising(desk: &Desk, clip: &Path, output: &str, like: &Path) {
     let own = ear::hashes(like, "0:v:0", false);
     let output = desk.path(output);
     let start = own.len() as f64 * FRAME;
-    let joined = tool(&[
+    let joined = tool([
         "join",
         "--force",
         "-o",
@@ -79,8 +78,8 @@ fn assert_rising(desk: &Desk, clip: &Path, output: &str, like: &Path) {
         &format!("{}@0", clip.display()),
         &format!("{}@{start:.6}", clip.display()),
     ]);
-    let said = String::from_utf8_lossy(&joined.stderr);
-    assert!(joined.status.success(), "{}: {said}", clip.display());
+    let said = &joined.stderr;
+    assert!(joined.done(), "{}: {said}", clip.display());
     let pictures = ear::hashes(&output, "0:v:0", false);
     assert!(
         pictures == [own.clone(), own].concat(),
@@ -119,10 +118,7 @@ fn pictures_of_a_matroska_that_was_an_avi_are_shown_in_their_order() {
         }
         let avi = make(&desk, &format!("{name}.avi"), options);
         let clip = desk.path(&format!("{name}0.mkv"));
-        let merged = Command::new("mkvmerge")
-            .args(["-q", "-o", text(&clip), text(&avi)])
-            .status();
-        assert!(merged.unwrap().success());
+        merge(&clip, [&avi]);
         assert_rising(&desk, &clip, &format!("{name}.mp4"), &avi);
     }
 }
@@ -135,8 +131,8 @@ fn pictures_in_order_keep_their_times() {
     let codec = ["-c:v", "mpeg4", "-bf", "0"];
     let clip = make(&desk, "hole.avi", &[&options[..], &codec].concat());
     let output = desk.path("hole.mkv");
-    let joined = tool(&["join", "-o", text(&output), text(&clip)]);
-    assert!(joined.status.success());
+    let joined = tool(["join", "-o", text(&output), text(&clip)]);
+    assert!(joined.done());
     let (own, times) = (shown(&clip), shown(&output));
     assert_eq!(own.len(), times.len());
     for (own, time) in own.iter().zip(&times) {
@@ -222,10 +218,7 @@ fn packed_pictures_are_taken_apart() {
         let bytes = packed(&std::fs::read(&plain).unwrap());
         let clip = desk.write("packed.avi", &[&bytes]);
         let vfw = desk.path("packed.mkv");
-        let merged = Command::new("mkvmerge")
-            .args(["-q", "-o", text(&vfw), text(&clip)])
-            .status();
-        assert!(merged.unwrap().success());
+        merge(&vfw, [&clip]);
         for (clip, output) in [(&clip, "out.mp4"), (&clip, "out.mkv"), (&vfw, "vfw.mp4")] {
             assert_rising(&desk, clip, output, &plain);
             let joined = std::fs::read(desk.path(output)).unwrap();
@@ -275,9 +268,9 @@ fn pictures_between_those_with_times_are_shown_between_them() {
         let zero = own[0];
         for extension in ["mp4", "mkv"] {
             let output = desk.path(&format!("out.{extension}"));
-            let joined = tool(&["join", "--force", "-o", text(&output), text(&clip)]);
-            let said = String::from_utf8_lossy(&joined.stderr);
-            assert!(joined.status.success(), "{name}: {said}");
+            let joined = tool(["join", "--force", "-o", text(&output), text(&clip)]);
+            let said = &joined.stderr;
+            assert!(joined.done(), "{name}: {said}");
             let pictures = ear::hashes(&output, "0:v:0", false);
             assert!(pictures == ear::hashes(&whole, "0:v:0", false), "{name}");
             let times = shown(&output);

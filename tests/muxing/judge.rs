@@ -1,11 +1,12 @@
 //! What FFmpeg and `mkvmerge` say about a file.
 
 use std::path::Path;
-use std::process::Command;
 
+use media_concat_test_support::ffmpeg::{
+    self, ffmpeg, ffmpeg_complaining, frame_hashes, pcm_s16, timed_packets,
+};
+use media_concat_test_support::mkvtoolnix::identify;
 use serde_json::Value;
-
-use crate::support::{ffmpeg, ffmpeg_complaining};
 
 /// One packet; times in seconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,54 +16,20 @@ pub(crate) struct Packet {
     pub(crate) hash: String,
 }
 
-pub(crate) fn ffprobe(path: &Path, args: &[&str]) -> Value {
-    let output = Command::new("ffprobe")
-        .args(["-v", "error", "-of", "json"])
-        .args(args)
-        .arg(path)
-        .output()
-        .unwrap();
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && complaints.is_empty(),
-        "ffprobe {}: {complaints}",
-        path.display()
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
 /// The packets of a stream, in file order.
 pub(crate) fn packets(path: &Path, selector: &str) -> Vec<Packet> {
-    packets_with(path, selector, &[])
-}
-
-/// Those of a fragment, whatever its edit list hides.
-pub(crate) fn all_packets(path: &Path, selector: &str) -> Vec<Packet> {
-    packets_with(path, selector, &["-ignore_editlist", "1"])
-}
-
-fn packets_with(path: &Path, selector: &str, options: &[&str]) -> Vec<Packet> {
-    let shown = "packet=pts_time,flags,data_hash";
-    let fixed = ["-select_streams", selector, "-show_data_hash", "md5"];
-    let args = [&fixed[..], &["-show_entries", shown], options].concat();
-    let found = ffprobe(path, &args);
-    let all = found["packets"].as_array().unwrap().iter();
-    let packet = |packet: &Value| Packet {
-        pts: packet["pts_time"].as_str().unwrap().parse().unwrap(),
-        key: packet["flags"].as_str().unwrap().starts_with('K'),
-        hash: packet["data_hash"].as_str().unwrap().to_owned(),
+    let all = timed_packets(path, selector).into_iter();
+    let packet = |(packet, pts): (ffmpeg::Packet, f64)| Packet {
+        pts,
+        key: packet.keyframe,
+        hash: packet.hash,
     };
     all.map(packet).collect()
 }
 
 /// What `mkvmerge` sees; it has nothing to complain about.
 pub(crate) fn mkvmerge(path: &Path) -> Value {
-    let output = Command::new("mkvmerge")
-        .arg("-J")
-        .arg(path)
-        .output()
-        .unwrap();
-    let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let seen = identify(path);
     assert_eq!(seen["errors"], Value::Array(Vec::new()), "{seen}");
     assert_eq!(seen["warnings"], Value::Array(Vec::new()), "{seen}");
     assert_eq!(seen["container"]["recognized"], true, "{seen}");
@@ -82,11 +49,7 @@ pub(crate) fn pictures(path: &Path) -> Vec<String> {
         "framemd5".as_ref(),
         "-".as_ref(),
     ];
-    let text = String::from_utf8(ffmpeg(args)).unwrap();
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .map(|line| line.rsplit(',').next().unwrap().trim().to_owned())
-        .collect()
+    frame_hashes(&ffmpeg(args))
 }
 
 /// PCM samples per channel that the first sound decodes to.
@@ -100,7 +63,7 @@ pub(crate) fn samples(path: &Path, channels: usize) -> usize {
         "s16le".as_ref(),
         "-".as_ref(),
     ];
-    ffmpeg(args).len() / 2 / channels
+    pcm_s16(&ffmpeg(args)).len() / channels
 }
 
 /// Decodes everything; FFmpeg has nothing to complain about.

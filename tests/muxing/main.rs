@@ -6,7 +6,4 @@ mod judge;
 mod matroska;
 mod ogg;
 mod sinks;
-#[allow(dead_code, reason = "shared with the conformance tests")]
-#[path = "../conformance/support.rs"]
-mod support;
 mod transport;

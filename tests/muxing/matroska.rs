@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use crate::judge::{
-    all_packets, assert_decodes, assert_left_of, ffprobe, mkvmerge, packets, pictures, samples,
-};
-use crate::support::{Join, Joined, assert_near, fixture};
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::ffmpeg::{ffmpeg, ffprobe, payload};
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Join, Joined};
+
+use crate::judge::{assert_decodes, assert_left_of, mkvmerge, packets, pictures, samples};
 
 /// A tick of the files that are written, in seconds.
 const TICK: f64 = 1e-5;
@@ -51,11 +53,9 @@ fn payloads_are_the_fragments() {
     for (first, second, name, streams) in PAIRS {
         let joined = join(&[first, second], name);
         for stream in streams {
-            let of = |path: &Path| -> Vec<String> {
-                let packets = all_packets(path, stream).into_iter();
-                packets.map(|packet| packet.hash).collect()
-            };
-            let whole = [of(&fixture(first)), of(&fixture(second))].concat();
+            let whole = [first, second]
+                .map(|name| payload(&fixture(name), stream))
+                .concat();
             let found: Vec<_> = packets(&joined.path, stream)
                 .into_iter()
                 .map(|packet| packet.hash)
@@ -213,7 +213,7 @@ fn cues_keep_their_texts_and_times() {
             "srt".as_ref(),
             "-".as_ref(),
         ];
-        let all = String::from_utf8(crate::support::ffmpeg(args)).unwrap();
+        let all = String::from_utf8(ffmpeg(args)).unwrap();
         let lines = all
             .lines()
             .filter(|line| line.chars().any(char::is_alphabetic));

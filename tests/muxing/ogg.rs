@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use media_concat_test_support::join::{Join, Joined};
+
 use crate::judge::{assert_decodes, samples};
-use crate::support::{Join, Joined};
 
 fn join(sources: &[&str], name: &'static str) -> Joined {
     let joined = Join::of(sources).named(name).with(&["--verify"]).run();

@@ -10,8 +10,10 @@ use media_concat::{
     CancellationToken, Concat, Error, Options, Overwrite, Planned, media::Container,
     options::Limits, progress::Stage, source::FileSource,
 };
-
-use crate::support::{Join, fixture, listing, shell};
+use media_concat_test_support::desk::listing;
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::Join;
+use media_concat_test_support::process::shell;
 
 const CLIPS: [&str; 2] = ["a0.mp4", "a1.mp4"];
 

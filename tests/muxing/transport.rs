@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::Path;
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::ffmpeg::ffmpeg;
+use media_concat_test_support::fixtures::fixture;
+use media_concat_test_support::join::{Join, Joined};
+
 use crate::judge::{assert_decodes, assert_left_of, packets, pictures};
-use crate::support::{Join, Joined, assert_near, ffmpeg, fixture};
 
 /// The output's zero on the clock of the stream.
 const ZERO: f64 = 1.4;

@@ -1,18 +1,21 @@
 //! Fragments without an index behind a server that fails: they are read through another path than MP4, with
 //! the same promises.
 
-use std::path::Path;
-
 use media_concat::{
     Concat, Error, Options, Overwrite,
     media::Container,
     probe::Fragment,
     source::{FileSource, Http, SourceState, Validator},
 };
+use media_concat_test_support::{
+    compare::chain,
+    ffmpeg::make,
+    fixtures::{clip, containers},
+};
 
 use crate::{
     fault::{Act, Fault, Object},
-    support::{chain, client},
+    support::client,
 };
 
 const CLIPS: [(&str, Container); 4] = [
@@ -23,8 +26,7 @@ const CLIPS: [(&str, Container); 4] = [
 ];
 
 fn path(name: &str, index: usize) -> std::path::PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/containers");
-    folder.join(name.replace('?', &index.to_string()))
+    clip(&name.replace('?', &index.to_string()))
 }
 
 fn put(server: &Fault, name: &str) {
@@ -154,10 +156,9 @@ fn found(fragment: &Fragment) -> Fragment {
 /// Who only looks finds what a join would, in every container.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_finds_what_a_join_would() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/containers");
     let server = Fault::start().await;
     let mut looked_at = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in std::fs::read_dir(containers()).unwrap() {
         let path = entry.unwrap().path();
         let known = Container::from_path(&path).is_some();
         if !known || path.to_string_lossy().contains("/.") {
@@ -188,13 +189,10 @@ async fn a_look_keeps_nothing() {
     for name in ["a.ts", "a.mkv", "a.flv", "a.avi"] {
         let path = folder.path().join(name);
         let noise = "testsrc2=s=640x360:r=25:d=5,noise=alls=90:allf=t";
-        let made = std::process::Command::new("ffmpeg")
-            .args(["-v", "error", "-f", "lavfi", "-i", noise])
-            .args(["-f", "lavfi", "-i", "sine=d=5", "-c:v", "libx264"])
-            .args(["-preset", "ultrafast", "-qp", "20", "-c:a", "aac"])
-            .arg(&path)
-            .status();
-        assert!(made.unwrap().success());
+        let words = format!(
+            "-f lavfi -i {noise} -f lavfi -i sine=d=5 -c:v libx264 -preset ultrafast -qp 20 -c:a aac"
+        );
+        make(&path, words.split(' '));
         let bytes = std::fs::read(&path).unwrap();
         let size = bytes.len() as u64;
         assert!(size > 12 << 20, "{size} bytes");

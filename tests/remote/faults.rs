@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use media_concat::source::{Http, HttpOptions, Source, SourceError, read_exact};
+use media_concat_test_support::compare::chain;
 
 use crate::{
     fault::{Act, Fault, Object},
-    support::{chain, client, fetch, noise, options},
+    support::{client, fetch, noise, options},
 };
 
 const LEN: usize = 200_000;

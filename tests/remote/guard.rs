@@ -8,10 +8,11 @@ use std::{
 
 use futures::TryStreamExt;
 use media_concat::source::{Http, HttpOptions, Source, SourceError};
+use media_concat_test_support::compare::chain;
 
 use crate::{
     fault::{Act, Fault, Object},
-    support::{chain, client, fetch, noise, options},
+    support::{client, fetch, noise, options},
 };
 
 /// The variable that tells a process of its own what to fetch.

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use futures::TryStreamExt;
 use media_concat::source::{Http, HttpOptions, Opened, Source, SourceError, Validator, read_exact};
+use media_concat_test_support::compare::chain;
 
 use crate::{
     fault::{Act, Fault, Object},
-    support::{chain, client, fetch, noise, options},
+    support::{client, fetch, noise, options},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,10 +10,11 @@ use media_concat::{
     CancellationToken, Concat, Error, Overwrite, Report,
     source::{Http, HttpOptions},
 };
+use media_concat_test_support::{compare::chain, ffmpeg::make, fixtures::fixture_bytes};
 
 use crate::{
     fault::{Act, Fault, Object},
-    support::{chain, client, fixture_bytes, joined_locally, options},
+    support::{client, joined_locally, options},
 };
 
 const NAMES: [&str; 3] = ["a0.mp4", "a1.mp4", "a2.mp4"];
@@ -335,24 +336,16 @@ async fn cancelling_ends_connecting() {
 /// them takes.
 async fn requests_of_pieces(open: bool) -> usize {
     let folder = tempfile::tempdir().unwrap();
-    let run = |words: &str, output: &str| {
-        let done = std::process::Command::new("ffmpeg")
-            .args(["-v", "error", "-nostdin"])
-            .args(words.split(' '))
-            .arg(output)
-            .current_dir(folder.path())
-            .status();
-        assert!(done.unwrap().success(), "{words}");
-    };
+    let film = folder.path().join("film.mp4");
     let source = "-f lavfi -i testsrc2=s=320x180:r=25:d=6,noise=alls=50 -f lavfi -i sine=d=6";
     let coded = "-c:v libx264 -preset veryfast -bf 3 -b:v 4M -g 50 -keyint_min 50 -c:a aac";
     let groups = format!("-x264-params scenecut=0:open-gop={}", u8::from(open));
-    run(&format!("{source} {coded} {groups}"), "film.mp4");
-    let cut = "-i film.mp4 -c copy -f segment -segment_time 1.9 -reset_timestamps 1";
-    run(
-        &format!("{cut} -segment_format_options movflags=+faststart"),
-        "piece%d.mp4",
-    );
+    make(&film, format!("{source} {coded} {groups}").split(' '));
+    let cut = "-c copy -f segment -segment_time 1.9 -reset_timestamps 1";
+    let cut = format!("{cut} -segment_format_options movflags=+faststart");
+    let film = ["-i", film.to_str().unwrap()];
+    let pieces = folder.path().join("piece%d.mp4");
+    make(&pieces, film.into_iter().chain(cut.split(' ')));
     let server = Fault::start().await;
     let mut concat = Concat::new();
     for index in 0..3 {

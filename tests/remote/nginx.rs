@@ -4,21 +4,25 @@ use std::{
     fmt::Write as _,
     fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::Path,
-    process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    process::{Command, Stdio},
     thread::sleep,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures::TryStreamExt;
 use media_concat::{Concat, source::FileSource};
+use media_concat_test_support::{
+    compare::chain,
+    ffmpeg::make,
+    process::{Process, free_port, wait_for},
+};
 use tempfile::TempDir;
 
 use crate::{
     guard::fetch_elsewhere,
-    support::{chain, client, fetch, noise},
+    support::{client, fetch, noise},
 };
 
 /// What takes moments on an idle machine takes no longer on a busy one.
@@ -37,7 +41,7 @@ pub(crate) struct Line {
 
 /// nginx with a folder of files; it ends when this is dropped.
 pub(crate) struct Nginx {
-    child: Child,
+    process: Process,
     port: u16,
     /// Whether it speaks without TLS.
     is_plain: bool,
@@ -68,7 +72,8 @@ impl Nginx {
         fs::create_dir(folder.path().join("files")).unwrap();
         let path = folder.path().join("nginx.conf");
         fs::write(&path, config(folder.path(), port, listen, extra)).unwrap();
-        let child = Command::new("nginx")
+        let mut command = Command::new("nginx");
+        command
             .arg("-p")
             .arg(folder.path())
             .arg("-e")
@@ -76,40 +81,27 @@ impl Nginx {
             .arg("-c")
             .arg(&path)
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nginx is installed");
+            .stderr(Stdio::null());
         let mut nginx = Self {
-            child,
+            process: Process::start(&mut command),
             port,
             is_plain: listen.is_empty(),
             folder,
         };
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE {
+        let log = nginx.folder.path().join("error.log");
+        let said = || fs::read_to_string(&log).unwrap_or_default();
+        let what = || format!("nginx does not start: {}", said());
+        let listens = wait_for(PATIENCE, what, || {
             // Written once it listens. That the port answers says nothing: another may be there.
             let pid = fs::read_to_string(nginx.folder.path().join("pid"));
             if pid.is_ok_and(|pid| !pid.trim().is_empty()) {
-                return Some(nginx);
+                return Some(true);
             }
-            if nginx.child.try_wait().unwrap().is_some() {
-                let said = nginx.said();
-                assert!(said.contains("in use"), "nginx: {said}");
-                return None;
-            }
-            sleep(Duration::from_millis(20));
-        }
-        panic!("nginx does not start: {}", nginx.said());
-    }
-
-    fn said(&self) -> String {
-        fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default()
-    }
-
-    fn stop(&mut self) {
-        // It may have ended already.
-        self.child.kill().ok();
-        self.child.wait().ok();
+            nginx.process.0.try_wait().unwrap()?;
+            assert!(said().contains("in use"), "nginx: {}", said());
+            Some(false)
+        });
+        listens.then_some(nginx)
     }
 
     pub(crate) fn files(&self) -> std::path::PathBuf {
@@ -152,25 +144,6 @@ impl Nginx {
     }
 }
 
-/// A port that nobody has, of those that the system gives to nobody: another test that asks for any port does not get it.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let own = std::process::id() * 97 % 16_000;
-    loop {
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 12_000 + (u16::try_from(own).unwrap() + next) % 20_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
 fn config(folder: &Path, port: u16, listen: &str, extra: &str) -> String {
     let folder = folder.display();
     let mut text = format!(
@@ -196,15 +169,11 @@ fn config(folder: &Path, port: u16, listen: &str, extra: &str) -> String {
 /// A clip of some megabytes, with its index at the end.
 fn clip(folder: &Path, name: &str, tone: u32) {
     let words = format!(
-        "-hide_banner -v error -nostdin -y -f lavfi -i testsrc2=s=640x360:r=30:d=4,noise=alls=40:allf=t \
+        "-f lavfi -i testsrc2=s=640x360:r=30:d=4,noise=alls=40:allf=t \
          -f lavfi -i sine=f={tone}:r=48000:d=4 -c:v libx264 -preset ultrafast -qp 24 -g 30 \
          -pix_fmt yuv420p -c:a aac -threads 1"
     );
-    let status = Command::new("ffmpeg")
-        .args(words.split_whitespace())
-        .arg(folder.join(name))
-        .status();
-    assert!(status.unwrap().success());
+    make(&folder.join(name), words.split_whitespace());
 }
 
 /// A fragment whose index is at its end takes few requests and few bytes more than it has.

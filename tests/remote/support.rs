@@ -1,34 +1,13 @@
 //! What the tests of remote sources share.
 
-use std::{
-    error::Error,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use media_concat::{
     Concat,
     source::{AddressPolicy, FileSource, Http, HttpOptions, Source, SourceError, read_exact},
 };
-
-/// A generated fixture by its file name.
-pub(crate) fn fixture(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures/generated")
-        .join(name);
-    assert!(
-        path.is_file(),
-        "{} is missing: run `make fixtures`",
-        path.display()
-    );
-    path
-}
-
-/// The bytes of a fixture.
-pub(crate) fn fixture_bytes(name: &str) -> Vec<u8> {
-    std::fs::read(fixture(name)).unwrap()
-}
+use media_concat_test_support::fixtures::fixture;
 
 /// Bytes without a pattern that a shift could hide in.
 pub(crate) fn noise(len: usize) -> Vec<u8> {
@@ -67,17 +46,6 @@ pub(crate) async fn fetch(http: &Http, url: &str) -> Result<Vec<u8>, SourceError
     let mut all = read_exact(&source, 0..middle, &state).await?.to_vec();
     all.extend_from_slice(&read_exact(&source, middle..state.len, &state).await?);
     Ok(all)
-}
-
-/// An error with everything that caused it, as a user sees it.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(one) = cause {
-        text += &format!(": {one}");
-        cause = one.source();
-    }
-    text
 }
 
 /// The bytes of a join of fixtures from disk.

@@ -2,18 +2,22 @@
 
 use std::{path::Path, process::Output};
 
+use media_concat_test_support::{
+    fixtures::{fixture, fixture_bytes},
+    process::tool_path,
+};
 use serde_json::Value;
 use tokio::process::Command;
 
 use crate::{
     fault::{Act, Fault, Object},
     nginx::Nginx,
-    support::{fixture, fixture_bytes, joined_locally},
+    support::joined_locally,
 };
 
 /// Runs the tool; whatever proxy its environment names, it must not use it.
 pub(crate) async fn tool(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_media-concat"));
+    let mut command = Command::new(tool_path());
     for proxy in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
         command.env(proxy, "http://127.0.0.1:9");
     }

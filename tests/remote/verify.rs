@@ -1,22 +1,22 @@
 //! Seams of remote fragments and remote outputs are decoded with few of their bytes.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use media_concat::{
     Concat, Error, Options, Overwrite,
     media::Container,
     source::{FileSource, SharedSource},
 };
+use media_concat_test_support::{
+    compare::chain,
+    ffmpeg::make,
+    fixtures::{clip, fixture},
+};
 
 use crate::{
     fault::{Act, Fault, Object},
-    support::{chain, client, fixture},
+    support::client,
 };
-
-fn clip(name: &str) -> PathBuf {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/containers");
-    folder.join(name)
-}
 
 fn put(server: &Fault, path: &str, bytes: Vec<u8>) {
     server.put(path, Object::tagged(bytes, &format!("\"{path}\"")));
@@ -67,14 +67,10 @@ async fn few_bytes_of_long_fragments_are_read() {
     let http = client();
     let folder = tempfile::tempdir().unwrap();
     let long = folder.path().join("long.mp4");
-    let made = std::process::Command::new("ffmpeg")
-        .args("-v error -f lavfi -i testsrc2=s=320x180:r=25,noise=alls=20,trim=0:40".split(' '))
-        .args("-f lavfi -i sine=440:r=48000,atrim=0:40 -c:a aac -c:v libx264".split(' '))
-        .args("-preset ultrafast -g 25 -crf 20 -movflags +faststart".split(' '))
-        .arg(&long)
-        .status()
-        .unwrap();
-    assert!(made.success());
+    let words = "-f lavfi -i testsrc2=s=320x180:r=25,noise=alls=20,trim=0:40 \
+                 -f lavfi -i sine=440:r=48000,atrim=0:40 -c:a aac -c:v libx264 \
+                 -preset ultrafast -g 25 -crf 20 -movflags +faststart";
+    make(&long, words.split(' '));
     let bytes = std::fs::read(&long).unwrap();
     let size = bytes.len() as u64;
     put(&server, "/long", bytes);

@@ -6,10 +6,11 @@ use std::{
 };
 
 use media_concat::{CancellationToken, Concat, Error};
+use media_concat_test_support::s3::Misbehave;
 
 use crate::{
+    client::{Clients, url},
     joins::{target, with_clips},
-    server::{Misbehave, url},
 };
 
 const STAGES: [&str; 6] = [

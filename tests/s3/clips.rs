@@ -1,10 +1,6 @@
 //! Fragments large enough that a store copies most of them itself.
 
-use std::{
-    path::PathBuf,
-    process::Command,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -13,17 +9,9 @@ use media_concat::{
     checksum::{Checksums, Hasher, Sha256},
     source::MemorySource,
 };
+use media_concat_test_support::ffmpeg::make;
 
 const CLIPS: usize = 2;
-
-/// A fixture by its file name.
-pub(crate) fn fixture(name: &str) -> Bytes {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/generated");
-    let path = folder.join(name);
-    std::fs::read(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        .into()
-}
 
 /// Clips of noise with sound, some 20 MB each, made once per run of the tests.
 pub(crate) fn clips() -> [Bytes; CLIPS] {
@@ -39,23 +27,10 @@ fn clip(seed: usize) -> Bytes {
         seed + 1
     );
     let sound = format!("sine=frequency={}:sample_rate=48000:d=4", 300 + 100 * seed);
-    let made = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", &picture])
-        .args(["-f", "lavfi", "-i", &sound])
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-qp", "20"])
-        .args([
-            "-g",
-            "25",
-            "-pix_fmt",
-            "yuv420p",
-            "-c:a",
-            "aac",
-            "-shortest",
-        ])
-        .arg(&path)
-        .status()
-        .expect("ffmpeg");
-    assert!(made.success());
+    let inputs = ["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound];
+    let video = "-c:v libx264 -preset ultrafast -qp 20 -g 25 -pix_fmt yuv420p";
+    let words = video.split(' ').chain("-c:a aac -shortest".split(' '));
+    make(&path, inputs.into_iter().chain(words));
     let bytes = Bytes::from(std::fs::read(&path).expect("a clip"));
     assert!(bytes.len() > 14 << 20, "{} bytes", bytes.len());
     bytes
@@ -71,13 +46,6 @@ pub(crate) async fn joined(fragments: &[Bytes]) -> Vec<u8> {
     let planned = concat.plan().await.expect("a plan");
     let pieces: Vec<Bytes> = planned.stream().try_collect().await.expect("bytes");
     pieces.concat()
-}
-
-/// Fails where two outputs differ, without printing megabytes.
-pub(crate) fn assert_same(found: &[u8], expected: &[u8]) {
-    assert_eq!(found.len(), expected.len(), "length");
-    let differs = found.iter().zip(expected).position(|(a, b)| a != b);
-    assert_eq!(differs, None, "the first byte that differs");
 }
 
 /// SHA-256 of bytes.

@@ -1,14 +1,18 @@
 //! Wires that break and stores that fail in the middle of a join.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use media_concat::{Error, Planned, object::ObjectStore, sink::SinkError};
+use media_concat_test_support::{
+    compare::{assert_same, chain},
+    s3::{Misbehave, Server},
+    wire::{Break, Proxy},
+};
 
 use crate::{
-    clips::{assert_same, joined},
+    client::Clients,
+    clips::joined,
     joins::{planned, target, with_clips},
-    proxy::{Break, Proxy},
-    server::{Misbehave, Server},
 };
 
 /// Joins, and holds what comes of it to the law: identical, or an error with names and nothing left.
@@ -28,12 +32,7 @@ async fn identical_or_nothing(
         }
         Err(error) => {
             assert_eq!(server.object(key), None, "{error:?}");
-            let mut text = error.to_string();
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                text = format!("{text}: {error}");
-                cause = error.source();
-            }
+            let text = chain(&error);
             assert!(text.contains("s3://media/"), "{text}");
             assert!(
                 !text.contains("X-Amz") && !text.contains("uploadId"),

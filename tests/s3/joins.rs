@@ -8,11 +8,16 @@ use media_concat::{
     sink::{ObjectTarget, SinkError},
     source::{MemorySource, SourceError},
 };
+use media_concat_test_support::{
+    compare::assert_same,
+    fixtures::fixture_bytes,
+    s3::{Misbehave, Server},
+    wire::Proxy,
+};
 
 use crate::{
-    clips::{SUMS, assert_same, clips, fixture, joined, sha256},
-    proxy::Proxy,
-    server::{Misbehave, Server, url},
+    client::{Clients, url},
+    clips::{SUMS, clips, joined, sha256},
 };
 
 const MIB: u64 = 1 << 20;
@@ -124,7 +129,7 @@ async fn every_store_is_asked_with_its_own_keys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn small_outputs_are_one_request() {
     let server = Server::start("access", "secret").await;
-    let fragments = [fixture("a0.mp4"), fixture("a1.mp4")];
+    let fragments = [fixture_bytes("a0.mp4"), fixture_bytes("a1.mp4")];
     server.put("a 0.mp4", fragments[0].clone()).await;
     server.put("ä%1?.mp4", fragments[1].clone()).await;
     let store = server.store();
@@ -183,7 +188,7 @@ async fn an_object_that_appears_meanwhile_is_not_replaced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_without_conditional_writes_is_written_to() {
     let server = Server::start("access", "secret").await;
-    server.put("a.mp4", fixture("a0.mp4")).await;
+    server.put("a.mp4", fixture_bytes("a0.mp4")).await;
     let mut refusals = 1;
     server.hook(move |operation| {
         let refused = operation == "PutObject" && refusals > 0;
@@ -216,7 +221,7 @@ async fn a_store_without_conditional_writes_is_written_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_output_over_a_fragment_is_refused() {
     let server = Server::start("access", "secret").await;
-    server.put("a0.mp4", fixture("a0.mp4")).await;
+    server.put("a0.mp4", fixture_bytes("a0.mp4")).await;
     let store = server.store();
     let plan = planned(&store, &["a0.mp4", "a0.mp4"]).await;
     // Another description of the same store is no way around it.
@@ -229,7 +234,7 @@ async fn an_output_over_a_fragment_is_refused() {
     assert!(input, "{refused:?}");
     assert_same(
         &server.object("a0.mp4").expect("a fragment"),
-        &fixture("a0.mp4"),
+        &fixture_bytes("a0.mp4"),
     );
 }
 
@@ -295,7 +300,7 @@ async fn what_a_store_refuses_is_said_with_names() {
 async fn an_object_is_served_as_what_it_is() {
     let (server, _) = with_clips().await;
     let store = server.store();
-    let small = fixture("a0.mp4");
+    let small = fixture_bytes("a0.mp4");
     server.put("small.mp4", small).await;
     for (keys, container, expected) in [
         (&["0.mp4", "1.mp4"][..], None, "video/mp4"),

@@ -18,10 +18,11 @@ use media_concat::{
     sink::{ObjectTarget, ResumableUpload, SinkError, UploadCheckpoint, Written, write_object},
     source::{OpenSource, SourceError},
 };
+use media_concat_test_support::s3::Server;
 
 use crate::{
+    client::{Clients, url},
     clips::{SUMS, sha256},
-    server::{Server, url},
 };
 
 const MIB: usize = 1 << 20;

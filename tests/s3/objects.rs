@@ -9,11 +9,15 @@ use media_concat::{
     object::{Credentials, ObjectError, ObjectStore, ObjectUrl},
     source::{Http, HttpOptions, Source, SourceError, Validator, read_exact},
 };
+use media_concat_test_support::{
+    fixtures::fixture_bytes,
+    s3::{BUCKET, Misbehave, Server},
+    wire::Proxy,
+};
 
 use crate::{
-    clips::{clips, fixture, sha256},
-    proxy::Proxy,
-    server::{BUCKET, Misbehave, Server, url},
+    client::{Clients, url},
+    clips::{clips, sha256},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +97,7 @@ async fn probe(store: &ObjectStore, url: ObjectUrl) -> ObjectError {
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_name_what_was_asked_for() {
     let server = Server::start("access", "secret").await;
-    server.put("a.mp4", fixture("a0.mp4")).await;
+    server.put("a.mp4", fixture_bytes("a0.mp4")).await;
     let store = server.store();
     assert!(matches!(
         probe(&store, url("missing.mp4")).await,
@@ -131,10 +135,10 @@ async fn refusals_name_what_was_asked_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_or_vanished_object_is_not_read_on() {
     let server = Server::start("access", "secret").await;
-    server.put("a.mp4", fixture("a0.mp4")).await;
+    server.put("a.mp4", fixture_bytes("a0.mp4")).await;
     let source = server.store().source(url("a.mp4"));
     let state = source.state().await.expect("a state");
-    server.put("a.mp4", fixture("a1.mp4")).await;
+    server.put("a.mp4", fixture_bytes("a1.mp4")).await;
     let read: Result<Vec<_>, _> = source.read(5_000..6_000, &state).try_collect().await;
     assert!(matches!(read, Err(SourceError::Changed { .. })), "{read:?}");
     let past: Result<Vec<_>, _> = source.read(0..state.len + 1, &state).try_collect().await;
@@ -147,7 +151,7 @@ async fn a_changed_or_vanished_object_is_not_read_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_passes_on_another_attempt_passes() {
     let server = Server::start("access", "secret").await;
-    server.put("a.mp4", fixture("a0.mp4")).await;
+    server.put("a.mp4", fixture_bytes("a0.mp4")).await;
     let mut left = [Misbehave::Fails, Misbehave::Busy].into_iter();
     server.hook(move |_| left.next());
     let source = server.store().source(url("a.mp4"));
@@ -174,7 +178,7 @@ async fn what_passes_on_another_attempt_passes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn anybody_reads_by_a_presigned_url() {
     let server = Server::start("access", "secret").await;
-    server.put("a b+é.mp4", fixture("a0.mp4")).await;
+    server.put("a b+é.mp4", fixture_bytes("a0.mp4")).await;
     let url = ObjectUrl::new(BUCKET, "a b+é.mp4").expect("a URL");
     let presigned = server.store().presign(&url, Duration::from_secs(60)).await;
     let presigned = presigned.expect("a URL");
@@ -186,7 +190,7 @@ async fn anybody_reads_by_a_presigned_url() {
     let source = http.source(&presigned).expect("a URL");
     let state = source.state().await.expect("an object");
     let read = read_exact(&source, 0..state.len, &state).await;
-    assert_eq!(read.expect("bytes"), fixture("a0.mp4"));
+    assert_eq!(read.expect("bytes"), fixture_bytes("a0.mp4"));
     let forged = presigned.replace("a%20b", "a%20c");
     let refused = http.source(&forged).expect("a URL").state().await;
     assert!(

@@ -9,10 +9,11 @@ use media_concat::{
     sink::{ObjectTarget, SinkError, Written, write_object_stream},
     source::SourceError,
 };
+use media_concat_test_support::s3::{Misbehave, Server};
 
 use crate::{
+    client::{Clients, url},
     clips::{SUMS, sha256},
-    server::{Misbehave, Server, url},
 };
 
 const MIB: usize = 1 << 20;

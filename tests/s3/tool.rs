@@ -1,19 +1,20 @@
 //! The tool with objects, in a process of its own.
 
+use media_concat_test_support::{
+    compare::assert_same,
+    process::{example, tool_path},
+};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::{
-    clips::{assert_same, joined},
-    joins::with_clips,
-};
+use crate::{clips::joined, joins::with_clips};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_are_joined_into_an_object() {
     let (server, clips) = with_clips().await;
-    let endpoint = format!("http://{}", server.address);
+    let endpoint = server.endpoint();
     let tool = |args: &'static [&'static str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_media-concat"));
+        let mut command = Command::new(tool_path());
         command
             .args(args)
             .args(["--endpoint", &endpoint, "--allow-address", "127.0.0.0/8"])
@@ -77,9 +78,7 @@ async fn objects_are_joined_into_an_object() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_joins_within_a_store() {
     let (server, clips) = with_clips().await;
-    let test = std::env::current_exe().expect("this program has a path");
-    let profile = test.ancestors().nth(2).expect("a folder of the profile");
-    let done = Command::new(profile.join("examples/store_to_store"))
+    let done = Command::new(example("store_to_store"))
         .args([
             "s3://media/joined.mp4",
             "s3://media/0.mp4",
@@ -87,11 +86,11 @@ async fn the_example_joins_within_a_store() {
         ])
         .env("AWS_ACCESS_KEY_ID", "access")
         .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .env("AWS_ENDPOINT_URL_S3", format!("http://{}", server.address))
+        .env("AWS_ENDPOINT_URL_S3", server.endpoint())
         .env("ALLOW_ADDRESS", "127.0.0.0/8")
         .output()
         .await
-        .expect("built by `cargo build --examples --all-features`");
+        .expect("it runs");
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{said}");
     let expected = joined(&clips).await;

@@ -3,10 +3,11 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
+use media_concat_test_support::process::Process;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -65,7 +66,7 @@ pub(crate) fn call(
 
 /// A browser that ends with the test.
 pub(crate) struct Browser {
-    driver: Child,
+    driver: Process,
     address: String,
     session: String,
     _home: TempDir,
@@ -74,16 +75,16 @@ pub(crate) struct Browser {
 impl Browser {
     pub(crate) fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut driver = Command::new("chromedriver")
+        let mut command = Command::new("chromedriver");
+        command
             .arg("--port=0")
             .env("HOME", home.path())
             .env("TMPDIR", home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromium-driver is installed");
-        let told = BufReader::new(driver.stdout.take().unwrap());
+            .stderr(Stdio::null());
+        let mut driver = Process::start(&mut command);
+        let told = BufReader::new(driver.0.stdout.take().unwrap());
         let port = told.lines().map_while(Result::ok).find_map(|line| {
             let port = line.strip_suffix('.')?.rsplit_once("on port ")?.1;
             port.parse::<u16>().ok()
@@ -244,7 +245,6 @@ impl Drop for Browser {
             let path = format!("/session/{}", self.session);
             call(&self.address, "DELETE", &path, &[], None);
         }
-        self.driver.kill().ok();
-        self.driver.wait().ok();
+        self.driver.kill();
     }
 }

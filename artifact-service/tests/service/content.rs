@@ -1,5 +1,6 @@
 //! The bytes of artifacts: ranges and conditions, as RFC 9110 has them.
 
+use media_concat_test_support::fixtures::fixture_bytes;
 use reqwest::{Method, StatusCode, header::RANGE};
 use serde_json::{Value, json};
 
@@ -7,7 +8,6 @@ use crate::{
     place::{Answer, Place, read},
     suite,
     trouble::sound,
-    web::fixture,
 };
 
 const NAME: &str = "a0.mp4";
@@ -33,7 +33,7 @@ async fn ask(place: &Place, method: Method, path: &str, headers: &[(&str, &str)]
 
 /// An answer with exactly these bytes of the file, and headers that say so.
 fn assert_part(answer: &Answer, from: usize, to: usize, what: &str) {
-    let whole = fixture(NAME);
+    let whole = fixture_bytes(NAME);
     assert_eq!(answer.status, StatusCode::PARTIAL_CONTENT, "{what}");
     let range = format!("bytes {from}-{}/{}", to - 1, whole.len());
     assert_eq!(answer.header("content-range"), range, "{what}");
@@ -47,7 +47,7 @@ fn assert_part(answer: &Answer, from: usize, to: usize, what: &str) {
 }
 
 fn assert_whole(answer: &Answer, what: &str) {
-    let whole = fixture(NAME);
+    let whole = fixture_bytes(NAME);
     assert_eq!(answer.status, StatusCode::OK, "{what}");
     assert_eq!(
         answer.header("content-length"),
@@ -62,7 +62,7 @@ fn assert_whole(answer: &Answer, what: &str) {
 suite! {
     /// Ours, or those that the store gives where we lead.
     async fn content_has_ranges(place: &Place) {
-        let (path, len) = (stored(place).await, fixture(NAME).len());
+        let (path, len) = (stored(place).await, fixture_bytes(NAME).len());
         let get = async |range: Option<&str>| {
             let headers: Vec<_> = range.iter().map(|range| ("range", *range)).collect();
             let answer = ask(place, Method::GET, &path, &headers).await;
@@ -97,7 +97,7 @@ suite! {
 
     /// Of the whole, whatever is asked for: ranges mean nothing to HEAD.
     async fn the_head_is_that_of_the_whole(place: &Place) {
-        let (path, len) = (stored(place).await, fixture(NAME).len());
+        let (path, len) = (stored(place).await, fixture_bytes(NAME).len());
         for range in [None, Some("bytes=100-199"), Some("bytes=99999999-")] {
             let headers: Vec<_> = range.iter().map(|range| ("range", *range)).collect();
             let head = ask(place, Method::HEAD, &path, &headers).await;
@@ -155,7 +155,7 @@ suite! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_range_is_the_whole() {
     let place = Place::embedded().await;
-    let (path, len) = (stored(&place).await, fixture(NAME).len());
+    let (path, len) = (stored(&place).await, fixture_bytes(NAME).len());
     for range in [
         "bytes=0-0,5-9",
         "bytes=0-0, -1",

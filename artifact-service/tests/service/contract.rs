@@ -1,9 +1,10 @@
 //! What the contract says, row by row.
 
+use media_concat_test_support::{ffmpeg, fixtures::fixture_bytes};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{place::Place, suite, trouble::sound, web::fixture};
+use crate::{place::Place, suite, trouble::sound};
 
 const CREATE: &str = "/api/v1/artifacts/create";
 
@@ -43,7 +44,7 @@ suite! {
         assert_eq!(created["company"]["name"], "Acme Inc");
         assert_eq!(created["createdBy"]["name"], "John Doe");
         let done = place.ended(&created).await;
-        let bytes = fixture("a0.mp4");
+        let bytes = fixture_bytes("a0.mp4");
         assert_eq!(done["status"], "upload_completed", "{done}");
         assert_eq!((&done["size"], &done["duration"]), (&json!(bytes.len()), &json!(2.0)));
         assert_eq!(done["progress"], json!(1.0));
@@ -56,13 +57,13 @@ suite! {
 
     /// A presigned upload is copied in the store, and only its owner finds it.
     async fn an_upload_becomes_an_artifact(place: &Place) {
-        let path = place.upload("my%20clip.mp4", fixture("a0.mp4").into()).await;
+        let path = place.upload("my%20clip.mp4", fixture_bytes("a0.mp4").into()).await;
         assert!(path.starts_with("s3://dubformer-artifacts/temp/"), "{path}");
         let body = json!({"name": "u", "type": "video", "s3Path": path});
         let done = place.create(body.clone()).await;
         let done = place.ended(&done).await;
         assert_eq!(done["status"], "upload_completed", "{done}");
-        assert!(place.content(&done).await == fixture("a0.mp4"));
+        assert!(place.content(&done).await == fixture_bytes("a0.mp4"));
         let other = place.another_key("Other Inc").await;
         let refused = place.request(Method::POST, CREATE, &other, Some(body), &[]).await;
         assert_eq!(refused.status, StatusCode::NOT_FOUND);
@@ -98,7 +99,7 @@ suite! {
 
     /// Joined by the library, report and all.
     async fn fragments_become_an_artifact(place: &Place) {
-        let upload = place.upload("a1.mp4", fixture("a1.mp4").into()).await;
+        let upload = place.upload("a1.mp4", fixture_bytes("a1.mp4").into()).await;
         let created = place.create(json!({"name": "joined", "type": "video", "fragments": [
             {"url": place.web.url("files/a0.mp4"), "startTime": 0},
             {"s3Path": upload, "startTime": 2},
@@ -170,7 +171,7 @@ suite! {
             ("a.ts", &format!("{both} -c:v libx264 -c:a aac"), "video", "script", 60),
             ("a.mov", &format!("{both} -c:v mpeg4 -c:a pcm_s16le"), "video", "audio", 40),
         ] {
-            let bytes = crate::web::ffmpeg(name, options).await;
+            let bytes = ffmpeg::made(name, options);
             let url = place.web.put(name, bytes.clone());
             for (kind, good) in [(kind, true), (other, false)] {
                 let body = json!({"name": name, "type": kind, "url": url});
@@ -347,7 +348,7 @@ suite! {
             let key = key.to_owned();
             async move { place.request(Method::POST, "/session/probe", &key, Some(body), &[]).await }
         };
-        let upload = place.upload("a1.mp4", fixture("a1.mp4").into()).await;
+        let upload = place.upload("a1.mp4", fixture_bytes("a1.mp4").into()).await;
         for body in [json!({"url": place.web.url("files/a0.mp4")}), json!({"s3Path": upload})] {
             let found = probe(&place.key, body).await;
             assert_eq!(found.status, StatusCode::OK, "{}", found.json());

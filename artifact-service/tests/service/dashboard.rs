@@ -4,6 +4,7 @@ mod bucket;
 mod program;
 
 use artifact_service::db::Db;
+use media_concat_test_support::fixtures::fixture;
 use serde_json::{Value, json};
 
 use self::program::Service;
@@ -113,12 +114,7 @@ async fn each_method_makes_an_artifact() {
     browser.click("#new");
     browser.click("#create-submit");
     browser.wait_for("#file-error", "Choose a file.");
-    let file = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../fixtures/generated/long.mp4"
-    );
-    let file = std::fs::canonicalize(file).unwrap();
-    browser.fill("#file", file.to_str().unwrap());
+    browser.fill("#file", fixture("long.mp4").to_str().unwrap());
     assert_eq!(browser.see("document.getElementById('name').value"), "long");
     let slow = json!({"offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 300_000});
     browser.devtools("Network.enable", json!({}));

@@ -5,15 +5,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use media_concat_test_support::{fixtures::fixture_bytes, process::Process};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
     place::{self, Place},
     postgres,
-    process::{Process, Server, until},
+    process::{Server, until},
     trouble::{Trouble, sound},
-    web::fixture,
 };
 
 const MIB: usize = 1 << 20;
@@ -343,7 +343,7 @@ async fn a_restarted_database_loses_nothing() {
     let database = database.await.unwrap();
     let done = place.ended(&running).await;
     assert_eq!(done["status"], "upload_completed", "{done}");
-    assert!(place.content(&done).await == fixture("b_pyramid.mp4"));
+    assert!(place.content(&done).await == fixture_bytes("b_pyramid.mp4"));
     for created in &made {
         assert_eq!(place.ended(created).await["status"], "upload_completed");
     }

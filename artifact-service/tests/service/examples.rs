@@ -3,13 +3,10 @@
 use std::process::Command;
 
 use artifact_service::{ids, keys};
+use media_concat_test_support::fixtures::fixture_bytes;
 use serde_json::Value;
 
-use crate::{
-    place::{BUCKET, Place},
-    s3,
-    web::fixture,
-};
+use crate::place::{BUCKET, Place};
 
 const CURL: &str = r#"curl -sS -X POST \
   https://studio.dubformer.ai/api/v1/artifacts/create \
@@ -98,9 +95,9 @@ async fn the_examples_of_the_reference_run() {
         (BUCKET, upload),
         ("my-company-bucket", "recordings/meeting-2024.mp4"),
     ] {
-        let path = store.folder.path().join(bucket).join(key);
+        let path = store.folder().join(bucket).join(key);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
-        std::fs::write(path, fixture("a0.mp4")).expect("a file");
+        std::fs::write(path, fixture_bytes("a0.mp4")).expect("a file");
     }
     sqlx::query(
         "INSERT INTO uploads (s3_path, company_id, created_at, expires_at) \
@@ -112,11 +109,12 @@ async fn the_examples_of_the_reference_run() {
     .execute(&place.db().pool)
     .await
     .expect("an upload");
+    let (access, secret) = store.keys();
     let credentials = keys::S3Credentials {
-        access_key: s3::ACCESS.to_owned(),
-        secret: s3::SECRET.to_owned(),
+        access_key: access.to_owned(),
+        secret: secret.to_owned(),
         region: None,
-        endpoint: Some(format!("http://{}", store.server.address)),
+        endpoint: Some(store.endpoint()),
     };
     let master = place.settings().master;
     keys::set_s3(place.db(), &master, &place.key_id, &credentials)
@@ -133,7 +131,7 @@ async fn the_examples_of_the_reference_run() {
         assert_eq!(created["status"], "created", "{created}");
         let done = place.ended(&created).await;
         assert_eq!(done["status"], "upload_completed", "{done}");
-        assert!(place.content(&done).await == fixture("a0.mp4"));
+        assert!(place.content(&done).await == fixture_bytes("a0.mp4"));
     }
     place.end().await;
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use artifact_service::{service::Roles, settings::Given};
+use media_concat_test_support::fixtures::fixture_bytes;
 use serde_json::{Value, json};
 
 use crate::{
     place::{Place, start},
     postgres, suite,
-    web::fixture,
 };
 
 suite! {
@@ -107,7 +107,7 @@ async fn cut_database_connections_lose_nothing() {
     }
     let done = place.ended(&created).await;
     assert_eq!(done["status"], "upload_completed", "{done}");
-    assert!(place.content(&done).await == fixture("b_pyramid.mp4"));
+    assert!(place.content(&done).await == fixture_bytes("b_pyramid.mp4"));
     place.end().await;
 }
 

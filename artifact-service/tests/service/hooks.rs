@@ -5,11 +5,12 @@ use std::time::Duration;
 use artifact_service::keys;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
+use media_concat_test_support::process::Process;
 use serde_json::{Value, json};
 
 use crate::{
     place::Place,
-    process::{PATIENCE, Process, until},
+    process::{PATIENCE, until},
     trouble::Trouble,
 };
 

@@ -18,7 +18,6 @@ mod postgres;
 mod process;
 mod proxy;
 mod resuming;
-mod s3;
 mod sources;
 mod trouble;
 mod web;

@@ -7,27 +7,23 @@ use artifact_service::{
     service::{self, Roles, Running},
     settings::{Given, Settings},
 };
+use media_concat_test_support::{process::Process, s3};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{
-    postgres,
-    process::{PATIENCE, Process},
-    proxy::Proxy,
-    s3,
-    web::Web,
-};
+use crate::{postgres, process::PATIENCE, proxy::Proxy, web::Web};
 
 /// The bucket of the reference's examples.
 pub(crate) const BUCKET: &str = "dubformer-artifacts";
+const SECRET: &str = "secret-of-the-store";
 
 pub(crate) struct Place {
     running: Option<Running>,
     pub(crate) given: Given,
     folder: TempDir,
-    store: Option<Bucket>,
+    store: Option<s3::Server>,
     proxy: Option<Proxy>,
     pub(crate) web: Web,
     pub(crate) base: String,
@@ -36,21 +32,15 @@ pub(crate) struct Place {
     pub(crate) client: reqwest::Client,
 }
 
-/// An object store and its folder.
-pub(crate) struct Bucket {
-    pub(crate) server: s3::Server,
-    pub(crate) folder: TempDir,
-}
-
-impl Bucket {
-    async fn start(buckets: &[&str], hosts: bool) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        for bucket in buckets {
-            std::fs::create_dir(folder.path().join(bucket)).expect("a bucket");
-        }
-        let server = s3::Server::start(folder.path(), hosts).await;
-        Self { server, folder }
-    }
+/// An object store with these buckets, which are hosts or in the path.
+async fn stored(buckets: &[&str], by_host: bool) -> s3::Server {
+    let setup = s3::Setup {
+        secret: SECRET,
+        buckets,
+        by_host,
+        ..s3::Setup::default()
+    };
+    setup.start().await
 }
 
 /// An answer.
@@ -95,16 +85,15 @@ impl Place {
         if !shared {
             return Self::with(Given::default(), None, work).await;
         }
-        let store = Bucket::start(&[BUCKET, "my-company-bucket"], false).await;
-        let endpoint = format!("http://{}", store.server.address);
-        let given = Self::given(endpoint).await;
+        let store = stored(&[BUCKET, "my-company-bucket"], false).await;
+        let given = Self::given(store.endpoint()).await;
         Self::with(given, Some(store), work).await
     }
 
     /// A store whose bucket is a host.
     pub(crate) async fn virtual_host() -> Self {
-        let store = Bucket::start(&[BUCKET], true).await;
-        let given = Self::given(format!("http://localhost:{}", store.server.address.port())).await;
+        let store = stored(&[BUCKET], true).await;
+        let given = Self::given(format!("http://localhost:{}", store.address.port())).await;
         let style = Some("virtual-host".to_owned());
         let given = Given {
             s3_style: style,
@@ -121,8 +110,8 @@ impl Place {
             database: Some(database),
             storage: Some(format!("s3://{BUCKET}")),
             s3_endpoint: Some(endpoint),
-            s3_access_key: Some(s3::ACCESS.to_owned()),
-            s3_secret_key: Some(s3::SECRET.to_owned()),
+            s3_access_key: Some(s3::Setup::default().access.to_owned()),
+            s3_secret_key: Some(SECRET.to_owned()),
             master_key: Some("ab".repeat(32)),
             ..Given::default()
         }
@@ -130,8 +119,8 @@ impl Place {
 
     /// No worker, and a store behind a proxy that can fail.
     pub(crate) async fn behind_proxy() -> Self {
-        let store = Bucket::start(&[BUCKET], false).await;
-        let proxy = Proxy::before(store.server.address).await;
+        let store = stored(&[BUCKET], false).await;
+        let proxy = Proxy::before(store.address).await;
         let given = Self::given(format!("http://{}", proxy.address)).await;
         let place = Self::with(given, Some(store), false).await;
         Self {
@@ -154,7 +143,7 @@ impl Place {
         self.proxy.as_ref().expect("a proxy")
     }
 
-    async fn with(given: Given, store: Option<Bucket>, work: bool) -> Self {
+    async fn with(given: Given, store: Option<s3::Server>, work: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let given = Given {
             data: Some(folder.path().to_owned()),
@@ -301,19 +290,19 @@ impl Place {
 
     pub(crate) fn bucket_folder(&self) -> PathBuf {
         match &self.store {
-            Some(store) => store.folder.path().join(BUCKET),
+            Some(store) => store.folder().join(BUCKET),
             None => self.folder.path().join("objects"),
         }
     }
 
-    pub(crate) fn store(&self) -> Option<&Bucket> {
+    pub(crate) fn store(&self) -> Option<&s3::Server> {
         self.store.as_ref()
     }
 
     /// What a store or a folder keeps of uploads that are not finished.
     pub(crate) fn litter(&self) -> Vec<String> {
         let root = match &self.store {
-            Some(store) => store.folder.path().to_owned(),
+            Some(store) => store.folder().to_owned(),
             None => self.bucket_folder().join(".incoming"),
         };
         let names = std::fs::read_dir(root).expect("a folder").flatten();

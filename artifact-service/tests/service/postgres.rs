@@ -6,10 +6,11 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
     sync::{
         OnceLock,
-        atomic::{AtomicU16, AtomicU32, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, Instant},
 };
+
+use media_concat_test_support::process::{free_port, wait_for};
 
 use crate::process::PATIENCE;
 
@@ -119,39 +120,17 @@ fn start() -> Server {
     }
 }
 
-/// A port that nobody has, of those that the system gives to nobody: so that nobody takes it before the
-/// server does, or while that starts again.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let own = std::process::id() * 97 % 16_000;
-    loop {
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 12_000 + (u16::try_from(own).expect("small") + next) % 20_000;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
 /// Waits until the server whose socket is in `folder` answers.
 fn wait(port: u16, folder: &Path) {
-    let until = Instant::now() + PATIENCE;
-    let ready = || {
+    let log = || std::fs::read_to_string(folder.with_extension("log")).unwrap_or_default();
+    let what = || format!("PostgreSQL does not start: {}", log());
+    wait_for(PATIENCE, what, || {
         let asked = Command::new(programs().join("pg_isready"))
             .args(["-q", "-p", &port.to_string(), "-h"])
             .arg(folder)
             .status();
-        asked.is_ok_and(|status| status.success())
-    };
-    while !ready() {
-        let log = || std::fs::read_to_string(folder.with_extension("log")).unwrap_or_default();
-        assert!(
-            Instant::now() < until,
-            "PostgreSQL does not start: {}",
-            log()
-        );
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        asked.is_ok_and(|status| status.success()).then_some(())
+    });
 }
 
 pub(crate) fn is_root() -> bool {

@@ -3,38 +3,11 @@
 use std::{
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
-/// A process that is killed when it is dropped.
-pub(crate) struct Process(Child);
-
-impl Process {
-    pub(crate) fn start(command: &mut Command) -> Self {
-        Self(command.spawn().expect("the program starts"))
-    }
-
-    /// SIGTERM, and its end.
-    pub(crate) fn stop(&mut self) {
-        let pid = self.0.id().to_string();
-        let told = Command::new("kill").arg(pid).status();
-        assert!(told.expect("it is told").success());
-        self.0.wait().expect("it ended");
-    }
-
-    /// `kill -9`, and its end.
-    pub(crate) fn kill(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().expect("it ended");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
+use media_concat_test_support::process::Process;
 
 /// A server of its own.
 pub(crate) struct Server {
@@ -61,8 +34,8 @@ impl Server {
     /// A command that serves.
     pub(crate) fn of(command: &mut Command) -> Self {
         command.stdout(Stdio::piped());
-        let mut child = command.spawn().expect("the program starts");
-        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let mut process = Process::start(command);
+        let lines = BufReader::new(process.0.stdout.take().expect("its output")).lines();
         let (mut key, mut base) = (None, None);
         for line in lines.map_while(Result::ok) {
             if let Some(told) = line.strip_prefix("API key, shown this once: ") {
@@ -74,7 +47,7 @@ impl Server {
             }
         }
         Self {
-            process: Process(child),
+            process,
             base: base.expect("it listens"),
             key,
         }

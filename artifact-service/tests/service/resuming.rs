@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use media_concat_test_support::process::Process;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
     place::Place,
     postgres,
-    process::Process,
     trouble::{Trouble, sound},
 };
 

@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
+use media_concat_test_support::{ffmpeg, process::Process};
 use serde_json::json;
 
 use crate::{
     place::Place,
-    process::Process,
     trouble::{Trouble, sound},
 };
 
@@ -113,7 +113,7 @@ async fn a_worker_keeps_nothing_on_its_disk() {
          -f lavfi -i sine=d=4 -c:v libx264 -preset ultrafast -qp 20 -c:a aac";
     let mut made = Vec::new();
     for name in ["a.mkv", "a.ts", "a.flv"] {
-        let bytes = crate::web::ffmpeg(name, noise).await;
+        let bytes = ffmpeg::made(name, noise);
         assert!(bytes.len() > 10 * MIB);
         made.push(("video", place.web.put(name, bytes.clone()), bytes));
     }

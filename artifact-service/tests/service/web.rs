@@ -20,6 +20,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::{StreamExt, stream};
+use media_concat_test_support::fixtures::fixture_bytes;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// A server that is served until it is dropped.
@@ -100,26 +101,6 @@ impl Drop for Web {
     }
 }
 
-/// A fixture of the library.
-pub(crate) fn fixture(name: &str) -> Bytes {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/generated");
-    let found = std::fs::read(format!("{folder}/{name}"));
-    found.expect("make fixtures").into()
-}
-
-/// A file by FFmpeg, in whatever the name's ending says.
-pub(crate) async fn ffmpeg(name: &str, options: &str) -> Vec<u8> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join(name);
-    let ran = tokio::process::Command::new("ffmpeg")
-        .args(["-v", "error"])
-        .args(options.split_whitespace())
-        .arg(&path)
-        .status();
-    assert!(ran.await.expect("ffmpeg runs").success(), "{name}");
-    std::fs::read(path).expect("a file")
-}
-
 fn range(headers: &HeaderMap, size: usize) -> Option<(usize, usize)> {
     let text = headers
         .get(header::RANGE)?
@@ -165,7 +146,7 @@ fn answer(status: StatusCode, headers: Vec<(header::HeaderName, String)>, body: 
 }
 
 async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let (status, told, bytes) = part(&headers, &fixture(&name));
+    let (status, told, bytes) = part(&headers, &fixture_bytes(&name));
     answer(status, told, bytes.into())
 }
 
@@ -175,7 +156,7 @@ async fn slow(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let (status, told, bytes) = part(&headers, &fixture(&name));
+    let (status, told, bytes) = part(&headers, &fixture_bytes(&name));
     if bytes.len() <= 16 << 10 {
         return answer(status, told, bytes.into());
     }

@@ -7,11 +7,13 @@ pub(crate) mod pictures;
 pub(crate) mod tables;
 pub(crate) mod tone;
 
+use media_concat_test_support::compare::assert_near;
+use media_concat_test_support::ffmpeg::ffprobe;
+use media_concat_test_support::join::Joined;
+
 use crate::oracle::movie::Movie;
-use crate::oracle::packets::ffprobe;
 use crate::oracle::pictures::assert_decodes;
 use crate::oracle::tables::assert_consistent;
-use crate::support::{Joined, assert_near};
 
 /// What every output must satisfy, whatever was joined: the index comes first, the headers agree
 /// with the tables and with the report, FFmpeg reads and decodes it without a complaint.

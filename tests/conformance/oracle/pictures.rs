@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::support::{ffmpeg, ffmpeg_complaining};
+use media_concat_test_support::ffmpeg::{ffmpeg, ffmpeg_complaining, frame_hashes};
 
 /// Pictures are numbered, not timed, lest FFmpeg round two onto one instant and complain; where
 /// they lie is what the sample tables and the demuxer are asked.
@@ -15,12 +15,7 @@ pub(crate) fn frames_and_complaints(path: &Path) -> (Vec<String>, String) {
     let tail = ["-map", "0:v:0", "-vf", COUNTED, "-fps_mode", "passthrough"].map(OsStr::new);
     let last = ["-enc_time_base", "-1", "-f", "framemd5", "-"].map(OsStr::new);
     let (text, complaints) = ffmpeg_complaining(head.into_iter().chain(tail).chain(last));
-    let text = String::from_utf8(text).unwrap();
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    let hashes = lines
-        .map(|line| line.rsplit(',').next().unwrap().trim().to_owned())
-        .collect();
-    (hashes, complaints)
+    (frame_hashes(&text), complaints)
 }
 
 /// The hash of every picture that is shown; a complaint of the decoder fails the test.

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::support::ffmpeg;
+use media_concat_test_support::ffmpeg::{ffmpeg, pcm_f32};
 
 const RATE: usize = 48_000;
 /// The amplitude of FFmpeg's `sine` source.
@@ -46,12 +46,7 @@ impl Sound {
         let tail = ["-ac", "1", "-ar", "48000", "-f", "f32le", "-"];
         let middle = filter.iter().map(OsStr::new);
         let bytes = ffmpeg(head.into_iter().chain(middle).chain(tail.map(OsStr::new)));
-        Self(
-            bytes
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-                .collect(),
-        )
+        Self(pcm_f32(&bytes))
     }
 
     /// How long it lasts, in seconds.

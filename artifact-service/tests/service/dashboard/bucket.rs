@@ -1,5 +1,6 @@
 //! The dashboard of a service whose objects are in a store with an origin of its own.
 
+use media_concat_test_support::fixtures::fixture;
 use serde_json::json;
 
 use super::{open, sign_in, status};
@@ -17,7 +18,7 @@ async fn a_bucket_is_played_from() {
     sign_in(&browser, &format!("{}/", place.base), &place.key);
     open(&browser, "stored");
     browser.wait("document.getElementById('player')?.readyState >= 2");
-    let store = place.store().expect("an object store").server.address;
+    let store = place.store().expect("an object store").address;
     let policy = browser
         .run("return fetch('/').then((page) => page.headers.get('content-security-policy'))");
     let policy = policy.as_str().unwrap();
@@ -37,8 +38,7 @@ async fn a_bucket_is_uploaded_to() {
     let browser = Browser::start();
     sign_in(&browser, &format!("{}/", place.base), &place.key);
     browser.click("#new");
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/generated/a0.mp4");
-    let file = std::fs::canonicalize(file).unwrap();
+    let file = fixture("a0.mp4");
     browser.fill("#file", file.to_str().unwrap());
     browser.click("#create-submit");
     status(&browser, "a0", "upload_completed");

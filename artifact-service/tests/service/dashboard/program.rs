@@ -2,43 +2,37 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
+use media_concat_test_support::process::{Process, free_port};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::CREATE;
-use crate::{browser::call, postgres::free_port};
+use crate::browser::call;
 
 /// `artifact-service serve`, as it is started without settings.
 pub(crate) struct Service {
-    program: Child,
+    program: Process,
     pub(crate) folder: TempDir,
     pub(crate) address: String,
     pub(crate) key: String,
 }
 
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.program.kill().ok();
-        self.program.wait().ok();
-    }
-}
-
-fn serve(data: &std::path::Path, address: &str) -> (Child, String, Option<String>) {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_artifact-service"))
+fn serve(data: &std::path::Path, address: &str) -> (Process, String, Option<String>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_artifact-service"));
+    command
         .args(["serve", "--allow-private-addresses", "--grace-seconds", "1"])
         .args(["--listen", address])
         .arg("--data")
         .arg(data)
         .env("RUST_LOG", "warn")
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (mut key, told) = (None, BufReader::new(program.stdout.take().unwrap()));
+        .stdout(Stdio::piped());
+    let mut program = Process::start(&mut command);
+    let (mut key, told) = (None, BufReader::new(program.0.stdout.take().unwrap()));
     let address = told.lines().map_while(Result::ok).find_map(|line| {
         if let Some((_, made)) = line.split_once("shown this once: ") {
             key = Some(made.to_owned());
@@ -65,8 +59,7 @@ impl Service {
     }
 
     pub(crate) fn restart(&mut self) {
-        self.program.kill().unwrap();
-        self.program.wait().unwrap();
+        self.program.kill();
         self.program = serve(self.folder.path(), &self.address).0;
     }
 

@@ -20,19 +20,23 @@ use tokio::{
 
 /// How a wire breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Break {
+pub enum Break {
     /// The connection is closed.
     Reset,
     /// Nothing more passes on this connection.
     Stall,
 }
 
-pub(crate) struct Proxy {
-    pub(crate) address: SocketAddr,
+/// A wire to a server, until it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Where it listens.
+    pub address: SocketAddr,
     wire: Arc<Wire>,
     serving: tokio::task::JoinHandle<()>,
 }
 
+#[derive(Debug)]
 struct Wire {
     moved: AtomicU64,
     /// After so many bytes the wire breaks, once; `u64::MAX` is never.
@@ -41,11 +45,13 @@ struct Wire {
 }
 
 impl Proxy {
-    pub(crate) async fn to(server: SocketAddr) -> Self {
+    /// A wire that never breaks.
+    pub async fn to(server: SocketAddr) -> Self {
         Self::breaking(server, u64::MAX, Break::Reset).await
     }
 
-    pub(crate) async fn breaking(server: SocketAddr, at: u64, how: Break) -> Self {
+    /// A wire that breaks once, after `at` bytes.
+    pub async fn breaking(server: SocketAddr, at: u64, how: Break) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let wire = Arc::new(Wire {
@@ -78,11 +84,12 @@ impl Proxy {
     }
 
     /// Bytes that passed, both ways.
-    pub(crate) fn moved(&self) -> u64 {
+    pub fn moved(&self) -> u64 {
         self.wire.moved.load(SeqCst)
     }
 
-    pub(crate) fn broke(&self) -> bool {
+    /// Whether it broke, or never will.
+    pub fn broke(&self) -> bool {
         self.wire.at.load(SeqCst) == u64::MAX
     }
 }
