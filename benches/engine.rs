@@ -7,7 +7,6 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures::StreamExt;
 use media_concat::{
     Concat, Overwrite,
-    isobmff::read::{ReadLimits, read_index},
     options::{Durability, Options},
     source::{FileSource, MemorySource},
 };
@@ -23,10 +22,7 @@ fn fixture() -> Bytes {
 
 fn from_memory(count: usize) -> Concat {
     let file = fixture();
-    let options = Options {
-        durability: Durability::Cached,
-        ..Options::default()
-    };
+    let options = Options::new().durability(Durability::Cached);
     (0..count).fold(Concat::new().options(options), |concat, index| {
         concat.fragment(MemorySource::new(index.to_string(), file.clone()), None)
     })
@@ -43,11 +39,11 @@ fn from_disk(folder: &Path, count: usize) -> Concat {
 
 fn stages(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
-    let file = fixture();
     let mut group = criterion.benchmark_group("stages");
     group.sample_size(20);
-    group.bench_function("index of one fragment", |bencher| {
-        bencher.iter(|| read_index(black_box(&file), ReadLimits::default()).expect("an index"));
+    group.bench_function("probe of one fragment", |bencher| {
+        let one = from_memory(1);
+        bencher.iter(|| runtime.block_on(black_box(&one).probe()).expect("probed"));
     });
     let probed = runtime
         .block_on(from_memory(FRAGMENTS).probe())

@@ -11,7 +11,7 @@
 
 use std::{env, process::ExitCode};
 
-use media_concat::{Concat, Error, compat::Mismatch, source::FileSource};
+use media_concat::{Concat, Error, Mismatch, source::FileSource};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {

@@ -50,4 +50,5 @@ step "lints, cli" lints -p media-concat --no-default-features --features cli
 step "lints, everything" lints --workspace --all-features
 step "documentation" env RUSTDOCFLAGS=-Dwarnings \
     cargo doc --quiet --locked --workspace --no-deps --all-features
+step "public API" scripts/api.sh
 if [[ -f fuzz/Cargo.toml ]]; then step "fuzz targets compile" fuzz_targets; fi

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256 as Sha256State};
 /// through this process; what is streamed, piped or uploaded is summed as it passes. Of
 /// an object of which the store copies parts itself, there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Checksums {
     /// SHA-256 (FIPS 180-4).
     pub sha256: bool,
@@ -18,6 +19,29 @@ pub struct Checksums {
 }
 
 impl Checksums {
+    /// None.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            sha256: false,
+            crc32c: false,
+        }
+    }
+
+    /// Sets whether SHA-256 is computed.
+    #[must_use]
+    pub const fn sha256(mut self, sha256: bool) -> Self {
+        self.sha256 = sha256;
+        self
+    }
+
+    /// Sets whether CRC-32C is computed.
+    #[must_use]
+    pub const fn crc32c(mut self, crc32c: bool) -> Self {
+        self.crc32c = crc32c;
+        self
+    }
+
     /// Whether any is asked for.
     #[must_use]
     pub const fn any(self) -> bool {
@@ -28,6 +52,7 @@ impl Checksums {
 /// The checksums of an output; those that were not asked for are absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Digests {
     /// SHA-256. Serialised as 64 hexadecimal digits.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]

@@ -21,15 +21,13 @@ use spooled::part_of;
 pub use inspect::Inspected;
 
 use crate::{
-    assemble::Sharing,
-    compat::{self, Matching, Mismatch},
-    elementary::SeamData,
+    carry,
+    compat::{self, Mismatch},
     error::{Error, MediaError},
-    layout::Layout,
+    formats::audio_file::write::SeamData,
+    layout::{Layout, Sharing},
     media::Container,
     options::{Leading, OnDiscontinuity, Options, ParameterSets},
-    packets,
-    placement::Placement,
     plan::{self, Plan, Silence},
     probe::Fragment,
     progress::{Progress, ProgressSink},
@@ -38,7 +36,7 @@ use crate::{
     source::{OpenSource, SharedSource, Source},
     time::Time,
     verify::{self, Join, SeamCheck, Verify},
-    warning::WarningKind,
+    warning::{Warning, WarningKind},
 };
 
 /// A list of fragments to be joined, and how.
@@ -140,11 +138,11 @@ impl Probed {
         self.inspected.fragments()
     }
 
-    /// Whether all fragments share one format.
+    /// Whether all fragments share one format; what of them would be left out.
     ///
     /// # Errors
     /// Every difference of every fragment.
-    pub fn check(&self) -> Result<Matching, Vec<Mismatch>> {
+    pub fn check(&self) -> Result<Vec<Warning>, Vec<Mismatch>> {
         self.inspected.check()
     }
 
@@ -172,7 +170,7 @@ impl Probed {
         let checked = compat::check(&fragments, &order, &concat.options);
         let matching = checked.map_err(|mismatches| Error::Incompatible { mismatches })?;
         let mut matching = matching;
-        packets::refine(container, &mut matching);
+        carry::refine(container, &mut matching);
         let sources = fragments.iter().zip(sources);
         let sources = sources.map(|(fragment, source)| OpenSource {
             source,
@@ -215,7 +213,7 @@ impl Probed {
         if silence(&fragments, &matching, &plan, &mut silences).await {
             plan = make(&silences)?;
         }
-        packets::fit(container, &fragments, &mut plan)?;
+        carry::fit(container, &fragments, &mut plan)?;
         let (fragments, plan): (Arc<[Fragment]>, _) = (fragments.into(), Arc::new(plan));
         let content = output(container, &fragments, &plan, &sources).await?;
         let (layout, filter) = (content.layout, content.filter);
@@ -267,6 +265,25 @@ fn refuse_jumps(fragments: &[Fragment]) -> Result<(), Error> {
 }
 
 /// A planned join, ready to be written any number of times.
+///
+/// # Example
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use futures::TryStreamExt;
+/// use media_concat::{Concat, source::FileSource};
+///
+/// let planned = Concat::new()
+///     .fragment(FileSource::new("intro.mp4"), None)
+///     .fragment(FileSource::new("main.mp4"), None)
+///     .plan()
+///     .await?;
+/// let (size, duration) = (planned.report().size, planned.report().duration);
+/// println!("{size} bytes, {duration} s, {}", planned.media_type());
+/// // The last kilobyte, as for a request of that range; nothing else is read.
+/// let tail: Vec<_> = planned.read(size - 1_000..size).try_collect().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Planned {
     concat: Concat,
@@ -292,18 +309,6 @@ impl Planned {
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout
-    }
-
-    /// Where each fragment is, and how they meet.
-    #[must_use]
-    pub fn placement(&self) -> &Placement {
-        &self.plan.placement
-    }
-
-    /// The whole plan, track by track.
-    #[must_use]
-    pub fn plan(&self) -> &Plan {
-        &self.plan
     }
 
     /// The output in order. Nothing is read that is not asked for.

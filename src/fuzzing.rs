@@ -3,6 +3,9 @@
 //! A door takes any bytes, gives them to one reader, and asserts what the stages behind that reader
 //! rely on. What stays inside of a stage has its door there.
 
+mod index;
+mod plan;
+
 use std::ops::Range;
 
 use crate::{
@@ -10,33 +13,39 @@ use crate::{
         mpeg2,
         nal::{InForce, NalCodec, Sets, units},
     },
-    elementary::{self, ElementaryError, ElementaryLimits, Found, Kind, Latm, Reader},
-    isobmff::{
-        parameter_sets::{ParameterSets, entry_with_sets},
-        picture,
-        sei::CodedLight,
+    formats::{
+        audio_file::{self, AudioFileError, AudioFileLimits, Found, Kind, Reader},
+        isobmff::{
+            parameter_sets::{ParameterSets, entry_with_sets},
+            picture,
+            sei::CodedLight,
+        },
+        latm::{Latm, loas_length},
+        mpegts::{self, EsInfo, MapReader, PACKET, Pid},
     },
     source::{AddressPolicy, guard::UrlPolicy},
-    transport::{self, EsInfo, MapReader, PACKET, Pid},
 };
+
+pub use index::index;
+pub use plan::plan;
 
 pub use crate::{
     ingest::fuzzing::{endings, matroska, vorbis},
-    object::fuzzing::{object_url, store_answer},
     packets::fuzzing::subtitles,
     serve::fuzzing::wanted_ranges,
+    source::object::fuzzing::{object_url, store_answer},
     source::ranged::fuzzing::{Given, judged_answer},
 };
 
 /// Small, so that memory out of proportion is noticed.
-const LIMITS: ElementaryLimits = ElementaryLimits {
+const LIMITS: AudioFileLimits = AudioFileLimits {
     samples: 1 << 20,
     index_bytes: 1 << 24,
 };
 /// Bits of a configuration of AAC that are kept, in bytes.
-const LONGEST_CONFIG: usize = 64;
+const MAX_CONFIG: usize = 64;
 /// Bytes of a section of a program map, its first three included.
-const LONGEST_SECTION: usize = 1_024;
+const MAX_SECTION: usize = 1_024;
 
 /// Reads `bytes` as parameter sets and as a picture of every codec that has them: the first byte says how long the lengths
 /// of units are, and the units of the rest are taken as sets, too.
@@ -64,10 +73,35 @@ pub fn slice_heads(bytes: &[u8]) {
     }
 }
 
+/// Reads `file` as WAV.
+pub fn wav(file: &[u8]) {
+    sound(Kind::Wav, file);
+}
+
+/// Reads `file` as AIFF.
+pub fn aiff(file: &[u8]) {
+    sound(Kind::Aiff, file);
+}
+
+/// Reads `file` as MP3.
+pub fn mp3(file: &[u8]) {
+    sound(Kind::Mp3, file);
+}
+
+/// Reads `file` as ADTS.
+pub fn adts(file: &[u8]) {
+    sound(Kind::Adts, file);
+}
+
+/// Reads `file` as FLAC.
+pub fn flac(file: &[u8]) {
+    sound(Kind::Flac, file);
+}
+
 /// Reads `file` as one run of sound: every look goes forward and inside of the file, and samples,
 /// tags and chunks lie in it.
-pub fn sound(kind: Kind, file: &[u8]) {
-    let _ = (elementary::sniff(file), elementary::tag_end(file));
+fn sound(kind: Kind, file: &[u8]) {
+    let _ = (audio_file::sniff(file), audio_file::tag_end(file));
     let Ok(Found { movie, carried }) = read_sound(kind, file) else {
         return;
     };
@@ -103,7 +137,7 @@ pub fn sound(kind: Kind, file: &[u8]) {
 }
 
 /// Feeds a reader what it asks for.
-fn read_sound(kind: Kind, file: &[u8]) -> Result<Found, ElementaryError> {
+fn read_sound(kind: Kind, file: &[u8]) -> Result<Found, AudioFileError> {
     let len = file.len() as u64;
     let mut reader = Reader::new(kind, len, LIMITS);
     for _ in 0..=file.len() {
@@ -124,21 +158,21 @@ pub fn latm(bytes: &[u8]) {
     let mut at = 0;
     while at < bytes.len() {
         let rest = &bytes[at..];
-        let length = elementary::loas_length(rest).unwrap_or(rest.len());
+        let length = loas_length(rest).unwrap_or(rest.len());
         let packet = &rest[..length.min(rest.len())];
         let (mut count, mut total) = (0, 0);
         let read = latm.frames(packet, at as u64, |frame| {
             assert!(!frame.is_empty());
             count += 1;
             total += frame.len();
-            Ok::<_, ElementaryError>(())
+            Ok::<_, AudioFileError>(())
         });
         assert!(count <= 64 && total <= packet.len());
         assert!(read.is_err() || count == 0 || latm.config().is_some());
         at += packet.len();
     }
     if let Some(config) = latm.config() {
-        assert!(config.bytes.len() <= LONGEST_CONFIG);
+        assert!(config.bytes.len() <= MAX_CONFIG);
         let (core, rate) = (config.core_rate.get(), config.rate.get());
         assert!(rate == core || u64::from(rate) == 2 * u64::from(core));
         let entry = &config.description().entries[0];
@@ -162,9 +196,9 @@ pub fn program_maps(bytes: &[u8]) {
         }
     }
     check_streams(&reader, bytes.len());
-    for step in transport::STEPS {
-        let first = transport::first(bytes, step);
-        assert!(first.is_none_or(|first| first < step && bytes[first] == transport::SYNC));
+    for step in mpegts::STEPS {
+        let first = mpegts::first(bytes, step);
+        assert!(first.is_none_or(|first| first < step && bytes[first] == mpegts::SYNC));
     }
     check_section(bytes);
     check_splice(bytes);
@@ -184,7 +218,7 @@ fn check_streams(reader: &MapReader, len: usize) {
 
 /// A map with a stream more has all those that it had, and the one.
 fn check_section(bytes: &[u8]) {
-    let mut section = bytes[..bytes.len().min(LONGEST_SECTION)].to_vec();
+    let mut section = bytes[..bytes.len().min(MAX_SECTION)].to_vec();
     let Some(length) = section.len().checked_sub(3) else {
         return;
     };
@@ -195,11 +229,11 @@ fn check_section(bytes: &[u8]) {
         ..EsInfo::graphics()
     };
     let pid = Pid::new(0x1FF0);
-    let Some(made) = transport::with_streams(section, &[(&pid, &data)]) else {
+    let Some(made) = mpegts::with_streams(section, &[(&pid, &data)]) else {
         return;
     };
-    assert_eq!(transport::crc(&made), [0; 4]);
-    assert!(made.len() <= LONGEST_SECTION);
+    assert_eq!(mpegts::crc(&made), [0; 4]);
+    assert!(made.len() <= MAX_SECTION);
     let (before, after) = (map_of(section), map_of(&made));
     for (pid, kind) in before.kinds() {
         assert_eq!(after.stream(pid).map(|stream| stream.kind), Some(kind));
@@ -230,9 +264,9 @@ fn map_of(section: &[u8]) -> MapReader {
 /// A splice that is moved there and back is where it was.
 fn check_splice(section: &[u8]) {
     let by = section.len() as i64 * 90_001;
-    if let Some(moved) = transport::moved_splice(section, by) {
-        assert_eq!(transport::crc(&moved), [0; 4]);
-        let back = transport::moved_splice(&moved, -by).expect("it was moved before");
+    if let Some(moved) = mpegts::moved_splice(section, by) {
+        assert_eq!(mpegts::crc(&moved), [0; 4]);
+        let back = mpegts::moved_splice(&moved, -by).expect("it was moved before");
         let end = back.len() - 4;
         assert_eq!(back[..end], section[..end]);
     }

@@ -4,6 +4,13 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
+/// Where the filesystem can share bytes between files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sharing {
+    /// Offsets in both files must agree modulo this: the filesystem's block size.
+    pub block: u32,
+}
+
 /// Source ranges that continue each other are made one up to this size where pieces are made on
 /// demand: none of them takes long to find.
 const MERGED: u64 = 1 << 20;

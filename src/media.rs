@@ -2,8 +2,11 @@
 
 mod codec;
 mod container;
+mod extras;
 mod foreign;
+mod fourcc;
 pub mod picture;
+mod sample_table;
 
 use bytes::Bytes;
 
@@ -15,8 +18,12 @@ pub(crate) use codec::{
     SilenceSource, wave_format,
 };
 pub use container::Container;
+pub use extras::{Addition, Extras, Head};
 pub use foreign::Foreign;
 pub(crate) use foreign::foreign;
+pub use fourcc::FourCc;
+pub(crate) use sample_table::usual_duration;
+pub use sample_table::{Chunk, Edit, RunLength, SampleGroup, SampleSizes, SampleTable, TrackEdit};
 
 /// What a stream carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +54,7 @@ impl std::fmt::Display for StreamKind {
 /// A named point of a fragment or of the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Chapter {
     /// When it starts, from the beginning of its file.
     pub start: Time,
@@ -56,6 +64,7 @@ pub struct Chapter {
 
 /// A file that comes with a fragment, such as a font that its subtitles are drawn with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Attachment {
     /// Name of the file.
     pub name: String,
@@ -71,6 +80,7 @@ pub struct Attachment {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[non_exhaustive]
 pub struct CodecParameters {
     /// The codec; [`Codec::Unknown`] where libav knows none.
     pub codec: Codec,
@@ -93,6 +103,7 @@ pub struct CodecParameters {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[non_exhaustive]
 pub struct VideoParameters {
     /// Coded width in pixels.
     pub width: u32,
@@ -121,6 +132,7 @@ pub struct VideoParameters {
 
 /// What coded pictures say of themselves: all that is left where a container says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub struct CodedFacts {
     /// Width and height of a pixel.
     pub sample_aspect: Option<(u32, u32)>,
@@ -148,6 +160,7 @@ impl VideoParameters {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[non_exhaustive]
 pub struct AudioParameters {
     /// Effective samples per second and channel (after spectral band replication).
     pub sample_rate: u32,

@@ -4,11 +4,24 @@ use std::time::Duration;
 
 #[cfg(feature = "checksum")]
 pub use crate::checksum::Checksums;
-use crate::{media::Container, time::Time};
-pub use crate::{sink::Durability, timeline::audio::AudioSeams};
+pub use crate::timeline::audio::AudioSeams;
+use crate::{media::Container, setters::setters, time::Time};
+
+/// Whether the output is on the disk when it gets its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Durability {
+    /// It and its name are: a power cut leaves all of it or nothing. The default.
+    #[default]
+    Synced,
+    /// It is in the system's cache, as most tools leave it: faster, and a power cut soon after may
+    /// leave an empty file.
+    Cached,
+}
 
 /// What to do where a fragment starts later than the one before it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnGap {
     /// The last picture is held, sound is silent. The default.
     #[default]
@@ -21,6 +34,7 @@ pub enum OnGap {
 
 /// What to do where a fragment starts before the one before it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnOverlap {
     /// The join is refused, so that nothing is lost silently. The default.
     #[default]
@@ -33,6 +47,7 @@ pub enum OnOverlap {
 
 /// What to do where a fragment lacks a stream that others have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnMissing {
     /// The join is refused. The default.
     #[default]
@@ -44,6 +59,7 @@ pub enum OnMissing {
 /// What to do with pictures at the beginning of a fragment that refer to what came before it (the leading pictures of an
 /// open group of pictures).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Leading {
     /// They are shown where the bit stream's numbering and the clocks say that the fragment continues the one before
     /// it, and left out elsewhere. The default. An encoder that repeats its structure exactly makes pieces of two
@@ -58,6 +74,7 @@ pub enum Leading {
 
 /// What to do where the clock of a fragment starts again or jumps inside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnDiscontinuity {
     /// What comes behind follows what came before, with a warning. The default.
     #[default]
@@ -68,6 +85,7 @@ pub enum OnDiscontinuity {
 
 /// How differing H.264, HEVC and VVC parameter sets are kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum ParameterSets {
     /// One `avc3`, `hev1` or `vvi1` sample entry, each fragment's own sets before each of its sync
     /// samples. Plays in browsers. The default.
@@ -79,7 +97,20 @@ pub enum ParameterSets {
 }
 
 /// Bounds on what a join may take; what exceeds one is refused by name.
+///
+/// # Example
+/// For a service whose users bring the fragments:
+/// ```
+/// use media_concat::{Options, options::Limits, time::Time};
+///
+/// let limits = Limits::new()
+///     .fragments(500)
+///     .fragment_bytes(2 << 30)
+///     .duration(Time::from_secs(6 * 3_600));
+/// let options = Options::new().limits(limits);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Fragments in a join: 100,000.
     pub fragments: usize,
@@ -105,6 +136,29 @@ pub struct Limits {
     pub parallel_probes: usize,
 }
 
+impl Limits {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters! {
+    Limits {
+        fragments: usize,
+        fragment_bytes: u64,
+        streams: usize,
+        samples: u64,
+        index_bytes: u64,
+        output_bytes: u64,
+        spool_bytes: u64,
+        duration: Time,
+        reading: Duration,
+        parallel_probes: usize,
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -124,12 +178,28 @@ impl Default for Limits {
 
 /// What reading remote fragments may take while an output is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Transfer {
     /// Bytes that were received and could not be passed on yet: 64 MiB. Below 1 MiB, fragments
     /// are read one after the other.
     pub memory: u64,
     /// Requests that are answered at the same time: 16.
     pub parallel: usize,
+}
+
+impl Transfer {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters! {
+    Transfer {
+        memory: u64,
+        parallel: usize,
+    }
 }
 
 impl Default for Transfer {
@@ -142,7 +212,19 @@ impl Default for Transfer {
 }
 
 /// How to join.
+///
+/// # Example
+/// ```
+/// use media_concat::{Options, media::Container, options::{OnGap, OnOverlap}};
+///
+/// let options = Options::new()
+///     .container(Container::Matroska)
+///     .on_gap(OnGap::Close)
+///     .on_overlap(OnOverlap::Trim);
+/// assert_eq!(options.on_gap, OnGap::Close);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// What kind of file is written; `None`: that of the fragments.
     pub container: Option<Container>,
@@ -169,9 +251,38 @@ pub struct Options {
     pub transfer: Transfer,
     /// Which checksums of the output are computed.
     #[cfg(feature = "checksum")]
-    pub checksums: Checksums,
+    pub(crate) checksums: Checksums,
     /// Bounds.
     pub limits: Limits,
+}
+
+impl Options {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters! {
+    Options {
+        tolerance: Time,
+        on_gap: OnGap,
+        on_overlap: OnOverlap,
+        on_missing: OnMissing,
+        leading: Leading,
+        on_discontinuity: OnDiscontinuity,
+        audio_seams: AudioSeams,
+        parameter_sets: ParameterSets,
+        durability: Durability,
+        transfer: Transfer,
+        #[cfg(feature = "checksum")]
+        checksums: Checksums,
+        limits: Limits,
+    }
+    into {
+        container: Option<Container>,
+    }
 }
 
 impl Default for Options {

@@ -7,7 +7,7 @@ use crate::{
 
 /// A fragment's start as its caller gave it, and when its streams are shown and heard.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Requested {
+pub(crate) struct Requested {
     /// Where it is to start; `None`: as early as no stream overlaps the fragment before it in the list.
     pub start: Option<Time>,
     /// Its first picture that can be shown without the fragment before, or its first sound where it has no
@@ -25,7 +25,7 @@ pub struct Requested {
 impl Requested {
     /// A fragment of one stream that is `length` long.
     #[must_use]
-    pub fn of_length(start: Option<Time>, length: Time) -> Self {
+    pub(crate) fn of_length(start: Option<Time>, length: Time) -> Self {
         Self {
             start,
             streams: vec![Some((Time::ZERO, length))],
@@ -59,7 +59,8 @@ impl Requested {
 
 /// Where a fragment came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+#[non_exhaustive]
+pub(crate) struct Place {
     /// Index in the caller's list.
     pub fragment: usize,
     /// Where its zero is.
@@ -77,13 +78,13 @@ impl Place {
     ///
     /// # Errors
     /// [`OutOfRange`] if it cannot be expressed.
-    pub fn to_output(&self, own: Time) -> Result<Time, OutOfRange> {
+    pub(crate) fn to_output(self, own: Time) -> Result<Time, OutOfRange> {
         self.start.plus(own.minus(self.zero)?)
     }
 
     /// Until when it is shown: to its own end, or to where the next one starts before that.
     #[must_use]
-    pub fn shown_until(&self) -> Time {
+    pub(crate) fn shown_until(&self) -> Time {
         self.cut.map_or(self.end, |cut| cut.min(self.end))
     }
 }
@@ -95,6 +96,7 @@ impl Place {
     derive(serde::Serialize),
     serde(rename_all = "lowercase")
 )]
+#[non_exhaustive]
 pub enum SeamKind {
     /// Within the tolerance.
     Plain,
@@ -111,6 +113,7 @@ pub enum SeamKind {
     derive(serde::Serialize),
     serde(rename_all = "lowercase")
 )]
+#[non_exhaustive]
 pub enum SeamAction {
     /// They met exactly.
     None,
@@ -133,6 +136,7 @@ pub enum SeamAction {
     derive(serde::Serialize),
     serde(rename_all = "camelCase")
 )]
+#[non_exhaustive]
 pub struct Seam {
     /// Indexes of the earlier and the later fragment in the caller's list.
     pub fragments: (usize, usize),
@@ -154,6 +158,7 @@ pub struct Seam {
     derive(serde::Serialize),
     serde(rename_all = "camelCase")
 )]
+#[non_exhaustive]
 pub struct RefusedSeam {
     /// Indexes of the earlier and the later fragment in the caller's list.
     pub fragments: (usize, usize),
@@ -187,7 +192,8 @@ impl std::fmt::Display for RefusedSeam {
 
 /// All fragments in their places.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Placement {
+#[non_exhaustive]
+pub(crate) struct Placement {
     /// In output order.
     pub places: Vec<Place>,
     /// Between each place and the next.
@@ -200,7 +206,7 @@ pub struct Placement {
 ///
 /// # Errors
 /// [`OutOfRange`] if a time cannot be expressed.
-pub fn place(requested: &[Requested], options: &Options) -> Result<Placement, OutOfRange> {
+pub(crate) fn place(requested: &[Requested], options: &Options) -> Result<Placement, OutOfRange> {
     let mut starts: Vec<(usize, Time)> = Vec::with_capacity(requested.len());
     let mut before: Option<(&Requested, Time, Time)> = None;
     for (index, fragment) in requested.iter().enumerate() {

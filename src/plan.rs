@@ -7,26 +7,25 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::{
-    codecs::flac,
+    codecs::{flac, pgs::nothing_shown},
     compat::{MatchedTrack, Matching},
-    elementary,
     error::Error,
-    ingest::{is_unplaced, nothing_shown},
-    isobmff::{FourCc, SampleSizes},
+    formats::isobmff::{FourCc, SampleSizes, is_unplaced},
     media::{Chapter, Codec, Container, SilenceSource, StreamKind},
     options::{AudioSeams, Options},
     placement::{Place, Placement},
     probe::{Fragment, Splice, Stream},
     time::{Time, Timescale},
     timeline::{
-        Payload, Placed, Run, SampleTiming, TrackTimeline, audio, audio::AudioRules, sparse, ticks,
-        video,
+        Payload, Placed, Run, SampleTiming, TrackTimeline,
+        audio::{self, AudioRules},
+        sparse, ticks, video,
     },
     warning::{Warning, WarningKind},
 };
 
 use placing::cuts;
-pub use placing::place_fragments;
+pub(crate) use placing::place_fragments;
 pub(crate) use placing::{order, settle_leading};
 
 /// What a pause between cues is written as: an empty `tx3g` text, an empty WebVTT box.
@@ -37,7 +36,7 @@ const BLANKS: [(FourCc, &[u8]); 2] = [
 
 /// Silence for one track.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Silence {
+pub(crate) enum Silence {
     /// It is not known yet whether it can be had; the plan may ask for it.
     Unknown,
     /// These bytes are one coded frame or one PCM sample of it.
@@ -48,7 +47,7 @@ pub enum Silence {
 
 /// A planned join.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Places and seams.
     pub placement: Placement,
     /// The tracks of the output.
@@ -63,7 +62,7 @@ pub struct Plan {
 
 /// One track of a planned join.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedTrack {
+pub(crate) struct PlannedTrack {
     /// Which streams make it.
     pub matched: MatchedTrack,
     /// When what is written and shown.
@@ -81,7 +80,7 @@ pub struct PlannedTrack {
 impl PlannedTrack {
     /// Silent frames that the timeline asks for.
     #[must_use]
-    pub fn silent_frames(&self) -> u64 {
+    pub(crate) fn silent_frames(&self) -> u64 {
         let silence = self.timeline.runs.iter().map(|run| match run.payload {
             Payload::Silence(count) => count,
             _ => 0,
@@ -110,7 +109,7 @@ impl PlannedTrack {
 /// # Errors
 /// [`Error::Seams`] with every seam that the policies refuse, [`Error::Limit`], and
 /// [`Error::Timeline`].
-pub fn plan(
+pub(crate) fn plan(
     fragments: &[Fragment],
     starts: &[Option<Time>],
     matching: &Matching,
@@ -239,7 +238,7 @@ fn plan_track(
             let container = options.container.unwrap_or(Container::Mp4);
             let no_edit_list = matches!(container, Container::Adts | Container::Flac);
             // Where there are no timestamps, the count is all there is.
-            let seams = if elementary::writes(container) {
+            let seams = if container.is_audio_file() {
                 AudioSeams::Continuous
             } else {
                 options.audio_seams

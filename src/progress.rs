@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 /// What a join is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Stage {
     /// Fragments are looked at; the counts are fragments, not bytes.
     Probing,
@@ -17,6 +18,7 @@ pub enum Stage {
 
 /// How far a join is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// What it is doing.
     pub stage: Stage,

@@ -6,7 +6,6 @@ use crate::{
     compat::Missing,
     layout::Layout,
     media::StreamKind,
-    placement::{Seam, SeamAction, SeamKind},
     plan::{Plan, PlannedTrack},
     probe::Fragment,
     sink::Written,
@@ -15,6 +14,8 @@ use crate::{
     warning::Warning,
 };
 
+pub use crate::placement::{Seam, SeamAction, SeamKind};
+
 /// Facts of a join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(
@@ -22,6 +23,7 @@ use crate::{
     derive(serde::Serialize),
     serde(rename_all = "camelCase")
 )]
+#[non_exhaustive]
 pub struct Report {
     /// Bytes of the output; 0 where only writing it will tell (MPEG-TS, Ogg).
     pub size: u64,
@@ -51,7 +53,7 @@ pub struct Report {
     pub bytes_spooled: u64,
     /// Checksums of the output, as far as they were asked for and it was written.
     #[cfg(feature = "checksum")]
-    pub checksums: Digests,
+    pub(crate) checksums: Digests,
     /// Seams that were decoded and compared with their fragments; empty where that was not asked for.
     pub seam_checks: Vec<SeamCheck>,
     /// What is worth knowing.
@@ -65,6 +67,7 @@ pub struct Report {
     derive(serde::Serialize),
     serde(rename_all = "camelCase")
 )]
+#[non_exhaustive]
 pub struct FragmentReport {
     /// Index in the caller's list.
     pub index: usize,
@@ -89,6 +92,7 @@ pub struct FragmentReport {
     derive(serde::Serialize),
     serde(rename_all = "camelCase")
 )]
+#[non_exhaustive]
 pub struct Drop {
     /// Position of the track in the output.
     pub track: usize,
@@ -109,6 +113,7 @@ pub struct Drop {
     derive(serde::Serialize),
     serde(rename_all = "lowercase")
 )]
+#[non_exhaustive]
 pub enum DropReason {
     /// They come before what the fragment presents: priming, or pictures before a cut.
     Priming,
@@ -125,6 +130,7 @@ pub enum DropReason {
     derive(serde::Serialize),
     serde(rename_all = "camelCase")
 )]
+#[non_exhaustive]
 pub struct MissingStream {
     /// Position of the track in the output.
     pub track: usize,
@@ -141,6 +147,7 @@ pub struct MissingStream {
     derive(serde::Serialize),
     serde(rename_all = "camelCase")
 )]
+#[non_exhaustive]
 pub struct SeamReport {
     /// The seam itself.
     #[cfg_attr(feature = "serde", serde(flatten))]
@@ -156,6 +163,7 @@ pub struct SeamReport {
     derive(serde::Serialize),
     serde(rename_all = "camelCase")
 )]
+#[non_exhaustive]
 pub struct SeamTrack {
     /// Position of the track in the output.
     pub track: usize,
@@ -174,6 +182,7 @@ pub struct SeamTrack {
     derive(serde::Serialize),
     serde(rename_all = "camelCase")
 )]
+#[non_exhaustive]
 pub struct TrackReport {
     /// What it carries.
     pub kind: StreamKind,
@@ -196,12 +205,27 @@ pub struct TrackReport {
 }
 
 impl Report {
+    /// Checksums of the output, as far as they were asked for and it was written.
+    #[cfg(feature = "checksum")]
+    #[must_use]
+    pub const fn checksums(&self) -> &Digests {
+        &self.checksums
+    }
+
+    /// The same with these checksums of the output.
+    #[cfg(feature = "checksum")]
+    #[must_use]
+    pub fn with_checksums(mut self, checksums: Digests) -> Self {
+        self.checksums = checksums;
+        self
+    }
+
     /// What a plan and its layout say before anything is written: every byte of the sources counts
     /// as copied.
     ///
     /// # Errors
     /// [`OutOfRange`] if a time cannot be expressed.
-    pub fn new(
+    pub(crate) fn new(
         fragments: &[Fragment],
         plan: &Plan,
         missing: &[Missing],

@@ -26,7 +26,7 @@ use crate::{
     time::Time,
 };
 
-pub use check::{SeamCheck, SeamDifference, StreamCheck};
+pub use check::{SeamCheck, StreamCheck};
 pub(crate) use decoded::{Join, decoded};
 
 /// How a written output is looked at again.

@@ -5,6 +5,7 @@ use std::fmt;
 /// Something a caller may want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Warning {
     /// What kind of thing it is.
     pub kind: WarningKind,

@@ -1,31 +1,202 @@
-//! The house rules that no compiler holds: which stage may name what, where `unsafe` may stand, and
-//! how long a file may grow.
+//! The house rules that no compiler holds: which stage may name which, what is pure, and where `unsafe` may stand.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
-/// Files longer than this are split.
-const LONGEST_FILE: usize = 450;
+/// What each module names of the others. A module names only such as stand before it: nothing points back up. `formats` is two:
+/// what reads, and what writes and knows of plans.
+const ARROWS: [(&str, &[&str]); 28] = [
+    ("setters", &[]),
+    ("time", &[]),
+    ("progress", &[]),
+    ("checksum", &[]),
+    ("layout", &[]),
+    ("warning", &[]),
+    ("media", &["time"]),
+    ("codecs", &["media"]),
+    ("source", &["checksum", "setters"]),
+    ("timeline", &["media", "time"]),
+    ("av", &["codecs", "media", "time"]),
+    (
+        "options",
+        &["checksum", "media", "setters", "time", "timeline"],
+    ),
+    ("placement", &["options", "time"]),
+    (
+        "formats",
+        &["av", "codecs", "media", "source", "time", "warning"],
+    ),
+    (
+        "sink",
+        &[
+            "av", "checksum", "layout", "options", "progress", "setters", "source", "time",
+        ],
+    ),
+    (
+        "error",
+        &[
+            "av",
+            "formats",
+            "media",
+            "placement",
+            "sink",
+            "source",
+            "time",
+        ],
+    ),
+    (
+        "ingest",
+        &[
+            "av", "codecs", "error", "formats", "media", "options", "source", "time", "timeline",
+            "warning",
+        ],
+    ),
+    (
+        "probe",
+        &[
+            "av", "codecs", "error", "formats", "ingest", "media", "options", "source", "time",
+            "timeline", "warning",
+        ],
+    ),
+    (
+        "compat",
+        &[
+            "codecs", "error", "formats", "media", "options", "probe", "time", "warning",
+        ],
+    ),
+    (
+        "plan",
+        &[
+            "codecs",
+            "compat",
+            "error",
+            "formats",
+            "media",
+            "options",
+            "placement",
+            "probe",
+            "time",
+            "timeline",
+            "warning",
+        ],
+    ),
+    (
+        "packets",
+        &[
+            "codecs", "error", "formats", "layout", "media", "plan", "probe", "source", "time",
+            "timeline", "warning",
+        ],
+    ),
+    (
+        "carry",
+        &[
+            "compat", "error", "formats", "media", "packets", "plan", "probe", "warning",
+        ],
+    ),
+    (
+        "assemble",
+        &[
+            "error", "formats", "layout", "media", "plan", "probe", "time", "timeline",
+        ],
+    ),
+    (
+        "formats that write",
+        &[
+            "av", "carry", "codecs", "error", "formats", "layout", "media", "packets", "plan",
+            "probe", "sink", "source", "time", "timeline",
+        ],
+    ),
+    (
+        "verify",
+        &[
+            "av",
+            "error",
+            "media",
+            "options",
+            "placement",
+            "plan",
+            "probe",
+            "sink",
+            "source",
+            "time",
+            "timeline",
+            "warning",
+        ],
+    ),
+    (
+        "report",
+        &[
+            "checksum",
+            "compat",
+            "layout",
+            "media",
+            "placement",
+            "plan",
+            "probe",
+            "sink",
+            "time",
+            "verify",
+            "warning",
+        ],
+    ),
+    (
+        "concat",
+        &[
+            "assemble",
+            "av",
+            "carry",
+            "codecs",
+            "compat",
+            "error",
+            "formats",
+            "layout",
+            "media",
+            "options",
+            "packets",
+            "plan",
+            "probe",
+            "progress",
+            "report",
+            "sink",
+            "source",
+            "time",
+            "timeline",
+            "verify",
+            "warning",
+            "formats that write",
+        ],
+    ),
+    ("serve", &["concat", "layout", "options", "sink", "source"]),
+];
 
-/// The stages that are functions of values, by module.
-const PURE: [&str; 9] = [
-    "time",
-    "media",
-    "compat",
-    "elementary",
-    "plan",
-    "timeline",
-    "isobmff",
-    "transport",
-    "layout",
+/// Names at the root of the crate that are those of a module.
+const AT_THE_ROOT: [(&str, &str); 12] = [
+    ("AvError", "av"),
+    ("CancellationToken", "sink"),
+    ("Error", "error"),
+    ("MediaError", "error"),
+    ("Mismatch", "error"),
+    ("Options", "options"),
+    ("Overwrite", "sink"),
+    ("Planned", "concat"),
+    ("Report", "report"),
+    ("Rule", "error"),
+    ("SeamDifference", "error"),
+    ("object", "source"),
+];
+
+/// Modules that are pure as a whole, whatever their files are headed.
+const PURE: [&str; 8] = [
+    "time", "media", "codecs", "compat", "carry", "plan", "timeline", "layout",
 ];
 
 /// The module that only describes what was written.
 const REPORT: &str = "report";
 
-/// What a pure stage does not name: the outside world, its clock, and the libraries that reach it.
+/// What a pure module does not name: the outside world, its clock, and the libraries that reach it.
 const OUTSIDE: [&str; 11] = [
     "crate::av",
     "ffmpeg_next",
@@ -40,11 +211,99 @@ const OUTSIDE: [&str; 11] = [
     "tokio",
 ];
 
-/// Converting from the type that callers hold is not asking the clock.
-const EXCEPTION: (&str, &str) = ("src/time/exact.rs", "std::time::Duration");
+/// Converting from the types that callers and headers hold is not asking the clock.
+const EXCEPTIONS: [(&str, &str); 2] = [
+    ("src/time/exact.rs", "std::time::Duration"),
+    (
+        "src/serve/condition.rs",
+        "std::time::{SystemTime, UNIX_EPOCH}",
+    ),
+];
 
 #[test]
-fn pure_stages_do_not_name_the_outside_world() {
+fn arrows_run_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.into_iter().collect();
+    let mut before = BTreeSet::new();
+    for (module, named) in ARROWS {
+        let back: Vec<_> = named
+            .iter()
+            .filter(|name| !before.contains(*name))
+            .collect();
+        assert!(back.is_empty(), "{module} points back up to {back:?}");
+        assert!(before.insert(module), "{module} stands twice");
+    }
+    let mut found: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
+    for (path, code) in sources() {
+        let Some(module) = module_of(&path) else {
+            continue;
+        };
+        let all = found.entry(module.clone()).or_default();
+        for name in paths(without_tests(&code))
+            .iter()
+            .filter_map(|path| named_module(path))
+        {
+            if name != module {
+                all.entry(name).or_insert_with(|| path.clone());
+            }
+        }
+    }
+    assert!(found.len() > 20, "the modules were not found");
+    let mut wrong = Vec::new();
+    for (module, named) in &found {
+        let Some(allowed) = allowed.get(module.as_str()) else {
+            wrong.push(format!("{module} is not in the table"));
+            continue;
+        };
+        for (name, path) in named {
+            if !allowed.contains(&name.as_str()) {
+                wrong.push(format!("{module} names {name}: {}", path.display()));
+            }
+        }
+        for name in allowed.iter().filter(|name| !named.contains_key(**name)) {
+            wrong.push(format!("{module} does not name {name} any more"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Paths are read through groups, and what is left of them is a module.
+#[test]
+fn paths_are_read_through_groups() {
+    let code = "use crate::{a::{B, c::d}, formats::{muxed::X, ogg}}; fn f(_: crate::time::Time) {}";
+    let all: Vec<_> = paths(code).iter().map(|path| path.join("::")).collect();
+    assert_eq!(
+        all,
+        [
+            "a::B",
+            "a::c::d",
+            "formats::muxed::X",
+            "formats::ogg",
+            "time::Time"
+        ]
+    );
+    let module =
+        |path: &str| named_module(&path.split("::").map(str::to_owned).collect::<Vec<_>>());
+    assert_eq!(
+        module("formats::muxed::X").as_deref(),
+        Some("formats that write")
+    );
+    assert_eq!(module("formats::ogg").as_deref(), Some("formats"));
+    assert_eq!(module("Error").as_deref(), Some("error"));
+    let file = |path: &str| module_of(Path::new(path));
+    assert_eq!(
+        file("src/formats/wav/write.rs").as_deref(),
+        Some("formats that write")
+    );
+    assert_eq!(
+        file("src/formats/isobmff/write/mod.rs").as_deref(),
+        Some("formats")
+    );
+    assert_eq!(file("src/plan/tests.rs"), None);
+    assert_eq!(file("src/plan.rs").as_deref(), Some("plan"));
+}
+
+#[test]
+fn what_is_pure_does_not_name_the_outside_world() {
     let mut looked_at = 0;
     let mut found = Vec::new();
     for (path, code) in sources() {
@@ -53,8 +312,10 @@ fn pure_stages_do_not_name_the_outside_world() {
         }
         looked_at += 1;
         let mut code = without_tests(&code).to_owned();
-        if path == Path::new(EXCEPTION.0) {
-            code = code.replace(EXCEPTION.1, "");
+        for (file, name) in EXCEPTIONS {
+            if path == Path::new(file) {
+                code = code.replace(name, "");
+            }
         }
         let names = names(&code);
         found.extend(
@@ -64,7 +325,7 @@ fn pure_stages_do_not_name_the_outside_world() {
                 .map(|outside| format!("{} names {outside}", path.display())),
         );
     }
-    assert!(looked_at > 5, "the pure stages were not found");
+    assert!(looked_at > 40, "the pure modules were not found");
     assert!(found.is_empty(), "{found:#?}");
 }
 
@@ -82,19 +343,6 @@ fn unsafe_and_libav_live_in_av() {
         })
         .collect();
     assert!(found.is_empty(), "{found:#?}");
-}
-
-#[test]
-fn files_stay_short() {
-    let found: Vec<_> = sources()
-        .into_iter()
-        .map(|(path, code)| (code.lines().count(), path))
-        .filter(|(lines, _)| *lines > LONGEST_FILE)
-        .collect();
-    assert!(
-        found.is_empty(),
-        "longer than {LONGEST_FILE} lines: {found:#?}"
-    );
 }
 
 /// The reader below sees code where there is code, and nothing in comments, strings and lifetimes.
@@ -175,22 +423,130 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether the file belongs to a pure stage; a stage's tests may use what they like.
-fn is_pure(path: &Path) -> bool {
-    let mut parts = path.iter().filter_map(|part| part.to_str());
-    parts.next() == Some("src")
-        && parts.next().is_some_and(|stage| {
-            let stage = stage.trim_end_matches(".rs");
-            stage == REPORT || PURE.contains(&stage)
-        })
-        && path
-            .iter()
-            .all(|part| part != "tests" && part != "tests.rs")
+/// Whether a file is one of the library that is not a test's, a fuzz target's or the tool's.
+fn is_of_the_library(path: &Path) -> bool {
+    let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
+    let others = [
+        "tests",
+        "tests.rs",
+        "fuzzing",
+        "fuzzing.rs",
+        "cli",
+        "lib.rs",
+        "main.rs",
+    ];
+    parts.first() == Some(&"src") && !parts.iter().any(|part| others.contains(part))
 }
 
-/// The part of a file before its tests.
+/// Whether the file is headed "Pure", or its module is pure as a whole.
+fn is_pure(path: &Path) -> bool {
+    if !is_of_the_library(path) {
+        return false;
+    }
+    let module = path.iter().nth(1).and_then(|part| part.to_str());
+    let module = module.unwrap_or_default().trim_end_matches(".rs");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let code = fs::read_to_string(root.join(path)).expect("a source file is readable");
+    let headed = code
+        .lines()
+        .take_while(|line| line.starts_with("//!"))
+        .any(|line| line.contains("Pure."));
+    headed || module == REPORT || PURE.contains(&module)
+}
+
+/// The module of the table that a file is of.
+fn module_of(path: &Path) -> Option<String> {
+    if !is_of_the_library(path) {
+        return None;
+    }
+    let parts = path.iter().skip(1).filter_map(|part| part.to_str());
+    let parts: Vec<String> = parts
+        .map(|part| part.trim_end_matches(".rs").to_owned())
+        .collect();
+    Some(module_at(&parts))
+}
+
+/// The module of the table that a path in the code leads to.
+fn named_module(path: &[String]) -> Option<String> {
+    let first = path.first()?;
+    let at_the_root = AT_THE_ROOT.iter().find(|(name, _)| name == first);
+    if let Some((_, module)) = at_the_root {
+        return Some((*module).to_owned());
+    }
+    let known = ARROWS.iter().any(|(module, _)| module == first);
+    known.then(|| module_at(path))
+}
+
+fn module_at(parts: &[String]) -> String {
+    let part = |at: usize| parts.get(at).map_or("", String::as_str);
+    let writes = ["write", "body", "reservoir", "headed"];
+    let is_writer = part(1) == "muxed" || (part(1) != "isobmff" && writes.contains(&part(2)));
+    match (part(0), is_writer) {
+        ("formats", true) => "formats that write".to_owned(),
+        (module, _) => module.to_owned(),
+    }
+}
+
+/// What follows `crate::`, whole, through groups.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    let tokens = tokens(code);
+    let mut all = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        if *token == "crate" && tokens.get(at + 1) == Some(&"::") {
+            tree(&tokens, at + 2, &mut Vec::new(), &mut all);
+        }
+    }
+    all
+}
+
+/// Reads one path, or a group of them, behind `prefix`; where it ends.
+fn tree(
+    tokens: &[&str],
+    mut at: usize,
+    prefix: &mut Vec<String>,
+    all: &mut Vec<Vec<String>>,
+) -> usize {
+    let depth = prefix.len();
+    while let Some(&token) = tokens.get(at) {
+        if token == "{" {
+            at += 1;
+            while tokens.get(at).is_some_and(|token| *token != "}") {
+                at = tree(tokens, at, prefix, all);
+                if tokens.get(at) == Some(&",") {
+                    at += 1;
+                }
+            }
+            prefix.truncate(depth);
+            return at + 1;
+        }
+        prefix.push(token.to_owned());
+        at += 1;
+        if tokens.get(at) != Some(&"::") {
+            break;
+        }
+        at += 1;
+    }
+    all.push(prefix.clone());
+    // A name may be given another one.
+    while tokens.get(at).is_some_and(|token| *token == "as") {
+        at += 2;
+    }
+    prefix.truncate(depth);
+    at
+}
+
+/// The part of a file before its tests, which end it.
 fn without_tests(code: &str) -> &str {
-    code.split("#[cfg(test)]").next().unwrap_or(code)
+    let mut ends = code.match_indices("#[cfg(test)]");
+    let tests = |at: usize| {
+        let rest = code[at..].trim_start_matches("#[cfg(test)]").trim_start();
+        rest.starts_with("mod ")
+            && rest
+                .split_once('\n')
+                .is_some_and(|(line, _)| line.ends_with('{'))
+    };
+    let end = ends.find(|(at, _)| tests(*at)).map(|(at, _)| at);
+    &code[..end.unwrap_or(code.len())]
 }
 
 /// Every word of the code, and for `std` and `crate` the path with its next word, also inside `{}`.

@@ -6,15 +6,15 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
     error::Error,
-    isobmff::{
+    formats::isobmff::{
         FourCc, SampleEntry, TrackDescription,
         write::{OutputChunk, OutputMovie, OutputTrack, Tables, truncated},
     },
     layout::{Layout, Piece},
-    media::picture::PictureFacts,
+    media::{TrackEdit, picture::PictureFacts},
     plan::Plan,
     time::Timescale,
-    timeline::{TrackEdit, ticks},
+    timeline::ticks,
 };
 
 /// Chapter tracks count milliseconds.
@@ -24,7 +24,7 @@ const TIMESCALE: Timescale = match Timescale::new(1_000) {
 };
 
 /// The longest title a sample can hold.
-const LONGEST_TITLE: usize = u16::MAX as usize;
+const MAX_TITLE_LEN: usize = u16::MAX as usize;
 
 /// `text` sample entry of a chapter track: display flags, justification, colours, boxes, font and
 /// name, all zero (QuickTime File Format, "Text Sample Description").
@@ -58,7 +58,7 @@ fn titles(plan: &Plan) -> Result<Vec<(i64, String)>, Error> {
         .map(|(&(at, title), end)| {
             (
                 (end - at).max(1),
-                truncated(title, LONGEST_TITLE).to_owned(),
+                truncated(title, MAX_TITLE_LEN).to_owned(),
             )
         })
         .collect())

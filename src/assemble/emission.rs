@@ -1,7 +1,7 @@
 //! Chunks on their way from the fragments into the output.
 
 use crate::{
-    isobmff::SampleTable,
+    formats::isobmff::SampleTable,
     plan::PlannedTrack,
     timeline::{Payload, SampleTiming},
 };

@@ -11,11 +11,11 @@ use emission::{Emission, Origin, contiguous, made_emissions, merge, source_emiss
 
 use crate::{
     error::Error,
-    isobmff::{
+    formats::isobmff::{
         FourCc,
         write::{OutputChunk, OutputMovie, OutputTrack, Tables, TooLarge, header},
     },
-    layout::{Layout, Piece, changed},
+    layout::{Layout, Piece, Sharing, changed},
     media::StreamKind,
     plan::{Plan, PlannedTrack},
     probe::Fragment,
@@ -27,13 +27,6 @@ use crate::{
 const WORTH_SHARING: u64 = 256 << 10;
 /// Movie timescales above this make no edit more exact than any player is.
 const FINEST_MOVIE_TIMESCALE: u32 = 50_000_000;
-
-/// Where the filesystem can share bytes between files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sharing {
-    /// Offsets in both files must agree modulo this: the filesystem's block size.
-    pub block: u32,
-}
 
 /// Builds the output: header first, then the media in the order of the fragments, each
 /// interleaved as its source is.
@@ -243,10 +236,10 @@ impl<'a> Builder<'a> {
         let spliced = splices.any(|splice| range.contains(&splice.sample));
         if prefix.is_none() && !spliced {
             match &samples.sizes {
-                crate::isobmff::SampleSizes::Fixed { size, .. } => {
+                crate::formats::isobmff::SampleSizes::Fixed { size, .. } => {
                     tables.push_sizes(*size, emission.count);
                 }
-                crate::isobmff::SampleSizes::Each(_) => {
+                crate::formats::isobmff::SampleSizes::Each(_) => {
                     range.for_each(|index| tables.push_sizes(samples.size(index), 1));
                 }
             }

@@ -2,7 +2,7 @@
 
 use crate::{
     error::Error,
-    isobmff::{
+    formats::isobmff::{
         SampleGroup, SampleTable,
         write::{Tables, TooLarge},
     },
@@ -170,7 +170,7 @@ impl Groups {
                     kind: own.kind,
                     parameter: own.parameter,
                     descriptions: Vec::new(),
-                    assignment: crate::isobmff::RunLength::new(),
+                    assignment: crate::formats::isobmff::RunLength::new(),
                 });
                 self.all.len() - 1
             });

@@ -17,9 +17,9 @@ use crate::media::{Codec, CodecParameters};
 /// Bytes in which streams are looked for where their pictures are not decoded, kept in memory meanwhile.
 /// Without a decoder libav never has enough of H.264 (libavformat/demux.c,
 /// `has_decode_delay_been_guessed`) and reads them all.
-const LOOKED_AT: i64 = 2_500_000;
+const PROBE_BYTES: i64 = 2_500_000;
 /// What is remembered at the most.
-const MOST: usize = 64;
+const MAX_REMEMBERED: usize = 64;
 /// Codecs whose parsers tell what decoding does, but for what is remembered.
 const PARSED: [Codec; 2] = [Codec::H264, Codec::Hevc];
 /// Containers in which every picture has a presentation time, or says that it has none.
@@ -52,7 +52,7 @@ impl CodecInfoCache {
             let mut input = read_header()?;
             let before = said(&input)?;
             if before.iter().any(|one| PARSED.contains(&one.codec)) {
-                input.restrict(LOOKED_AT, &DECODERS_OF_SOUND)?;
+                input.restrict(PROBE_BYTES, &DECODERS_OF_SOUND)?;
                 input.describe_streams()?;
                 if adopt(&known, &before, &input)? {
                     give_back();
@@ -64,7 +64,7 @@ impl CodecInfoCache {
         let before = said(&input)?;
         input.describe_streams()?;
         for (container, stream) in before.into_iter().zip(input.streams()) {
-            if known.len() < MOST && PARSED.contains(&container.codec) {
+            if known.len() < MAX_REMEMBERED && PARSED.contains(&container.codec) {
                 known.push(Known {
                     container,
                     extradata: codecpar::describe(&stream)?.extradata,

@@ -16,12 +16,12 @@ use crate::media::{AudioParameters, Codec, CodecParameters, SilenceSource};
 /// Packets that an encoder gives before its state has settled on silence.
 const SETTLING: usize = 4;
 /// Frames of silence that an encoder is given at most, several times what any keeps back.
-const MOST_FRAMES: usize = 32;
+const MAX_FRAMES: usize = 32;
 /// Copies in a row that must decode to the same length of silence.
 const COPIES: usize = 4;
 /// Copies that are decoded at most: the longest pre-skip in use, 80 ms, in the shortest frames of
 /// Opus, and then some.
-const MOST_COPIES: usize = 48;
+const MAX_COPIES: usize = 48;
 /// What counts as silent, of full scale: -60 dB. Digital silence coded by these encoders comes out
 /// below that by far.
 const SILENT: f64 = 1e-3;
@@ -182,7 +182,7 @@ fn encode(recipe: &Recipe, audio: &AudioParameters) -> Result<Option<Bytes>, AvE
         wanted => wanted,
     };
     let mut seen = 0;
-    for _ in 0..MOST_FRAMES {
+    for _ in 0..MAX_FRAMES {
         for packet in encoder.encode(frame_size)? {
             if seen == recipe.skip {
                 return Ok(Some(packet));
@@ -213,7 +213,7 @@ fn try_out(
     // How many copies in a row came out alike, and how long the last was. The first may come out
     // short or not at all: libav drops what Opus calls pre-skip.
     let (mut alike, mut last) = (0, 0);
-    for _ in 0..MOST_COPIES {
+    for _ in 0..MAX_COPIES {
         let sounds = match decoder.decode(packet) {
             Ok(sounds) => sounds,
             Err(AvError::Failed { .. }) => return Ok(None),

@@ -240,14 +240,14 @@ enum Checksum {
 
 impl Join {
     pub(crate) fn to_options(&self) -> Options {
-        Options {
-            container: self.format.or_else(|| Container::from_path(&self.output)),
-            checksums: Checksums {
-                sha256: self.checksum.contains(&Checksum::Sha256),
-                crc32c: self.checksum.contains(&Checksum::Crc32c),
-            },
-            ..self.options.to_options()
-        }
+        self.options
+            .to_options()
+            .container(self.format.or_else(|| Container::from_path(&self.output)))
+            .checksums(
+                Checksums::new()
+                    .sha256(self.checksum.contains(&Checksum::Sha256))
+                    .crc32c(self.checksum.contains(&Checksum::Crc32c)),
+            )
     }
 
     /// How the output is looked at again, if it is.
@@ -266,51 +266,46 @@ impl Join {
 impl JoinOptions {
     pub(crate) fn to_options(&self) -> Options {
         let defaults = Limits::default();
-        Options {
-            tolerance: self.tolerance,
-            on_gap: match self.on_gap {
+        Options::new()
+            .tolerance(self.tolerance)
+            .on_gap(match self.on_gap {
                 Gap::Fill => OnGap::Fill,
                 Gap::Close => OnGap::Close,
                 Gap::Error => OnGap::Error,
-            },
-            on_overlap: match self.on_overlap {
+            })
+            .on_overlap(match self.on_overlap {
                 Overlap::Error => OnOverlap::Error,
                 Overlap::Trim => OnOverlap::Trim,
                 Overlap::Shift => OnOverlap::Shift,
-            },
-            leading: match self.leading {
+            })
+            .leading(match self.leading {
                 LeadingMode::Auto => Leading::Auto,
                 LeadingMode::Show => Leading::Show,
                 LeadingMode::Drop => Leading::Drop,
-            },
-            on_discontinuity: match self.on_discontinuity {
+            })
+            .on_discontinuity(match self.on_discontinuity {
                 Discontinuity::Follow => OnDiscontinuity::Follow,
                 Discontinuity::Error => OnDiscontinuity::Error,
-            },
-            on_missing: match self.missing {
+            })
+            .on_missing(match self.missing {
                 Missing::Error => OnMissing::Error,
                 Missing::Fill => OnMissing::Fill,
-            },
-            audio_seams: match self.audio_seams {
+            })
+            .audio_seams(match self.audio_seams {
                 Seams::Continuous => AudioSeams::Continuous,
                 Seams::Exact => AudioSeams::Exact,
-            },
-            parameter_sets: match self.parameter_sets {
+            })
+            .parameter_sets(match self.parameter_sets {
                 Sets::InBand => ParameterSets::InBand,
                 Sets::Entries => ParameterSets::Entries,
-            },
-            durability: if self.no_sync {
+            })
+            .durability(if self.no_sync {
                 Durability::Cached
             } else {
                 Durability::Synced
-            },
-            transfer: Transfer::default(),
-            limits: Limits {
-                output_bytes: self.max_size.unwrap_or(defaults.output_bytes),
-                ..defaults
-            },
-            ..Options::default()
-        }
+            })
+            .transfer(Transfer::default())
+            .limits(defaults.output_bytes(self.max_size.unwrap_or(defaults.output_bytes)))
     }
 }
 

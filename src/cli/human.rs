@@ -78,7 +78,7 @@ pub(super) fn report(report: &Report, output: Option<&Path>) -> String {
         let more = report.seam_checks.len() - LISTED;
         let _ = writeln!(text, "  … and {more} more seams decode as planned");
     }
-    for checksum in checksums(&report.checksums) {
+    for checksum in checksums(report.checksums()) {
         let _ = writeln!(text, "  {checksum}");
     }
     for warning in &report.warnings {
@@ -138,7 +138,7 @@ pub(super) fn timeline(report: &Report) -> String {
 pub(super) fn fragment(fragment: &Fragment) -> String {
     let mut text = String::new();
     let (name, length) = (&fragment.name, fragment.length);
-    let brand = fragment.head.major_brand;
+    let brand = fragment.brand();
     let _ = writeln!(
         text,
         "{name}: {brand}, {}, {length} s",
@@ -175,7 +175,7 @@ fn describe(stream: &Stream) -> String {
     let _ = write!(
         text,
         ", {} packets, {}",
-        stream.presentation.samples.len(),
+        stream.packets(),
         stream.language()
     );
     text
@@ -189,8 +189,8 @@ pub(super) fn fragment_json(fragment: &Fragment) -> Value {
             "kind": stream.kind,
             "entry": stream.format().map(|format| format.to_string()),
             "language": stream.language(),
-            "packets": stream.presentation.samples.len(),
-            "timescale": stream.presentation.timescale,
+            "packets": stream.packets(),
+            "timescale": stream.timescale(),
             "frameRate": stream.frame_rate.map(|rate| rate.to_string()),
             "parameters": &*stream.parameters,
         })
@@ -198,7 +198,7 @@ pub(super) fn fragment_json(fragment: &Fragment) -> Value {
     json!({
         "source": fragment.name,
         "size": fragment.state.len,
-        "brand": fragment.head.major_brand.to_string(),
+        "brand": fragment.brand().to_string(),
         "duration": fragment.length,
         "streams": streams.collect::<Vec<_>>(),
         "chapters": fragment.chapters,

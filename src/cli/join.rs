@@ -52,10 +52,7 @@ pub(super) async fn join(
     let planned = concat.plan().await?;
     let report = if to_stdout {
         let checksums = stream_out(&planned, &cancel, &bar).await?;
-        Report {
-            checksums,
-            ..planned.report().clone()
-        }
+        planned.report().clone().with_checksums(checksums)
     } else {
         let (mut report, written): (_, SharedSource) = match object {
             Some((target, written)) => (planned.write_object(&target).await?, written),
@@ -75,7 +72,7 @@ pub(super) async fn join(
         if json {
             let _ = serde_json::to_writer_pretty(std::io::stderr().lock(), &report);
         } else if !quiet {
-            human::checksums(&report.checksums).for_each(|line| complain(&line));
+            human::checksums(report.checksums()).for_each(|line| complain(&line));
         }
     } else if json {
         print_json(&report);
@@ -188,14 +185,13 @@ pub(super) async fn check(
     let inspected = concat.inspect().await?;
     let checked = inspected.check();
     match (&checked, json) {
-        (Ok(matching), true) => print_json(&json!({
+        (Ok(warnings), true) => print_json(&json!({
             "compatible": true,
             "mismatches": [],
-            "warnings": matching.warnings,
+            "warnings": warnings,
         })),
-        (Ok(matching), false) => {
-            matching
-                .warnings
+        (Ok(warnings), false) => {
+            warnings
                 .iter()
                 .for_each(|warning| say(&format!("note: {warning}")));
             say(&format!(

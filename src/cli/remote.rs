@@ -111,10 +111,7 @@ impl<'a> Places<'a> {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
-        let mut options = HttpOptions {
-            addresses: self.addresses()?,
-            ..HttpOptions::default()
-        };
+        let mut options = HttpOptions::new().addresses(self.addresses()?);
         options.timeout = self.options.timeout.unwrap_or(options.timeout);
         let largest = self.options.max_fragment_size;
         options.max_fragment_bytes = largest.unwrap_or(options.max_fragment_bytes);

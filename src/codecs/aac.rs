@@ -94,7 +94,7 @@ impl AdtsHeader {
     /// Bytes without a checksum.
     pub(crate) const LEN: usize = 7;
     /// The longest frame that a header can tell of.
-    const LONGEST_FRAME: u64 = 0x1FFF;
+    const MAX_FRAME: u64 = 0x1FFF;
 
     /// Whether `bytes` begin with a sync word and a sampling frequency.
     pub(crate) const fn is_at(bytes: &[u8]) -> bool {
@@ -118,10 +118,10 @@ impl AdtsHeader {
         // 7.1 is configuration 7; from 8 on there are none in ADTS, and 0 is described in the stream.
         let fits = (1..=4).contains(&config.object) && index < 13 && (1..=7).contains(&channels);
         let len = size.checked_add(Self::LEN as u64)?;
-        if !fits || len > Self::LONGEST_FRAME {
+        if !fits || len > Self::MAX_FRAME {
             return None;
         }
-        let third = (config.object - 1 & 3) << 6 | index << 2 | channels >> 2;
+        let third = ((config.object - 1) & 3) << 6 | index << 2 | channels >> 2;
         // The buffer's fullness is that of a variable bitrate.
         let bytes = [
             0xFF,

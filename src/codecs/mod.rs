@@ -10,6 +10,7 @@ pub(crate) mod mpeg2;
 pub(crate) mod mpeg_audio;
 pub(crate) mod nal;
 pub(crate) mod opus;
+pub(crate) mod pgs;
 pub(crate) mod vorbis;
 
 use crate::media::{Codec, FrameHeader, FrameLength};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{MatchedTrack, Mismatch, Rule, rules::hex};
 use crate::{
-    isobmff::{FourCc, SampleEntry, entry, parameter_sets::ParameterSets},
+    formats::isobmff::{FourCc, SampleEntry, entry, parameter_sets::ParameterSets},
     media::{Configured, StreamKind},
     options::{self, Options},
     probe::{Fragment, Stream, in_band::InBand},
@@ -12,7 +12,7 @@ use crate::{
 
 /// The sample entries of an output track, and what each fragment's samples need.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Entries {
+pub(crate) struct Entries {
     /// Whole boxes, in the order of `stsd`.
     pub boxes: Vec<Bytes>,
     /// Per fragment, per sample entry of its stream; empty where it has no such stream.
@@ -21,7 +21,7 @@ pub struct Entries {
 
 /// What samples of one source entry become.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EntryUse {
+pub(crate) struct EntryUse {
     /// Index of the output's entry.
     pub entry: u16,
     /// Parameter sets to put before each sync sample.

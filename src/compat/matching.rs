@@ -2,8 +2,7 @@
 
 use super::{Entries, Matching, Mismatch, Rule};
 use crate::{
-    ingest::is_unplaced,
-    isobmff::FourCc,
+    formats::isobmff::{FourCc, is_unplaced},
     media::{Configured, StreamKind},
     options::{OnMissing, Options},
     probe::{Fragment, Stream},
@@ -13,7 +12,7 @@ use crate::{
 
 /// A track of the output and the streams that make it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MatchedTrack {
+pub(crate) struct MatchedTrack {
     /// What it carries.
     pub kind: StreamKind,
     /// Fragment and stream that its header comes from.
@@ -29,13 +28,13 @@ pub struct MatchedTrack {
 impl MatchedTrack {
     /// The stream the header comes from.
     #[must_use]
-    pub fn reference_stream<'a>(&self, fragments: &'a [Fragment]) -> &'a Stream {
+    pub(crate) fn reference_stream<'a>(&self, fragments: &'a [Fragment]) -> &'a Stream {
         let (fragment, stream) = self.reference;
         &fragments[fragment].streams[stream]
     }
 
     /// The fragments that have the stream, with it.
-    pub fn streams<'a>(
+    pub(crate) fn streams<'a>(
         &'a self,
         fragments: &'a [Fragment],
     ) -> impl Iterator<Item = (usize, usize, &'a Stream)> {
@@ -51,7 +50,7 @@ impl MatchedTrack {
 
 /// A stream that a fragment lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Missing {
+pub(crate) struct Missing {
     /// The fragment without it.
     pub fragment: usize,
     /// Position among the output's tracks.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{MatchedTrack, Mismatch, Rule};
 use crate::{
-    isobmff::TrackDescription,
+    formats::isobmff::TrackDescription,
     media::{
         StreamKind,
         picture::{FieldOrder, LayerConfiguration, PictureFacts, Turn},

@@ -9,7 +9,7 @@ use crate::{
     codecs::nal::{aspect, unit_offsets},
     compat::{self, Matching},
     error::Error,
-    isobmff::{
+    formats::isobmff::{
         TrackDescription,
         parameter_sets::{ParameterSets, entry_with_sets},
     },

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use crate::{
-    assemble::{Sharing, assemble},
+    assemble::assemble,
     av,
     compat::Matching,
-    elementary::{self, SeamData},
     error::Error,
-    layout::Layout,
+    formats::{
+        audio_file::{self, write::SeamData},
+        matroska,
+        muxed::Remux,
+    },
+    layout::{Layout, Sharing},
     media::{CodecParameters, Container},
-    packets::{self, Cues, Join, PlanRef, Remux, matroska},
+    packets::{Cues, Join, PlanRef},
     plan::{Plan, Silence},
     probe::Fragment,
     sink::MakeFilter,
@@ -41,9 +45,9 @@ pub(super) async fn output(
         packets,
         duration,
     };
-    if elementary::writes(container) {
-        let looks = elementary::look(container, script, sources).await?;
-        let sound = elementary::lay_out(container, fragments, plan, &looks, None)?;
+    if container.is_audio_file() {
+        let looks = audio_file::write::look(container, script, sources).await?;
+        let sound = audio_file::write::lay_out(container, fragments, plan, &looks, None)?;
         let packets = Some(vec![sound.packets]);
         return Ok(content(sound.layout, None, packets, Some(sound.duration)));
     }
@@ -57,7 +61,7 @@ pub(super) async fn output(
         cues: Arc::new(Cues::read(script, sources).await?),
     };
     if container.is_matroska() {
-        let (layout, packets) = matroska::layout(container, join)?;
+        let (layout, packets) = matroska::write::layout(container, join)?;
         return Ok(content(layout, None, Some(packets), None));
     }
     let remux = Remux { container, join };
@@ -69,7 +73,7 @@ pub(super) async fn output(
 /// The kind of file that the fragments are, where all are of one that is written.
 pub(super) fn common_container(fragments: &[Fragment]) -> Container {
     let mut all = fragments.iter().map(|fragment| fragment.container);
-    let first = all.next().filter(|first| packets::writes(*first));
+    let first = all.next().filter(|first| first.is_written());
     let same = first.filter(|first| all.all(|other| other == *first));
     same.unwrap_or(Container::Mp4)
 }
@@ -82,8 +86,8 @@ pub(super) fn lay_out(
     looks: &SeamData,
     sharing: Option<Sharing>,
 ) -> Result<Layout, Error> {
-    if elementary::writes(container) {
-        let sound = elementary::lay_out(container, fragments, plan, looks, sharing)?;
+    if container.is_audio_file() {
+        let sound = audio_file::write::lay_out(container, fragments, plan, looks, sharing)?;
         return Ok(sound.layout);
     }
     assemble(fragments, plan, sharing)

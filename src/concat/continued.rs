@@ -12,7 +12,7 @@ use crate::{
         continuation::{Tail, clocks_agree, goes_on},
     },
     error::Error,
-    isobmff::SampleTable,
+    formats::isobmff::SampleTable,
     media::{Container, StreamKind},
     options,
     probe::{
@@ -26,9 +26,9 @@ use crate::{
 };
 
 /// Pictures at the end of a stream that are looked at: more than any decoder keeps.
-const LOOKED_AT: u32 = 24;
+const TAIL_PICTURES: u32 = 24;
 /// Pictures in a group of MPEG-2 that are looked at.
-const LONGEST_GROUP: u32 = 120;
+const MAX_GROUP: u32 = 120;
 
 /// Marks the streams of pictures that go on where those before them in `order` end.
 pub(super) async fn mark(
@@ -147,13 +147,13 @@ async fn tail(
     let samples = &stream.presentation.samples;
     let nal = NalCodec::of(&stream.parameters.codec);
     let first = match like {
-        Numbers::Nal { .. } => len.saturating_sub(LOOKED_AT),
+        Numbers::Nal { .. } => len.saturating_sub(TAIL_PICTURES),
         Numbers::Mpeg2 { .. } => {
             let mut syncs = samples.sync.iter().flatten().rev().copied();
             let group = syncs
                 .find(|&sync| sync < len)
                 .unwrap_or(len.saturating_sub(1));
-            if len - group > LONGEST_GROUP {
+            if len - group > MAX_GROUP {
                 return Ok(None);
             }
             group

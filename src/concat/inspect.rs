@@ -4,11 +4,12 @@ use futures::{StreamExt, stream};
 
 use super::{Concat, Probed};
 use crate::{
-    compat::{self, Matching, Mismatch},
+    compat::{self, Mismatch},
     error::Error,
     probe::{self, Fragment},
     progress::{Progress, Stage},
     source::SharedSource,
+    warning::Warning,
 };
 
 impl Concat {
@@ -113,12 +114,13 @@ impl Inspected {
         &self.fragments
     }
 
-    /// Whether all fragments share one format.
+    /// Whether all fragments share one format; what of them would be left out.
     ///
     /// # Errors
     /// Every difference of every fragment.
-    pub fn check(&self) -> Result<Matching, Vec<Mismatch>> {
+    pub fn check(&self) -> Result<Vec<Warning>, Vec<Mismatch>> {
         let order: Vec<usize> = (0..self.fragments.len()).collect();
-        compat::check(&self.fragments, &order, &self.concat.options)
+        let matching = compat::check(&self.fragments, &order, &self.concat.options)?;
+        Ok(matching.warnings)
     }
 }

@@ -7,8 +7,7 @@ use bytes::Bytes;
 use super::{
     configurations::Configurations,
     description::{describe, only_track},
-    graphics::{self, Graphics},
-    matroska::VideoTrack,
+    graphics::Graphics,
     order::Order,
     payload::Framing,
     picture, raw,
@@ -18,17 +17,22 @@ use super::{
 };
 use crate::{
     av::{PacketView, StreamInfo},
-    codecs::{alac, flac, nal::NalCodec, opus, vorbis::Vorbis},
-    elementary::{AacConfig, ElementaryError, Latm},
-    isobmff::TrackDescription,
+    codecs::{alac, flac, nal::NalCodec, opus, pgs, vorbis::Vorbis},
+    error::Failure,
+    formats::{
+        audio_file::AudioFileError,
+        isobmff::TrackDescription,
+        latm::{AacConfig, Latm},
+        matroska::read::VideoTrack,
+    },
+    media::Addition,
     media::{Codec, FrameLength, StreamKind},
-    probe::{Addition, Failure},
     time::{Time, Timescale},
     warning::{Warning, WarningKind},
 };
 
 /// A look needs one packet, or some of PCM: no more than this of these.
-const LOOKED_AT: u64 = 64 << 10;
+const CODEC_PROBE_BYTES: u64 = 64 << 10;
 
 /// A stream while it is read.
 pub(super) struct Collected {
@@ -66,7 +70,7 @@ pub(super) struct Collected {
 pub(super) struct LatmStream {
     pub(super) frames: Latm,
     /// What is wrong with the last packet. A recording of a broadcast ends anywhere.
-    pub(super) damaged: Option<ElementaryError>,
+    pub(super) damaged: Option<AudioFileError>,
 }
 
 impl Collected {
@@ -80,7 +84,7 @@ impl Collected {
     ) -> Self {
         let parameters = &mut info.parameters;
         if parameters.codec == Codec::Pgs {
-            parameters.video = graphics::canvas(packet);
+            parameters.video = pgs::canvas(packet);
         }
         // What the container's own elements say is the record itself.
         if track.facts.layers.is_empty() {
@@ -151,8 +155,8 @@ impl Collected {
     /// Whether a look at the codec may need the next packet: of its beginning, and of the first that can be
     /// decoded alone and what follows.
     pub(super) const fn is_looked_at(&self, key: bool) -> bool {
-        let begins = self.pushed < LOOKED_AT;
-        begins || (key && self.shown == 0) || (self.shown > 0 && self.shown < LOOKED_AT)
+        let begins = self.pushed < CODEC_PROBE_BYTES;
+        begins || (key && self.shown == 0) || (self.shown > 0 && self.shown < CODEC_PROBE_BYTES)
     }
 
     pub(super) fn is_sparse(&self) -> bool {

@@ -6,7 +6,7 @@ use crate::{
     av::PacketView,
     codecs::nal::{InForce, NalCodec},
     error::{Change, MediaError},
-    isobmff::{
+    formats::isobmff::{
         SampleEntry, TrackDescription,
         parameter_sets::{ParameterSets, entry_with_sets},
     },

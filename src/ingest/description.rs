@@ -6,24 +6,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
     codecs::vorbis,
-    isobmff::{
-        FourCc, Movie, SampleEntry, TrackDescription,
+    formats::isobmff::{
+        FourCc, Movie, SampleEntry, TrackDescription, UNPLACED,
         read::{IndexReader, ReadLimits, Step},
     },
     media::{Codec, CodecParameters, StreamKind, picture::PictureFacts},
     time::Timescale,
 };
-
-/// The type of an entry that no ISO base media file has: its codec has no place there.
-const UNPLACED: FourCc = FourCc(*b"none");
-
-/// Whether a track can only be written into other containers.
-pub(crate) fn is_unplaced(description: &TrackDescription) -> bool {
-    description
-        .entries
-        .first()
-        .is_some_and(|entry| entry.format == UNPLACED)
-}
 
 /// The track of a small file in memory.
 pub(super) fn only_track(file: &Bytes) -> Option<TrackDescription> {

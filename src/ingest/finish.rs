@@ -2,8 +2,8 @@
 
 use super::{collect::Collected, epochs, program, read::IngestedStream};
 use crate::{
+    error::Failure,
     media::Container,
-    probe::Failure,
     time::{OutOfRange, Time},
     warning::Warning,
 };

@@ -4,15 +4,14 @@ use std::{cell::RefCell, fs::File, os::unix::fs::FileExt, sync::Arc};
 
 use super::{
     complete::{Elements, Last, check, check_elements, check_last, is_cut},
-    matroska::video_tracks,
-    reader::Storage,
     sniff::{sniff, tag_length},
 };
 use crate::{
     codecs::vorbis::Vorbis,
-    error::MediaError,
+    error::{Failure, MediaError},
+    formats::matroska::read::video_tracks,
     media::{Codec, Container, picture::StereoMode},
-    probe::Failure,
+    source::Storage,
 };
 
 /// The containers whose ends are looked at.

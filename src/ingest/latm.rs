@@ -3,9 +3,11 @@
 use super::{collect::Collected, first::First, rewritten::Rewritten};
 use crate::{
     av::PacketView,
-    elementary::{AacConfig, ElementaryError, Latm},
-    error::MediaError,
-    probe::Failure,
+    error::{Failure, MediaError},
+    formats::{
+        audio_file::AudioFileError,
+        latm::{AacConfig, Latm},
+    },
 };
 
 /// How a stream is coded, where its first packet tells.
@@ -13,7 +15,7 @@ pub(super) fn config(first: &First) -> Result<Option<AacConfig>, Failure> {
     let mut latm = Latm::default();
     match latm.frames(&first.data, first.at(), |_| Ok(())) {
         // A recording of a broadcast begins in the middle of a frame.
-        Ok(()) | Err(ElementaryError::Damaged { .. }) => Ok(latm.config().cloned()),
+        Ok(()) | Err(AudioFileError::Damaged { .. }) => Ok(latm.config().cloned()),
         Err(error) => Err(error.into()),
     }
 }
@@ -44,7 +46,7 @@ pub(super) fn place(
     });
     stream.latm.frames = latm;
     match read {
-        Err(Failure::Media(MediaError::Elementary(damaged @ ElementaryError::Damaged { .. }))) => {
+        Err(Failure::Media(MediaError::AudioFile(damaged @ AudioFileError::Damaged { .. }))) => {
             stream.latm.damaged = Some(damaged);
         }
         other => other?,

@@ -7,13 +7,10 @@
 //! to a temporary file ([`crate::source::spool`]), and remote fragments, which would be read twice, go there
 //! whole. Who only looks needs neither.
 
-mod broadcast;
-mod codec_ids;
 mod collect;
 mod complete;
 mod configurations;
 mod description;
-mod enhanced;
 mod epochs;
 mod finish;
 mod first;
@@ -21,15 +18,12 @@ mod first;
 pub(crate) mod fuzzing;
 mod graphics;
 mod latm;
-mod matroska;
 mod order;
 mod payload;
 mod picture;
 mod program;
 mod raw;
 mod read;
-mod reader;
-mod remote;
 mod rewritten;
 mod sniff;
 mod source;
@@ -38,11 +32,6 @@ mod times;
 mod unpack;
 mod work;
 
-pub(crate) use description::is_unplaced;
-pub(crate) use enhanced::check as check_tags;
-pub(crate) use graphics::nothing_shown;
 pub(crate) use read::{IngestedStream, Shared, ingest};
-pub(crate) use reader::{Failure as ReadFailure, Reader, Storage};
-pub(crate) use remote::Remote;
-pub(crate) use sniff::{Found, LOOKED_AT, sniff, tag_length};
+pub(crate) use sniff::{Found, SNIFF_BYTES, sniff, tag_length};
 pub(crate) use tags::tags_of;

@@ -18,9 +18,7 @@ use crate::{
 };
 
 /// More pictures than this are never waiting to be shown: 16 frames (ISO/IEC 14496-10 § A.3.1), of two fields.
-const WAITING: usize = 32;
-
-/// Codecs whose pictures count. libav never says of one that it is shown when it is decoded.
+const MAX_WAITING: usize = 32;
 
 /// What a picture says of its place among those that are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,7 +295,7 @@ fn display_order(places: &[Place]) -> Vec<usize> {
             Place::HeldBack => order.extend(held.replace(index)),
             Place::Count { number, key } => {
                 let behind = largest.last().is_some_and(|&(last, _)| number <= last);
-                let shown = largest.len() > WAITING
+                let shown = largest.len() > MAX_WAITING
                     && largest.first().is_some_and(|&(first, _)| number < first);
                 if (key && behind) || shown {
                     flush(&mut counted, &mut order);
@@ -305,7 +303,7 @@ fn display_order(places: &[Place]) -> Vec<usize> {
                 }
                 counted.push((number, index));
                 largest.insert((number, index));
-                if largest.len() > WAITING + 1 {
+                if largest.len() > MAX_WAITING + 1 {
                     largest.pop_first();
                 }
             }

@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 
-use super::matroska::VideoTrack;
 use crate::{
     av,
-    isobmff::{TrackDescription, boxes::word, entry::child, picture},
+    formats::{
+        isobmff::{TrackDescription, boxes::word, entry::child, picture},
+        matroska::read::VideoTrack,
+    },
     media::{CodecParameters, VideoParameters},
 };
 

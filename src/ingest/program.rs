@@ -3,16 +3,13 @@
 
 use bytes::Bytes;
 
-use super::{
-    collect::Collected,
-    reader::{Failure as ReadFailure, Reader, Storage, unread},
-};
+use super::collect::Collected;
 use crate::{
     av::{Demuxer, StreamInfo},
     codecs::nal::NalCodec,
-    error::MediaError,
+    error::{Failure, MediaError},
     media::{CodecParameters, StreamKind},
-    probe::Failure,
+    source::{ReadFailure, Reader, Storage},
 };
 
 /// Ticks of 90 kHz by which sound may begin before the sound ends that it follows: sound and pictures do not end
@@ -50,7 +47,7 @@ pub(super) fn look_again(
     };
     let opened = Demuxer::open(demuxer, reader);
     if let Some((offset, error)) = failure.take() {
-        return Err(unread(offset, error));
+        return Err(Failure::at(offset, error));
     }
     let found = opened.and_then(|demuxer| {
         let all = demuxer.streams()?;
@@ -178,7 +175,7 @@ pub(super) fn joined(streams: impl Iterator<Item = Collected>) -> Result<Vec<Col
             }
             None if is_unknown(&stream.info)
                 && NalCodec::of(&stream.info.parameters.codec).is_some()
-                && at < super::LOOKED_AT =>
+                && at < super::SNIFF_BYTES =>
             {
                 return Err(Failure::Media(MediaError::NoParameterSets {
                     pid: stream.pid(),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
-    isobmff::{FourCc, SampleEntry, TrackDescription, entry},
+    formats::isobmff::{FourCc, SampleEntry, TrackDescription, entry},
     media::CodecParameters,
 };
 

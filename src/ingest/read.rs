@@ -14,20 +14,18 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    reader::{Storage, unread},
-    remote::Remote,
     sniff::Found,
     source::{Own, PacketSource},
     work::Work,
 };
 use crate::{
     av::{CodecInfoCache, Interrupt},
-    isobmff::{SampleTable, TrackDescription},
-    media::{Chapter, CodecParameters},
+    error::Failure,
+    formats::isobmff::{SampleTable, TrackDescription},
+    media::{Addition, Chapter, CodecParameters, Extras},
     options::Limits,
-    probe::{Addition, Extras, Failure},
     source::{
-        SharedSource, SourceState, open_unchanged,
+        Remote, SharedSource, SourceState, Storage, open_unchanged,
         spool::{Region, Spool},
     },
     timeline::{Break, Span},
@@ -191,5 +189,5 @@ pub(crate) async fn ingest(
 }
 
 pub(super) fn stopped() -> Failure {
-    unread(0, std::io::Error::other("the reading thread stopped"))
+    Failure::at(0, std::io::Error::other("the reading thread stopped"))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::collect::Collected;
 use crate::{
     av::PacketView,
-    probe::Failure,
+    error::Failure,
     source::spool::{Region, Spool},
 };
 

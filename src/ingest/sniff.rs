@@ -5,13 +5,12 @@ use std::ffi::CStr;
 
 use crate::{
     codecs::stated_len,
-    elementary::loas_length,
+    formats::{latm::loas_length, mpegts::STEPS},
     media::{Codec, Container, foreign},
-    transport::STEPS,
 };
 
 /// Bytes of a file's beginning that tell.
-pub(crate) const LOOKED_AT: u64 = 64 << 10;
+pub(crate) const SNIFF_BYTES: u64 = 64 << 10;
 /// Bytes of other things that may come before the first frame of a format without a header.
 const GARBAGE: usize = 48 << 10;
 

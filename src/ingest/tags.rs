@@ -6,12 +6,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
     av::Demuxer,
+    formats::tags::NAMES,
     media::{Codec, Container},
-    packets::tags::NAMES,
 };
 
 /// What all tags of a fragment may take, and a cover picture: more is no tag.
-const MOST_TEXT: usize = 1 << 20;
+const MAX_TEXT: usize = 1 << 20;
 const LARGEST_COVER: usize = 16 << 20;
 
 /// A picture that comes with sound.
@@ -66,7 +66,7 @@ pub(super) fn metadata(tags: &[(String, String)], cover: Option<&Cover>) -> Opti
         ];
         if value.is_empty()
             || foreign.contains(&name.as_str())
-            || items.len() + value.len() > MOST_TEXT
+            || items.len() + value.len() > MAX_TEXT
         {
             continue;
         }
@@ -139,7 +139,7 @@ pub(crate) fn tags_of(container: Container, head: Bytes) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{isobmff::FourCc, packets::tags::tags, probe::Head};
+    use crate::{formats::isobmff::FourCc, formats::tags::tags, media::Head};
 
     #[test]
     fn tags_are_found_again() {

@@ -11,7 +11,7 @@ pub(in crate::ingest) use sound::{pcm, sound};
 
 use crate::{
     error::MediaError,
-    isobmff::{Chunk, RunLength, SampleSizes, SampleTable},
+    formats::isobmff::{Chunk, RunLength, SampleSizes, SampleTable},
     time::{OutOfRange, Rounding, Time, Timescale},
     timeline::{Break, Span},
 };

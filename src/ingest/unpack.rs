@@ -6,13 +6,13 @@ use std::ops::Range;
 /// A picture that is not coded is no longer than this; of one that is coded little is shorter.
 const NOT_CODED: usize = 19;
 /// More pictures than this are never in one packet.
-const MOST: usize = 8;
+const MAX_PACKED: usize = 8;
 /// Start codes (ISO/IEC 14496-2 § 6.2.1).
 const VOP: u8 = 0xB6;
 const USER_DATA: u8 = 0xB2;
 /// How DivX and Xvid begin what they tell of themselves; a `p` ends it where pictures are packed.
 const ENCODER: &[u8] = b"DivX";
-const LONGEST: usize = 64;
+const MAX_USER_DATA: usize = 64;
 
 /// The pictures of a stream while its packets are taken apart.
 #[derive(Debug, Default)]
@@ -35,13 +35,13 @@ pub(super) enum Packed {
 impl Unpack {
     /// What the next packet has.
     pub(super) fn take(&mut self, packet: &[u8]) -> Packed {
-        let begins: Vec<usize> = start_codes(packet, VOP).take(MOST + 1).collect();
+        let begins: Vec<usize> = start_codes(packet, VOP).take(MAX_PACKED + 1).collect();
         match begins.len() {
             1 if self.owed > 0 && packet.len() <= NOT_CODED => {
                 self.owed -= 1;
                 Packed::Place
             }
-            2..=MOST => {
+            2..=MAX_PACKED => {
                 self.owed += begins.len() - 1;
                 let ends = begins.iter().skip(1).copied().chain([packet.len()]);
                 // What comes before the first picture belongs to it.
@@ -72,9 +72,9 @@ pub(super) fn unflagged(bytes: &[u8]) -> Option<Vec<u8>> {
 /// Where the `p` is by which a decoder takes pictures for packed, in the user data that begin at `begin`.
 fn flag(bytes: &[u8], begin: usize) -> Option<usize> {
     let text = bytes.get(begin..)?;
-    let end = text.iter().take(LONGEST).position(|&byte| byte == 0);
+    let end = text.iter().take(MAX_USER_DATA).position(|&byte| byte == 0);
     // At the end of a decoder's configuration, nothing need follow.
-    let end = end.or_else(|| (text.len() <= LONGEST).then_some(text.len()))?;
+    let end = end.or_else(|| (text.len() <= MAX_USER_DATA).then_some(text.len()))?;
     let text = text.get(..end)?;
     let packed = text.starts_with(ENCODER) && text.ends_with(b"p");
     packed.then(|| begin + end - 1)
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn more_pictures_than_anybody_packs_are_left_alone() {
         let mut unpack = Unpack::default();
-        let many = vop(1, 5).repeat(MOST + 1);
+        let many = vop(1, 5).repeat(MAX_PACKED + 1);
         assert_eq!(unpack.take(&many), Packed::One);
     }
 

@@ -5,19 +5,16 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    broadcast::TsProgramInfo,
-    codec_ids::{self, CodecId},
     collect::Collected,
     complete,
     epochs::Epochs,
     finish::finish,
     first::First,
-    graphics, latm, matroska,
+    graphics, latm,
     order::Order,
     payload::{self, Framing},
     program,
     read::{IngestedStream, stopped},
-    reader::{Failure as ReadFailure, Reader, Storage, unread},
     rewritten::Rewritten,
     sniff::Found,
     tags::{Cover, metadata},
@@ -25,11 +22,22 @@ use super::{
 };
 use crate::{
     av::{CodecInfoCache, Demuxer, Interrupt, PacketView, StreamInfo},
-    error::MediaError,
+    codecs::pgs,
+    error::{Failure, MediaError},
+    formats::{
+        matroska::{
+            codec_ids::{self, CodecId},
+            read as matroska,
+        },
+        mpegts::broadcast::{CodecChange, TsProgramInfo},
+    },
+    media::Extras,
     media::{Chapter, Codec, Container, StreamKind},
     options::Limits,
-    probe::{Extras, Failure},
-    source::spool::{Region, Spool},
+    source::{
+        ReadFailure, Reader, Storage,
+        spool::{Region, Spool},
+    },
     warning::{Warning, WarningKind},
 };
 
@@ -99,7 +107,7 @@ impl Work {
         };
         // A reader that failed comes first: libav takes it for the end, or for damage.
         let judge = |error| match failure.take() {
-            Some((offset, error)) => unread(offset, error),
+            Some((offset, error)) => Failure::at(offset, error),
             None if self.interrupt.is_due() => self.given_up(),
             None => Failure::Media(MediaError::Packets {
                 container,
@@ -116,16 +124,26 @@ impl Work {
         let mut rewritten = Rewritten::new(&self.spool, self.len, self.all);
         let broadcast = container == Container::MpegTs;
         let broadcast = broadcast.then(|| TsProgramInfo::read(&self.storage, self.len));
-        let mut broadcast = broadcast.transpose()?;
+        let mut broadcast = broadcast.transpose().map_err(Failure::Source)?;
         if let Some(broadcast) = &broadcast {
-            broadcast.check_end(&self.storage, self.len)?;
+            let changed = broadcast.codec_change(&self.storage, self.len);
+            if let Some(CodecChange { pid, before, after }) = changed.map_err(Failure::Source)? {
+                return Err(Failure::Media(MediaError::CodecChanges {
+                    pid,
+                    before,
+                    after,
+                }));
+            }
         }
         let is_matroska = matches!(container, Container::Matroska | Container::WebM);
         let codec_ids = is_matroska.then(|| codec_ids::read(&self.storage));
-        let codec_ids = codec_ids.transpose().map_err(|error| unread(0, error))?;
+        let codec_ids = codec_ids
+            .transpose()
+            .map_err(|error| Failure::at(0, error))?;
         let codec_ids = codec_ids.unwrap_or_default();
         let said = if container.is_matroska() {
-            matroska::video_tracks(&self.storage, self.len).map_err(|error| unread(0, error))?
+            matroska::video_tracks(&self.storage, self.len)
+                .map_err(|error| Failure::at(0, error))?
         } else {
             Vec::new()
         };
@@ -141,14 +159,15 @@ impl Work {
             last.see(packet.data);
             if let (Some(elements), Some(position)) = (&mut elements, packet.position) {
                 let passed = elements.pass(&self.storage, self.len, position);
-                passed.map_err(|error| unread(position, error))?;
+                passed.map_err(|error| Failure::at(position, error))?;
             }
             let whole;
             if streams.contains_key(&index)
                 && let Some(broadcast) = &mut broadcast
             {
                 packet = broadcast.timed(packet);
-                whole = broadcast.restored(&self.storage, &packet)?;
+                let restored = broadcast.restored(&self.storage, &packet);
+                whole = restored.map_err(Failure::Source)?;
                 packet.data = whole.as_deref().unwrap_or(packet.data);
             }
             if let Some(codec) = others.get(&index) {
@@ -188,7 +207,8 @@ impl Work {
             if let Some(broadcast) = &mut broadcast {
                 broadcast.describe(&mut info, &view);
                 view = broadcast.timed(view);
-                whole = broadcast.restored(&self.storage, &view)?;
+                let restored = broadcast.restored(&self.storage, &view);
+                whole = restored.map_err(Failure::Source)?;
                 view.data = whole.as_deref().unwrap_or(view.data);
             }
             let Some(kind) = info.kind else {
@@ -235,7 +255,7 @@ impl Work {
             streams.insert(index, stream);
         }
         if let Some((offset, error)) = failure.take() {
-            return Err(unread(offset, error));
+            return Err(Failure::at(offset, error));
         }
         // What ended because of that looks like the end, too.
         if self.interrupt.is_due() {
@@ -336,7 +356,7 @@ impl Work {
         {
             configurations.take_lengths(packet);
         }
-        if framing == Framing::Graphics && !graphics::is_whole(packet.data) {
+        if framing == Framing::Graphics && !pgs::is_whole(packet.data) {
             return graphics::place(stream, packet, rewritten);
         }
         let Scratch {
@@ -400,7 +420,7 @@ impl Work {
         }
         let bytes = &mut bytes[..room];
         let filled = self.storage.fill(bytes, position);
-        if !filled.map_err(|error| unread(position, error))? {
+        if !filled.map_err(|error| Failure::at(position, error))? {
             return Ok(None);
         }
         let at = (0..=room - payload.len()).find(|&at| bytes[at..at + payload.len()] == *payload);

@@ -149,6 +149,23 @@ impl Container {
         matches!(self, Self::Mp4 | Self::M4a | Self::Mov)
     }
 
+    /// Whether files of it that are written are one run of sound without an index.
+    #[must_use]
+    pub const fn is_audio_file(self) -> bool {
+        matches!(self, Self::Wav | Self::Mp3 | Self::Adts | Self::Flac)
+    }
+
+    /// Whether outputs of it pass through a muxer of libav.
+    pub(crate) const fn is_muxed(self) -> bool {
+        matches!(self, Self::MpegTs | Self::Ogg | Self::Opus)
+    }
+
+    /// Whether outputs of it are written.
+    #[must_use]
+    pub const fn is_written(self) -> bool {
+        self.is_iso() || self.is_matroska() || self.is_muxed() || self.is_audio_file()
+    }
+
     /// Whether it is Matroska or its subset `WebM`.
     #[must_use]
     pub const fn is_matroska(self) -> bool {

@@ -2,6 +2,7 @@
 
 /// A kind of file that is not joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Foreign {
     /// What it is, as a noun with its article.
     pub what: &'static str,

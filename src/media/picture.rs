@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 /// What a track says of its pictures besides their size, shape, colours and orientation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub struct PictureFacts {
     /// What of the coded pictures is shown; `None`: all.
     pub crop: Option<Crop>,
@@ -44,6 +45,7 @@ impl PictureFacts {
 
 /// Pixels that are not shown, from each side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Crop {
     /// From the left side.
     pub left: u32,
@@ -173,6 +175,7 @@ impl fmt::Display for StereoMode {
 
 /// What pictures are projected on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Surface {
     /// A sphere, by latitude and longitude.
     Equirectangular,
@@ -184,6 +187,7 @@ pub enum Surface {
 
 /// A projection of pictures. Angles are degrees in 16.16 fixed point.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Projection {
     /// On what.
     pub surface: Surface,
@@ -220,6 +224,7 @@ pub type Chromaticity = (u16, u16);
 
 /// The display that pictures were mastered on (SMPTE ST 2086).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Mastering {
     /// Red, green, blue and white; `None` where unknown.
     pub primaries: Option<[Chromaticity; 4]>,
@@ -253,6 +258,7 @@ impl fmt::Display for Mastering {
 
 /// Content light level in cd/m² (CTA-861.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct ContentLight {
     /// Of the brightest pixel.
     pub most: u16,
@@ -269,6 +275,7 @@ impl fmt::Display for ContentLight {
 /// A configuration record of a layer: the payload of a box of a sample entry, which Matroska has in
 /// `BlockAddIDExtraData` under the same four characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct LayerConfiguration {
     /// Its type: `dvcC`, `dvvC`, `dvwC`, `hvcE`, `avcE`, `mvcC`.
     pub kind: [u8; 4],
@@ -289,6 +296,7 @@ impl LayerConfiguration {
 
 /// How pictures are turned before they are shown: mirrored left to right, then turned.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Turn {
     /// Counter-clockwise, in degrees, above -180 and up to 180.
     pub degrees: f64,
@@ -299,7 +307,7 @@ pub struct Turn {
 /// 1 in 16.16 fixed point.
 const ONE: f64 = 65_536.0;
 /// What rounding may make of a sine or a cosine.
-const NEAR: f64 = 0.001;
+const ROUNDING: f64 = 0.001;
 
 impl Turn {
     /// The turn that a display matrix makes (ISO/IEC 14496-12 § 6.2.2), wherever it moves the pictures to and
@@ -308,7 +316,7 @@ impl Turn {
     pub fn of(matrix: &[i32; 9]) -> Option<Self> {
         let [mut a, mut b, mut c, mut d] =
             [0, 1, 3, 4].map(|at: usize| f64::from(matrix[at]) / ONE);
-        let same = |x: f64, y: f64| (x - y).abs() < NEAR;
+        let same = |x: f64, y: f64| (x - y).abs() < ROUNDING;
         // What stretches along the sides of the pictures is in the shape of their pixels.
         if [a, d].iter().all(|&one| same(one, 0.0)) || [b, c].iter().all(|&one| same(one, 0.0)) {
             [a, b, c, d] = [a, b, c, d].map(|one| if same(one, 0.0) { 0.0 } else { one.signum() });
@@ -319,7 +327,7 @@ impl Turn {
         } else {
             (same(a, d) && same(b, -c), -b, a)
         };
-        if !pure || sine.hypot(cosine) < NEAR || matrix[2] != 0 || matrix[5] != 0 {
+        if !pure || sine.hypot(cosine) < ROUNDING || matrix[2] != 0 || matrix[5] != 0 {
             return None;
         }
         let degrees = sine.atan2(cosine).to_degrees();

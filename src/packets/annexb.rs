@@ -3,7 +3,7 @@
 
 use crate::{
     codecs::nal::units,
-    isobmff::parameter_sets::ParameterSets,
+    formats::isobmff::parameter_sets::ParameterSets,
     media::{Codec, PacketForm},
     probe::{Fragment, Stream},
 };
@@ -12,7 +12,7 @@ const START: [u8; 4] = [0, 0, 0, 1];
 
 /// How the samples of one stream are framed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// As they are.
     Plain,
     /// NAL units behind lengths of so many bytes; the parameter sets behind start codes.
@@ -27,7 +27,7 @@ pub(super) enum Framing {
 
 impl Framing {
     /// That of the samples of `stream` that belong to its sample entry `entry`.
-    pub(super) fn of(stream: &Stream, entry: u16) -> Self {
+    pub(crate) fn of(stream: &Stream, entry: u16) -> Self {
         let codec = &stream.parameters.codec;
         match codec.facts().packets {
             PacketForm::StartCodes => {
@@ -56,7 +56,7 @@ impl Framing {
 
     /// The sample with start codes; `None`: it stays as it is. Bytes behind a length that is too
     /// long are one unit.
-    pub(super) fn convert<'a>(
+    pub(crate) fn convert<'a>(
         &self,
         sample: &[u8],
         sync: bool,
@@ -97,11 +97,11 @@ impl Framing {
 
 /// The framing of each sample entry of a track's streams, made once.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Framings(Vec<((usize, usize, u16), Framing)>);
+pub(crate) struct Framings(Vec<((usize, usize, u16), Framing)>);
 
 impl Framings {
     /// That of one stream's entry. The last few are kept: fragments come one after the other.
-    pub(super) fn of(
+    pub(crate) fn of(
         &mut self,
         fragments: &[Fragment],
         fragment: usize,

@@ -16,11 +16,11 @@ use crate::{
 };
 
 /// A cue longer than this is none.
-const LONGEST: u64 = 64 << 10;
+const MAX_CUE: u64 = 64 << 10;
 /// Of an event, what its number and its style's name are in.
 const EVENT_HEAD: u64 = 512;
 /// All cues of a join together, in bytes that are other ones in the output.
-const MOST: u64 = 64 << 20;
+const MAX_REWRITTEN: u64 = 64 << 20;
 /// What a cue takes besides.
 const EACH: u64 = 24;
 
@@ -100,7 +100,7 @@ impl Cues {
             let events = events.get_mut(&packet.track);
             let most = events
                 .as_ref()
-                .map_or(LONGEST, |events| events.needed(fragment as usize));
+                .map_or(MAX_CUE, |events| events.needed(fragment as usize));
             let range = offset..offset + len.min(most);
             let read = read_exact(&*open.source, range, &open.state).await;
             let read = read.map_err(|source| Error::Source {
@@ -118,13 +118,15 @@ impl Cues {
             let (from, len) = (bytes.len(), written.len());
             bytes.extend_from_slice(&written);
             let total = bytes.len() as u64 + EACH * all.changed.len() as u64;
-            let (Ok(from), Ok(len), true) =
-                (u32::try_from(from), u32::try_from(len), total <= MOST)
-            else {
+            let (Ok(from), Ok(len), true) = (
+                u32::try_from(from),
+                u32::try_from(len),
+                total <= MAX_REWRITTEN,
+            ) else {
                 return Err(Error::Limit {
                     what: "the size of all cues in bytes",
                     found: total,
-                    limit: MOST,
+                    limit: MAX_REWRITTEN,
                 });
             };
             all.changed.push(Changed {
@@ -210,7 +212,7 @@ impl Events {
     /// How many bytes of an event are looked at.
     fn needed(&self, fragment: usize) -> u64 {
         if self.merged.renamed.contains_key(&fragment) {
-            LONGEST
+            MAX_CUE
         } else {
             EVENT_HEAD
         }

@@ -6,14 +6,14 @@ use crate::{media::StreamKind, timeline::TrackTimeline};
 
 /// When a packet is shown, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shown {
-    pub(super) at: i64,
-    pub(super) duration: i64,
+pub(crate) struct Shown {
+    pub(crate) at: i64,
+    pub(crate) duration: i64,
 }
 
 /// The edits of a track that show something; shared by all who look there.
 #[derive(Debug, Clone)]
-pub(super) struct Edits {
+pub(crate) struct Edits {
     kind: StreamKind,
     rows: Arc<[Row]>,
     /// Whether no edit begins before the one before it ends, in media time: then the edit of a time
@@ -36,7 +36,7 @@ impl Row {
 }
 
 impl Edits {
-    pub(super) fn new(kind: StreamKind, timeline: &TrackTimeline) -> Self {
+    pub(crate) fn new(kind: StreamKind, timeline: &TrackTimeline) -> Self {
         let mut at = 0;
         let rows = timeline.edits.iter().filter_map(|edit| {
             let begin = at;
@@ -56,7 +56,7 @@ impl Edits {
 
     /// When a packet of media time `pts` is shown. `None`: it is hidden. Sound of which a part is hidden begins as
     /// much earlier; cues of which a part is hidden begin with the rest.
-    pub(super) fn shown(&self, pts: i64, duration: i64) -> Option<Shown> {
+    pub(crate) fn shown(&self, pts: i64, duration: i64) -> Option<Shown> {
         let audio = self.kind == StreamKind::Audio;
         let first = if self.rising {
             self.rows.partition_point(|row| row.media_end() <= pts)
@@ -97,7 +97,7 @@ impl Edits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{time::Timescale, timeline::TrackEdit};
+    use crate::{media::TrackEdit, time::Timescale};
 
     fn edits(kind: StreamKind, edits: &[(i64, Option<i64>)]) -> Edits {
         let edits = edits.iter().map(|&(duration, media_time)| TrackEdit {

@@ -48,7 +48,7 @@ fn is_graphics(script: PlanRef<'_>, track: usize) -> bool {
 }
 
 /// The pieces of a packet's bytes.
-pub(super) fn lay(body: Body, pieces: &mut VecDeque<Piece>) {
+pub(crate) fn lay(body: Body, pieces: &mut VecDeque<Piece>) {
     match body {
         Body::Source {
             fragment,

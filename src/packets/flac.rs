@@ -5,7 +5,7 @@ const LENGTH: usize = 34;
 
 /// Makes the header of one fragment's stream that of a joined one: the smallest and the largest
 /// frame, the number of samples and the checksum of the decoded sound are unknown.
-pub(super) fn joined(extradata: &mut [u8]) {
+pub(crate) fn joined(extradata: &mut [u8]) {
     let at = if extradata.starts_with(b"fLaC") { 8 } else { 0 };
     let Some(info) = extradata.get_mut(at..at + LENGTH) else {
         return;

@@ -39,7 +39,7 @@ impl Join {
 }
 
 /// Turns packets into pieces, one packet after the other.
-pub(super) trait Writer: Clone + Send + Sync + 'static {
+pub(crate) trait Writer: Clone + Send + Sync + 'static {
     /// What a packet gives besides its bytes: known once, while the output is measured.
     type Mark;
 
@@ -59,7 +59,7 @@ pub(super) trait Writer: Clone + Send + Sync + 'static {
 }
 
 /// The pieces that `writer` makes of a join's packets.
-pub(super) struct PacketPieces<W> {
+pub(crate) struct PacketPieces<W> {
     join: Join,
     /// States to begin at, by offset; the first is the beginning.
     states: Vec<(u64, State<W>)>,
@@ -81,7 +81,7 @@ impl<W: Writer> PacketPieces<W> {
     ///
     /// # Errors
     /// [`OutOfRange`] if a time cannot be expressed.
-    pub(super) fn new(
+    pub(crate) fn new(
         join: Join,
         writer: W,
         mut marked: impl FnMut(W::Mark, u64),
@@ -130,7 +130,7 @@ impl<W: Writer> PacketPieces<W> {
     }
 
     /// How many packets each track has.
-    pub(super) fn packets(&self) -> &[u64] {
+    pub(crate) fn packets(&self) -> &[u64] {
         &self.packets
     }
 }

@@ -1,14 +1,14 @@
 //! The clock reference of a transport stream (ISO/IEC 13818-1 § 2.4.2.2): it comes at least every
 //! 0.1 s, also where no packet of the stream that carries it does: while a picture is held. Pure.
 
-use crate::transport::{PACKET, SYNC};
+use crate::formats::mpegts::{PACKET, SYNC};
 
 /// No more than this passes between two references, in ticks of 90 kHz.
 const EVERY: i64 = 80 * 90;
 
 /// What is known of a clock from the packets that went by.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Reference {
+pub(crate) struct Reference {
     /// The stream that carries it, its last counter and the last reference.
     last: Option<Last>,
     /// When the first packet was sent: a muxer may keep several back to put them together.
@@ -25,7 +25,7 @@ struct Last {
 
 impl Reference {
     /// Looks at packets that are written.
-    pub(super) fn look(&mut self, packets: &[u8]) {
+    pub(crate) fn look(&mut self, packets: &[u8]) {
         for packet in packets.chunks_exact(PACKET) {
             let pid = u16::from_be_bytes([packet[1] & 0x1F, packet[2]]);
             let carries = packet[3] & 0x20 != 0 && packet[4] > 0 && packet[5] & 0x10 != 0;
@@ -43,7 +43,7 @@ impl Reference {
     }
 
     /// Whether one is due before `base`.
-    pub(super) fn is_due(&mut self, base: i64) -> bool {
+    pub(crate) fn is_due(&mut self, base: i64) -> bool {
         let since = match self.last {
             Some(last) => last.base,
             None => *self.began.get_or_insert(base),
@@ -52,7 +52,7 @@ impl Reference {
     }
 
     /// Appends the packets with references that are due before `base`: they carry nothing else.
-    pub(super) fn fill(&mut self, base: i64, out: &mut Vec<u8>) {
+    pub(crate) fn fill(&mut self, base: i64, out: &mut Vec<u8>) {
         while let Some(last) = &mut self.last
             && distance(last.base, base) > EVERY
         {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::edits::Edits;
 use crate::{
-    isobmff::SampleSizes,
+    formats::isobmff::SampleSizes,
     plan::{Plan, PlannedTrack},
     probe::{Fragment, Stream},
     timeline::{Payload, Run, Stamp, Stamps},

@@ -97,7 +97,7 @@ pub(crate) fn settle_leading(
 ///
 /// # Errors
 /// [`Error::Timeline`] if a time cannot be expressed.
-pub fn place_fragments(
+pub(crate) fn place_fragments(
     fragments: &[Fragment],
     starts: &[Option<Time>],
     matching: &Matching,

@@ -6,7 +6,7 @@ use super::{Plan, Silence, plan};
 use crate::{
     compat,
     error::Error,
-    isobmff::{FourCc, SampleSizes},
+    formats::isobmff::{FourCc, SampleSizes},
     media::{Codec, StreamKind},
     options::{Limits, OnGap, Options},
     probe::{
@@ -111,7 +111,7 @@ fn pcm_makes_its_own_silence() {
         ("pcm_mulaw", 0xFF),
     ] {
         let pcm = || {
-            let mut durations = crate::isobmff::RunLength::new();
+            let mut durations = crate::formats::isobmff::RunLength::new();
             durations.push(96_000, 1);
             let mut stream = sound(&Invented {
                 timescale: 48_000,

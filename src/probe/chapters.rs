@@ -5,17 +5,17 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Failure, reads::Reads};
-use crate::{isobmff::Track, media::Chapter, time::Time};
+use super::reads::Reads;
+use crate::{error::Failure, formats::isobmff::Track, media::Chapter, time::Time};
 
 /// Titles are read together when they lie within this many bytes,
 const WINDOW: u64 = 1 << 20;
 /// and nothing lies between them but this.
 const HOLE: u64 = 64 << 10;
 /// More bytes than this are no titles.
-const MOST_BYTES: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 /// More reads than this are not done for titles.
-const MOST_READS: usize = 1_000;
+const MAX_READS: usize = 1_000;
 /// Reads at the same time.
 const PARALLEL: usize = 4;
 
@@ -72,7 +72,7 @@ fn groups(track: &Track) -> Vec<Group> {
         bytes += groups
             .last()
             .map_or(0, |last| last.range.end - last.range.start);
-        if range.end - range.start > WINDOW || bytes > MOST_BYTES || groups.len() == MOST_READS {
+        if range.end - range.start > WINDOW || bytes > MAX_BYTES || groups.len() == MAX_READS {
             break;
         }
         groups.push(Group {

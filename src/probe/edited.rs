@@ -1,6 +1,6 @@
 //! What an edit list says.
 
-use crate::isobmff::Edit;
+use crate::formats::isobmff::Edit;
 
 /// What an edit list says of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,18 +1,22 @@
 //! Why a fragment is refused that is none of the containers that are read.
 
-use super::{Failure, reads::Reads};
-use crate::{error::MediaError, ingest::LOOKED_AT, media::foreign};
+use super::reads::Reads;
+use crate::{
+    error::{Failure, MediaError},
+    ingest::SNIFF_BYTES,
+    media::foreign,
+};
 
 /// Bytes in which a film is looked for behind a picture, and how many are read at a time.
 const LOOKED_THROUGH: u64 = 32 << 20;
 const PIECE: u64 = 1 << 20;
-/// Bytes of the box that a film begins with, up to its brand; the box is no longer than `LARGEST`.
+/// Bytes of the box that a film begins with, up to its brand; the box is no longer than `MAX_FIRST_BOX`.
 const FIRST_BOX: usize = 12;
-const LARGEST: u32 = 1 << 10;
+const MAX_FIRST_BOX: u32 = 1 << 10;
 
 /// What the file is, as far as its bytes tell.
 pub(super) async fn refusal(reads: &Reads<'_>, len: u64) -> Result<MediaError, Failure> {
-    let first = reads.read(0..LOOKED_AT.min(len)).await?;
+    let first = reads.read(0..SNIFF_BYTES.min(len)).await?;
     if first.starts_with(&[0xFF, 0xD8, 0xFF])
         && let Some(at) = film_behind(reads, len).await?
     {
@@ -47,7 +51,7 @@ fn film(bytes: &[u8]) -> Option<usize> {
         let branded = brand
             .iter()
             .all(|&byte| byte == b' ' || byte.is_ascii_alphanumeric());
-        (branded && (8..LARGEST).contains(&size)).then_some(begin)
+        (branded && (8..MAX_FIRST_BOX).contains(&size)).then_some(begin)
     })
 }
 

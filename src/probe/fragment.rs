@@ -2,24 +2,27 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
-use bytes::Bytes;
-
 use super::{
     edited::Edited, in_band::InBand, leading::Leading, priming, rate::FrameRate, splice::Continues,
 };
 use crate::{
-    elementary::ContainerMetadata,
     error::MediaError,
-    isobmff::{FourCc, TrackDescription},
-    media::{Attachment, Chapter, CodecParameters, Container, StreamKind},
+    formats::{
+        audio_file::ContainerMetadata,
+        isobmff::{FourCc, TrackDescription},
+    },
+    media::{
+        Addition, Chapter, CodecParameters, Container, Extras, Head, StreamKind, usual_duration,
+    },
     source::SourceState,
     time::{OutOfRange, Time, Timescale},
-    timeline::{Part, Presentation, Span, presented, usual_duration},
+    timeline::{Part, Presentation, Span, presented},
     warning::Warning,
 };
 
 /// What is known of one fragment before a media byte moves.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Fragment {
     /// Index in the caller's list.
     pub index: usize,
@@ -28,15 +31,15 @@ pub struct Fragment {
     /// Length and validator of its source.
     pub state: SourceState,
     /// Bytes of the file itself: what its source gives behind them was made of it.
-    pub file_len: u64,
+    pub(crate) file_len: u64,
     /// What kind of file it is.
     pub container: Container,
     /// What surrounds the sound of a file that is nothing but sound.
-    pub carried: ContainerMetadata,
+    pub(crate) carried: ContainerMetadata,
     /// Brands and metadata of the file, shared by fragments that have them in common.
-    pub head: Arc<Head>,
+    pub(crate) head: Arc<Head>,
     /// What comes with its streams, shared by fragments that have it in common.
-    pub extras: Arc<Extras>,
+    pub(crate) extras: Arc<Extras>,
     /// What it holds, chapter tracks apart.
     pub streams: Vec<Stream>,
     /// Its chapters.
@@ -44,56 +47,31 @@ pub struct Fragment {
     /// What is odd about it and was read all the same, without its name.
     pub warnings: Vec<Warning>,
     /// The earliest instant of its video and audio, on its own timeline.
-    pub zero: Time,
+    pub(crate) zero: Time,
     /// From there to the latest end of its video and audio.
     pub length: Time,
 }
 
-/// What comes with the streams of a fragment.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Extras {
-    /// Files, such as fonts.
-    pub attachments: Vec<Attachment>,
-    /// What is there and cannot be read, each as a noun.
-    pub unread: Vec<String>,
-}
-
-/// What belongs to a file and not to a track.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Head {
-    /// Major brand.
-    pub major_brand: FourCc,
-    /// Its minor version.
-    pub minor_version: u32,
-    /// Compatible brands.
-    pub compatible_brands: Vec<FourCc>,
-    /// When the file was made, in seconds since 1904; 0 where unknown.
-    pub creation_time: u64,
-    /// Boxes inside `moov/udta`.
-    pub user_data: Vec<Bytes>,
-    /// `moov/meta`.
-    pub meta: Option<Bytes>,
-}
-
 /// One stream of a fragment.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Stream {
     /// Track identifier in its file.
-    pub track_id: u32,
+    pub(crate) track_id: u32,
     /// What it carries.
     pub kind: StreamKind,
     /// Its header, shared by fragments that have it in common.
-    pub description: Arc<TrackDescription>,
+    pub(crate) description: Arc<TrackDescription>,
     /// Its codec parameters.
     pub parameters: Arc<CodecParameters>,
     /// Whether its key frames bring the decoder's configuration (AV1).
-    pub self_describing: bool,
+    pub(crate) self_describing: bool,
     /// Its samples and when they are presented.
-    pub presentation: Presentation,
+    pub(crate) presentation: Presentation,
     /// How often its pictures come; `None` for what has none.
     pub frame_rate: Option<FrameRate>,
     /// Other tracks of its file it refers to.
-    pub references: Vec<(FourCc, Vec<u32>)>,
+    pub(crate) references: Vec<(FourCc, Vec<u32>)>,
     /// What its samples bring of parameter sets.
     pub(crate) sets: InBand,
     /// Pictures at its beginning that may refer to what came before.
@@ -101,25 +79,13 @@ pub struct Stream {
     /// What it presents with the frames that look like priming.
     pub(crate) interlocked: Option<Vec<Span>>,
     /// What comes beside its samples in Matroska, by where these lie.
-    pub additions: Arc<[Addition]>,
+    pub(crate) additions: Arc<[Addition]>,
     pub(super) edited: Edited,
-}
-
-/// What comes beside a sample in Matroska (`BlockAdditional`), such as its alpha channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Addition {
-    /// Where the sample lies in its source.
-    pub of: u64,
-    /// `BlockAddID`: what it is.
-    pub id: u64,
-    /// Where it lies itself.
-    pub offset: u64,
-    /// Its number of bytes.
-    pub len: u32,
 }
 
 /// How long a coded frame of sound is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CodedFrame {
     /// PCM samples per channel.
     pub samples: u32,
@@ -273,6 +239,18 @@ impl Stream {
         self.additions.get(at.ok()?)
     }
 
+    /// How many packets it has: coded pictures, frames of sound, cues; PCM samples.
+    #[must_use]
+    pub fn packets(&self) -> u32 {
+        self.presentation.samples.len()
+    }
+
+    /// Ticks per second of its times.
+    #[must_use]
+    pub const fn timescale(&self) -> Timescale {
+        self.presentation.timescale
+    }
+
     /// The language, `und` where unknown.
     #[must_use]
     pub fn language(&self) -> &str {
@@ -350,6 +328,12 @@ impl Stream {
 }
 
 impl Fragment {
+    /// The major brand of an ISO base media file; that of the usual one for other containers.
+    #[must_use]
+    pub fn brand(&self) -> FourCc {
+        self.head.major_brand
+    }
+
     pub(super) fn new(
         index: usize,
         name: String,

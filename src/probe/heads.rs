@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Failure, reads::Reads};
-use crate::isobmff::SampleTable;
+use super::reads::Reads;
+use crate::{error::Failure, formats::isobmff::SampleTable};
 
 /// Leading pictures that are looked at; encoders make a few.
 pub(super) const MAX_LEADING: usize = 64;

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::{Failure, Stream, leading::sets_of, reads::Reads};
+use super::{Stream, leading::sets_of, reads::Reads};
 use crate::{
     codecs::nal::{InForce, NalCodec},
-    error::{Change, MediaError},
-    isobmff::{SampleEntry, parameter_sets::entry_with_sets},
+    error::{Change, Failure, MediaError},
+    formats::isobmff::{SampleEntry, parameter_sets::entry_with_sets},
     media::StreamKind,
     time::Time,
 };

@@ -6,9 +6,11 @@ use bytes::Bytes;
 
 use super::{Edited, Fragment, Head, Stream};
 use crate::{
-    elementary::ContainerMetadata,
-    isobmff::{
-        Chunk, Edit, FourCc, RunLength, SampleEntry, SampleSizes, SampleTable, TrackDescription,
+    formats::{
+        audio_file::ContainerMetadata,
+        isobmff::{
+            Chunk, Edit, FourCc, RunLength, SampleEntry, SampleSizes, SampleTable, TrackDescription,
+        },
     },
     media::{
         AudioParameters, Codec, CodecParameters, CodedFacts, Container, StreamKind,

@@ -2,10 +2,10 @@
 //! (libavformat/hlsenc.c gives every segment a muxer of its own, movenc.c a first composition time): their own place is
 //! the one that is free. Pure.
 
-use crate::{isobmff::SampleTable, timeline::usual_duration};
+use crate::{formats::isobmff::SampleTable, media::usual_duration};
 
 /// Pictures behind a key frame among which those shown before it are.
-const NEAR: usize = 64;
+const MAX_LEADING_PICTURES: usize = 64;
 /// Pictures whose times must come again as decode times: so many at least, and so many at most. Before the next key
 /// frame they may not.
 const ALIKE: usize = 4;
@@ -30,7 +30,7 @@ pub(super) fn mend(samples: &mut SampleTable) {
             .get(place + 1)
             .map_or(times.len(), |&next| next as usize);
         let window = times
-            .get(key + 1..next.min(key + 1 + NEAR))
+            .get(key + 1..next.min(key + 1 + MAX_LEADING_PICTURES))
             .unwrap_or_default();
         let Some(&own) = times.get(key) else {
             continue;
@@ -54,7 +54,7 @@ pub(super) fn mend(samples: &mut SampleTable) {
 /// shown some pictures earlier to decode at, so that its time is the one of those `decoded` behind it that none of
 /// `shown` has. `None` where times do not come again like that.
 fn recurring(shown: &[i64], decoded: &[i64]) -> Option<i64> {
-    let decoded = &decoded[..decoded.len().min(NEAR)];
+    let decoded = &decoded[..decoded.len().min(MAX_LEADING_PICTURES)];
     let last = *decoded.last()?;
     let known = shown.partition_point(|&at| at <= last).min(COMPARED);
     let shown = &shown[..known];
@@ -84,7 +84,7 @@ fn room(shown: &[i64], step: i64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::isobmff::{RunLength, SampleSizes};
+    use crate::formats::isobmff::{RunLength, SampleSizes};
 
     /// A key frame at the time of the first of the two pictures before it; then a P- and two B-pictures.
     #[test]

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::{
-    Failure, Stream,
+    Stream,
     heads::{HEAD_BYTES, MAX_LEADING, MAX_READ, heads},
     reads::Reads,
     splice::{Continues, Splice},
@@ -14,7 +14,8 @@ use crate::{
         mpeg2,
         nal::{NalCodec, PictureHead, PictureKind, Sets, hevc, unit_offsets},
     },
-    isobmff::parameter_sets::ParameterSets,
+    error::Failure,
+    formats::isobmff::parameter_sets::ParameterSets,
     media::{Codec, PictureOrder, StreamKind},
     time::{OutOfRange, Time},
     timeline::{Part, Presentation},

@@ -4,12 +4,12 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Failure, kind_of};
+use super::kind_of;
 use crate::{
     av::{self, AvError},
     codecs::nal::{NalCodec, UnitKind, units},
-    error::MediaError,
-    isobmff::{
+    error::{Failure, MediaError},
+    formats::isobmff::{
         FourCc, SampleSizes, Track, TrackDescription,
         entry::{self, child},
         parameter_sets::{ParameterSets, VvcFormat},

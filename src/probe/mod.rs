@@ -4,9 +4,9 @@
 //! file of our own making per distinct sample entry: the entry and a first sample. So libav never
 //! parses a fragment's boxes, and thousands of fragments of one encoder cost one look.
 
+mod audio_file;
 mod chapters;
 mod edited;
-mod elementary;
 mod foreign;
 mod fragment;
 pub(crate) mod heads;
@@ -35,13 +35,13 @@ use std::{
 
 use bytes::Bytes;
 
-pub use fragment::{Addition, CodedFrame, Extras, Fragment, Head, Stream};
+pub use fragment::{CodedFrame, Fragment, Stream};
 pub use rate::FrameRate;
 pub use splice::Splice;
 
+use audio_file::{read_audio_file, sniff};
 use chapters::read_chapters;
 use edited::Edited;
-use elementary::{read_elementary, sniff};
 use foreign::refusal;
 use in_band::InBand;
 use look::{CodecProbe, first_sample, look};
@@ -50,23 +50,25 @@ use reads::Reads;
 
 use crate::{
     codecs,
-    elementary::ContainerMetadata,
-    error::{Error, MediaError},
-    ingest,
-    isobmff::{
-        Movie, Track, TrackDescription,
-        read::{IndexReader, ReadError, ReadLimits, Step},
+    error::{Error, Failure, MediaError},
+    formats::{
+        audio_file::ContainerMetadata,
+        isobmff::{
+            Movie, Track, TrackDescription,
+            read::{IndexReader, ReadLimits, Step},
+        },
     },
-    media::{Container, StreamKind},
+    ingest,
+    media::{Container, Extras, Head, StreamKind},
     options::Limits,
-    source::{KeptSource, SharedSource, SourceError, SourceState},
+    source::{KeptSource, SharedSource, SourceState},
     timeline::Presentation,
 };
 
 /// More repeats than this are no loop that anybody made: the work of planning grows with them.
-const MOST_REPEATS: u64 = 64;
+const MAX_REPEATS: u64 = 64;
 /// Bytes of remote fragments that one session keeps: those that were read for a look.
-const MOST_KEPT: u64 = 16 << 20;
+const MAX_KEPT: u64 = 16 << 20;
 
 /// What fragments of one join share: equal descriptions are kept once, libav asked once.
 #[derive(Debug)]
@@ -129,7 +131,7 @@ impl Session {
     /// What the rest of a join reads from: bytes that were read for a look are not asked for again.
     fn kept(&self, source: &SharedSource, state: &SourceState, first: Bytes) -> SharedSource {
         let count = first.len() as u64;
-        if count == 0 || self.kept.fetch_add(count, Relaxed) + count > MOST_KEPT {
+        if count == 0 || self.kept.fetch_add(count, Relaxed) + count > MAX_KEPT {
             return Arc::clone(source);
         }
         let source = Arc::clone(source);
@@ -145,29 +147,6 @@ fn intern<T: Eq + std::hash::Hash>(known: &Mutex<HashSet<Arc<T>>>, value: Arc<T>
     }
     all.insert(Arc::clone(&value));
     value
-}
-
-/// A failure to probe, before it is given the fragment's name.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    Source(SourceError),
-    Media(MediaError),
-}
-
-impl Failure {
-    /// Whether the file does not begin as an ISO base media file does.
-    fn is_another_container(&self) -> bool {
-        matches!(
-            self,
-            Self::Media(MediaError::Index(ReadError::NotIsoBmff { .. }))
-        )
-    }
-}
-
-impl<E: Into<MediaError>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Media(error.into())
-    }
 }
 
 /// Probes one fragment. The source that comes with it is the one to read on from.
@@ -289,11 +268,11 @@ async fn probe_source(
             presentation
         };
         let times = presentation.times_presented();
-        if times > MOST_REPEATS {
+        if times > MAX_REPEATS {
             return Err(MediaError::Repeated {
                 stream: streams.len(),
                 times,
-                limit: MOST_REPEATS,
+                limit: MAX_REPEATS,
             }
             .into());
         }
@@ -398,7 +377,7 @@ async fn read_index(reads: &mut Reads<'_>, len: u64, limits: &Limits) -> Result<
             if offset == 0
                 && let Some(kind) = sniff(reads, &bytes, len).await?
             {
-                return read_elementary(reads, kind, bytes, len, limits).await;
+                return read_audio_file(reads, kind, bytes, len, limits).await;
             }
             reader.feed(offset, bytes)?;
         }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use super::{
-    CodecProbe, Edited, Failure, Fragment, Head, Session, Stream, intern, kind_of, leading, looks,
-    reads::Reads,
+    CodecProbe, Edited, Fragment, Session, Stream, intern, kind_of, leading, looks, reads::Reads,
 };
 use crate::{
     av,
-    ingest::{self, Found, IngestedStream, LOOKED_AT},
-    isobmff::{FourCc, Track},
-    media::StreamKind,
+    error::{Failure, MediaError},
+    formats::{
+        flv::enhanced,
+        isobmff::{FourCc, Track, is_unplaced},
+    },
+    ingest::{self, Found, IngestedStream, SNIFF_BYTES},
+    media::{Container, Head, StreamKind},
     options::Limits,
     source::{SharedSource, SourceState},
     timeline::{Break, Presentation, Span},
@@ -18,16 +21,17 @@ use crate::{
 
 /// What kind of packets a fragment has that is no ISO base media file; `None` for what is unknown.
 pub(super) async fn packets_of(reads: &Reads<'_>, len: u64) -> Result<Option<Found>, Failure> {
-    let first = reads.read(0..LOOKED_AT.min(len)).await?;
+    let first = reads.read(0..SNIFF_BYTES.min(len)).await?;
     let tag = ingest::tag_length(&first);
     if tag == 0 {
         let found = ingest::sniff(&first, None);
-        if let Some(found) = found {
-            ingest::check_tags(found, &first, av::version())?;
+        let is_flv = found.is_some_and(|found| found.container == Container::Flv);
+        if is_flv && let Some((codec, needs)) = enhanced::unread_codec(&first, av::version()) {
+            return Err(MediaError::EnhancedFlv { codec, needs }.into());
         }
         return Ok(found);
     }
-    let behind = tag.min(len)..tag.saturating_add(LOOKED_AT).min(len);
+    let behind = tag.min(len)..tag.saturating_add(SNIFF_BYTES).min(len);
     let behind = reads.read(behind).await?;
     Ok(ingest::sniff(&first, Some(&behind)))
 }
@@ -59,7 +63,7 @@ pub(super) async fn probe_packets(
         let parameters = Arc::new(parameters);
         let subtitles =
             (kind_of(&description) == StreamKind::Subtitle).then(|| Arc::clone(&parameters));
-        if ingest::is_unplaced(&description) {
+        if is_unplaced(&description) {
             // Nothing in an ISO base media file could tell more.
             let looked = CodecProbe {
                 parameters,

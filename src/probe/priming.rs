@@ -8,7 +8,7 @@ use crate::{
 
 /// Frames of start-up that encoders put before the first picture without saying so: three cover
 /// the 2,112 samples of AAC's common priming.
-const MOST_FRAMES: u32 = 3;
+const MAX_FRAMES: u32 = 3;
 
 /// Fragmented files and pieces of a segmenter often do not say that the sound begins with priming.
 /// Where the sound begins a few frames before the first picture, that is what these frames are: up
@@ -25,7 +25,7 @@ pub(super) fn hide_unsaid(streams: &mut [Stream]) -> Result<(), OutOfRange> {
         return Ok(());
     }
     let edited = streams.iter().any(|stream| stream.edited != Edited::No);
-    let most_frames = if edited { 1 } else { MOST_FRAMES };
+    let most_frames = if edited { 1 } else { MAX_FRAMES };
     let mut first_picture: Option<Time> = None;
     for stream in streams
         .iter()

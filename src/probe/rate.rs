@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use crate::{isobmff::RunLength, time::Timescale, timeline::usual_duration};
+use crate::{formats::isobmff::RunLength, media::usual_duration, time::Timescale};
 
 /// Pictures per second, as the decode durations tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FrameRate {
     /// Pictures in `ticks`.
     pub frames: u64,

@@ -5,14 +5,16 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 use futures::future::try_join_all;
 
-use super::Failure;
-use crate::source::{SharedSource, SourceState, read_exact};
+use crate::{
+    error::Failure,
+    source::{SharedSource, SourceState, read_exact},
+};
 
 /// The most that is kept of the beginning of a remote fragment.
-const MOST_FIRST: u64 = 1 << 20;
+const MAX_FIRST: u64 = 1 << 20;
 /// What lies nearer than this to bytes that are there already is read along with what is between: the
 /// join needs that too.
-const NEAR: u64 = 256 << 10;
+const MAX_GAP: u64 = 256 << 10;
 
 /// Reads a fragment. Of a remote one the first bytes are kept as far as they were read, so that the
 /// join does not ask for them again.
@@ -51,7 +53,7 @@ impl<'a> Reads<'a> {
         let all: Vec<(u64, Bytes)> = try_join_all(asked).await?;
         for (start, bytes) in &all {
             let end = start + bytes.len() as u64;
-            let goes_on = *start == self.first.len() as u64 && end <= MOST_FIRST;
+            let goes_on = *start == self.first.len() as u64 && end <= MAX_FIRST;
             if goes_on && self.is_remote() {
                 self.first.extend_from_slice(bytes);
                 self.indexed = self.first.len();
@@ -68,7 +70,7 @@ impl<'a> Reads<'a> {
         ranges.sort_unstable_by_key(|range| range.start);
         let start = self.first.len() as u64;
         let end = ranges.into_iter().fold(start, |end, range| {
-            let near = range.start <= end + NEAR && range.end <= MOST_FIRST;
+            let near = range.start <= end + MAX_GAP && range.end <= MAX_FIRST;
             if near { end.max(range.end) } else { end }
         });
         if end > start {

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::{
-    isobmff::{RunLength, SampleTable},
+    formats::isobmff::{RunLength, SampleTable},
     media::{self, Codec, CodecParameters},
     time::{OutOfRange, Timescale},
     timeline::{Presentation, Span, audio::clock},

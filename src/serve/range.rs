@@ -6,7 +6,7 @@ use http::{HeaderMap, header::RANGE};
 
 /// A request for more ranges than this is refused: nobody who plays, resumes or splits a download
 /// asks for so many, and each costs reads of the fragments.
-pub(super) const MOST_RANGES: usize = 64;
+pub(super) const MAX_RANGES: usize = 64;
 
 /// What a Range asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) fn wanted(headers: &HeaderMap, size: u64) -> Wanted {
     let Some(specs) = specs(text) else {
         return Wanted::Whole;
     };
-    if specs.len() > MOST_RANGES {
+    if specs.len() > MAX_RANGES {
         return Wanted::Unsatisfiable;
     }
     // No range says "the last bytes of nothing".
@@ -79,7 +79,7 @@ fn specs(text: &str) -> Option<Vec<Spec>> {
         .filter(|element| !element.is_empty());
     let specs: Vec<Spec> = elements
         // One more than is taken tells that there are too many.
-        .take(MOST_RANGES + 1)
+        .take(MAX_RANGES + 1)
         .map(spec)
         .collect::<Option<_>>()?;
     (!specs.is_empty()).then_some(specs)
@@ -193,11 +193,11 @@ mod tests {
             let all: Vec<String> = (0..count).map(|at| format!("{0}-{0}", at * 2)).collect();
             format!("bytes={}", all.join(","))
         };
-        let Wanted::Ranges(all) = of(&list(MOST_RANGES), 1 << 20) else {
+        let Wanted::Ranges(all) = of(&list(MAX_RANGES), 1 << 20) else {
             panic!("they are taken");
         };
-        assert_eq!(all.len(), MOST_RANGES);
-        assert_eq!(of(&list(MOST_RANGES + 1), 1 << 20), Wanted::Unsatisfiable);
+        assert_eq!(all.len(), MAX_RANGES);
+        assert_eq!(of(&list(MAX_RANGES + 1), 1 << 20), Wanted::Unsatisfiable);
         assert_eq!(of(&list(100_000), 1 << 20), Wanted::Unsatisfiable);
     }
 

@@ -67,7 +67,7 @@ pub enum SinkError {
         /// The target.
         path: String,
         /// Why.
-        source: Box<crate::object::ObjectError>,
+        source: Box<crate::source::object::ObjectError>,
     },
     /// The output does not fit into as many parts as an object has.
     #[cfg(feature = "s3")]
@@ -87,7 +87,7 @@ pub enum SinkError {
         /// Why the output could not be written.
         failure: Box<Self>,
         /// Why the upload could not be aborted.
-        source: Box<crate::object::ObjectError>,
+        source: Box<crate::source::object::ObjectError>,
     },
     /// libav could not put packets into the output's container.
     #[error("the packets cannot be put into their container")]

@@ -27,20 +27,20 @@ use super::{
     fetch::fetch,
     mover::Mover,
     output::Output,
-    publication::{Durability, Overwrite, Publication, Written},
+    publication::{Overwrite, Publication, Written},
     requests::{Request, requests_of},
     sharing::{Sharing, devices, unshared},
     staged::{Staged, folder, resolve, unnamed},
 };
 use crate::{
     layout::Layout,
-    options::Transfer,
+    options::{Durability, Transfer},
     progress::{Progress, ProgressSink, Stage},
     source::{OpenSource, SourceError, Validator},
 };
 
 /// As long as nobody has opened a pipe for reading, it is tried again after this.
-const PATIENCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Writes a layout to `path`. The file appears whole under its name, or not at all; a
 /// pipe or a device is written straight. Dropping the future or cancelling `cancel` stops it
@@ -294,7 +294,7 @@ impl Job {
             match rustix::fs::open(target, flags, Mode::empty()) {
                 Ok(out) => break File::from(out),
                 // Nobody reads yet: opening would wait for that, and could not be cancelled.
-                Err(Errno::NXIO) if kind.is_fifo() => thread::sleep(PATIENCE),
+                Err(Errno::NXIO) if kind.is_fifo() => thread::sleep(POLL_INTERVAL),
                 Err(error) => return Err(self.failed("opening", error.into())),
             }
         };

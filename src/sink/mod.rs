@@ -29,7 +29,7 @@ pub(crate) use filter::{Filter, MakeFilter};
 pub use object::{
     ObjectTarget, ResumableUpload, UploadCheckpoint, write_object, write_object_stream,
 };
-pub use publication::{Durability, Overwrite, Publication, Written};
+pub use publication::{Overwrite, Publication, Written};
 pub use sharing::sharing_block_size;
 pub use stream::stream;
 pub(crate) use stream::stream_through;

@@ -24,7 +24,7 @@ pub(super) const BUFFER: usize = 1 << 20;
 /// What is to be durable is sent on to the disk in parts of this size.
 pub(super) const SEND: u64 = 32 << 20;
 /// As long as nobody reads from a pipe, the look at whether to go on is repeated after this.
-const PATIENCE: Timespec = Timespec {
+const POLL_INTERVAL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 100_000_000,
 };
@@ -242,7 +242,7 @@ impl<'a> Output<'a> {
     /// Waits for a reader to make room, but not for long.
     fn wait(&self) -> Result<(), SinkError> {
         let mut ready = [PollFd::from_borrowed_fd(self.file.as_fd(), PollFlags::OUT)];
-        match poll(&mut ready, Some(&PATIENCE)) {
+        match poll(&mut ready, Some(&POLL_INTERVAL)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(SinkError::Io {
                 call: "writing",

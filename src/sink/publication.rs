@@ -3,6 +3,8 @@
 #[cfg(feature = "checksum")]
 use crate::checksum::{Checksums, Digests};
 
+use crate::{options::Durability, setters::setters};
+
 /// What to do with an existing target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Overwrite {
@@ -13,19 +15,9 @@ pub enum Overwrite {
     Replace,
 }
 
-/// Whether the output is on the disk when it gets its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// It and its name are: a power cut leaves all of it or nothing. The default.
-    #[default]
-    Synced,
-    /// It is in the system's cache, as most tools leave it: faster, and a power cut soon after may
-    /// leave an empty file.
-    Cached,
-}
-
 /// How a file comes to its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Publication {
     /// What becomes of an existing target.
     pub overwrite: Overwrite,
@@ -33,7 +25,16 @@ pub struct Publication {
     pub durability: Durability,
     /// What is computed of it by then.
     #[cfg(feature = "checksum")]
-    pub checksums: Checksums,
+    pub(crate) checksums: Checksums,
+}
+
+setters! {
+    Publication {
+        overwrite: Overwrite,
+        durability: Durability,
+        #[cfg(feature = "checksum")]
+        checksums: Checksums,
+    }
 }
 
 impl From<(Overwrite, Durability)> for Publication {
@@ -49,6 +50,7 @@ impl From<(Overwrite, Durability)> for Publication {
 
 /// Where the bytes of an output came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Written {
     /// The whole output.
     pub size: u64,
@@ -68,5 +70,22 @@ pub struct Written {
     pub bytes_copied_server_side: u64,
     /// Checksums of the whole, as far as they were asked for.
     #[cfg(feature = "checksum")]
-    pub checksums: Digests,
+    pub(crate) checksums: Digests,
+}
+
+impl Written {
+    /// Checksums of the whole, as far as they were asked for.
+    #[cfg(feature = "checksum")]
+    #[must_use]
+    pub const fn checksums(&self) -> &Digests {
+        &self.checksums
+    }
+
+    /// The same with these checksums of the whole.
+    #[cfg(feature = "checksum")]
+    #[must_use]
+    pub const fn with_checksums(mut self, checksums: Digests) -> Self {
+        self.checksums = checksums;
+        self
+    }
 }

@@ -1,5 +1,6 @@
 //! A file that has no name until it is finished.
 
+use crate::options::Durability;
 use std::{
     ffi::OsString,
     fs::{File, Metadata, Permissions},
@@ -14,7 +15,7 @@ use std::{
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
 use tempfile::{Builder, TempPath};
 
-use super::{Durability, Overwrite};
+use super::Overwrite;
 
 /// Links followed before a path is taken for a circle (path_resolution(7)).
 const LINKS: usize = 40;

@@ -20,10 +20,10 @@ use crate::{
 /// Small pieces are put together up to this size.
 const TOGETHER: usize = 256 << 10;
 /// The largest piece that is given.
-const LARGEST: usize = 1 << 20;
+const MAX_PIECE: usize = 1 << 20;
 /// Pieces that wait to be taken, besides the one that is being read and the one that waits to be
 /// one of them.
-const AHEAD: usize = 1;
+const PIECES_AHEAD: usize = 1;
 
 /// The bytes `range` of a layout, in order, in pieces of at most 1 MiB; a range past the end is cut
 /// to it. Nothing is read before it is polled for: then at most 4 MiB ahead, and of remote sources
@@ -35,7 +35,7 @@ pub fn stream(
     range: Range<u64>,
     transfer: Transfer,
 ) -> impl Stream<Item = Result<Bytes, SinkError>> + Send + 'static + use<> {
-    let (given, taken) = mpsc::channel(AHEAD);
+    let (given, taken) = mpsc::channel(PIECES_AHEAD);
     // The reader runs whenever a piece is asked for, and goes away with the stream.
     let reading = read(layout, sources, range, transfer, given);
     let reading = stream::once(reading).filter_map(|()| future::ready(None));
@@ -230,7 +230,7 @@ impl Reader<'_> {
             return Ok(());
         }
         while !bytes.is_empty() {
-            let part = bytes.split_to(bytes.len().min(LARGEST));
+            let part = bytes.split_to(bytes.len().min(MAX_PIECE));
             self.send(part).await?;
         }
         Ok(())

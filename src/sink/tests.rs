@@ -25,10 +25,10 @@ use proptest::prelude::{Strategy, any, prop_oneof};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::{Durability, Overwrite, SinkError, Written, write_file};
+use super::{Overwrite, SinkError, Written, write_file};
 use crate::{
     layout::{Layout, Piece},
-    options::Transfer,
+    options::{Durability, Transfer},
     progress::ProgressSink,
     source::{FileSource, MemorySource, OpenSource, SharedSource},
 };

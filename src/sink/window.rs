@@ -15,7 +15,7 @@ use crate::source::{SourceError, read_fully};
 /// What is read at a time.
 const WINDOW: usize = 128 << 10;
 /// Ranges that are this close to the one before are read together with what comes next.
-const NEAR: u64 = 4 << 10;
+const MAX_GAP: u64 = 4 << 10;
 
 /// What was read of one file last.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl Window {
         let near = range
             .start
             .checked_sub(self.end)
-            .is_some_and(|gap| gap <= NEAR);
+            .is_some_and(|gap| gap <= MAX_GAP);
         self.end = range.start + room.len() as u64;
         if room.len() > WINDOW / 2 {
             return read_fully(file, room, range);

@@ -116,8 +116,21 @@ pub enum SourceError {
         /// Where in the object.
         offset: u64,
         /// Why.
-        source: Box<crate::object::ObjectError>,
+        source: Box<crate::source::object::ObjectError>,
     },
+}
+
+impl SourceError {
+    /// A failure at `offset` of a reader that knows the system's errors only: a remote source says itself where and why.
+    pub(crate) fn of_io(offset: u64, error: std::io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(error) => error,
+            Err(error) => Self::Io {
+                offset,
+                source: Arc::new(error),
+            },
+        }
+    }
 }
 
 /// The status of an answer.

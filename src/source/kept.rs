@@ -5,6 +5,8 @@ use std::{ops::Range, path::Path};
 use bytes::Bytes;
 use futures::{StreamExt, future::BoxFuture, stream, stream::BoxStream};
 
+#[cfg(feature = "s3")]
+use super::object;
 use super::{PIECE, SharedSource, Source, SourceError, SourceState};
 
 /// A source whose first bytes are there already: reads that begin in them ask for the rest only.
@@ -75,7 +77,7 @@ impl Source for KeptSource {
     }
 
     #[cfg(feature = "s3")]
-    fn object(&self) -> Option<&crate::object::ObjectSource> {
+    fn object(&self) -> Option<&object::ObjectSource> {
         self.inner.object()
     }
 }

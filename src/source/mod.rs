@@ -13,9 +13,13 @@ pub(crate) mod guard;
 pub(crate) mod http;
 mod kept;
 mod memory;
+#[cfg(feature = "s3")]
+pub mod object;
 mod opened;
 #[cfg(feature = "http")]
 pub(crate) mod ranged;
+mod reader;
+mod remote;
 pub(crate) mod spool;
 
 use std::{fmt, fs::File, ops::Range, path::Path, sync::Arc};
@@ -35,6 +39,8 @@ pub use http::{Http, HttpError, HttpOptions, HttpSource, Opened, StreamedBody};
 pub(crate) use kept::KeptSource;
 pub use memory::MemorySource;
 pub(crate) use opened::OpenedSource;
+pub(crate) use reader::{ReadFailure, Reader, Storage};
+pub(crate) use remote::Remote;
 
 /// The largest piece of a read.
 pub(crate) const PIECE: u64 = 1 << 20;
@@ -101,6 +107,48 @@ pub enum Local<'a> {
 
 /// A fragment's bytes. Implementations are cheap to clone behind an [`Arc`] and hold no descriptor
 /// or connection between calls, so that thousands of them can exist at once.
+///
+/// # Example
+/// A source of one's own: bytes of a table that a program keeps.
+/// ```
+/// use std::{ops::Range, sync::Arc};
+///
+/// use bytes::Bytes;
+/// use futures::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
+/// use media_concat::source::{Source, SourceError, SourceState, Validator};
+///
+/// #[derive(Debug)]
+/// struct Row {
+///     key: u64,
+///     bytes: Bytes,
+/// }
+///
+/// impl Source for Row {
+///     fn name(&self) -> String {
+///         format!("row {}", self.key)
+///     }
+///
+///     fn state(&self) -> BoxFuture<'_, Result<SourceState, SourceError>> {
+///         let state = SourceState {
+///             len: self.bytes.len() as u64,
+///             validator: Validator::Immutable,
+///         };
+///         std::future::ready(Ok(state)).boxed()
+///     }
+///
+///     fn read(
+///         &self,
+///         range: Range<u64>,
+///         _: &SourceState,
+///     ) -> BoxStream<'_, Result<Bytes, SourceError>> {
+///         let piece = self.bytes.slice(range.start as usize..range.end as usize);
+///         stream::iter([Ok(piece)]).boxed()
+///     }
+/// }
+///
+/// let row = Row { key: 7, bytes: Bytes::from_static(b"0123456789") };
+/// let concat = media_concat::Concat::new().fragment(row, None);
+/// ```
 pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// A name for messages: a path, or a URL without its query.
     fn name(&self) -> String;
@@ -137,7 +185,7 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
 
     /// The object in a store, where the store can move the bytes itself.
     #[cfg(feature = "s3")]
-    fn object(&self) -> Option<&crate::object::ObjectSource> {
+    fn object(&self) -> Option<&object::ObjectSource> {
         None
     }
 }

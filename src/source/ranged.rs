@@ -25,7 +25,7 @@ use super::{
 
 /// How long the end of a body is waited for when all bytes have come: a connection whose answer was
 /// read to its end can be used again.
-const END: Duration = Duration::from_secs(1);
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sends one `GET` for the bytes of an object.
 pub(crate) trait Ranged: fmt::Debug + Send + Sync + 'static {
@@ -323,7 +323,7 @@ impl Incoming {
         if self.cut.is_some() {
             return Ok(());
         }
-        match tokio::time::timeout(END, self.body.next()).await {
+        match tokio::time::timeout(END_TIMEOUT, self.body.next()).await {
             Ok(Some(Ok(bytes))) if !bytes.is_empty() => Err(too_long(0, bytes.len() as u64).at(at)),
             _ => Ok(()),
         }

@@ -10,33 +10,33 @@
 //! what adds up over fragments is held to the bound at each; so arithmetic here is plain.
 #![deny(clippy::as_conversions, clippy::float_arithmetic)]
 
-pub mod audio;
+pub(crate) mod audio;
 mod presentation;
-pub mod sparse;
+pub(crate) mod sparse;
 mod stamps;
 #[cfg(test)]
 #[allow(clippy::as_conversions, reason = "tests count in small numbers")]
 mod tests;
-pub mod video;
+pub(crate) mod video;
 
 use std::ops::Range;
 
 pub(crate) use presentation::presented;
-pub use presentation::{Break, Presentation, Span};
-pub use stamps::{Stamp, Stamps};
+pub(crate) use presentation::{Break, Presentation, Span};
+pub(crate) use stamps::{Stamp, Stamps};
 
 use crate::{
-    isobmff::RunLength,
+    media::TrackEdit,
     time::{OutOfRange, Rounding, Time, Timescale},
 };
 
 /// Every tick value that enters the timeline is at most this far from zero (2^58: 2 years at the
 /// finest timescale, 95,000 years at 96 kHz).
-pub const MAX_TICKS: i64 = 1 << 58;
+pub(crate) const MAX_TICKS: i64 = 1 << 58;
 
 /// One stream of the output as stretches of samples in decode order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrackTimeline {
+pub(crate) struct TrackTimeline {
     /// Ticks per second of everything below.
     pub timescale: Timescale,
     /// The stretches, in decode order; each ends where the next begins.
@@ -50,20 +50,20 @@ pub struct TrackTimeline {
 impl TrackTimeline {
     /// Where the last sample ends in media time: the sum of all sample durations.
     #[must_use]
-    pub fn media_duration(&self) -> i64 {
+    pub(crate) fn media_duration(&self) -> i64 {
         self.runs.last().map_or(0, |run| run.end)
     }
 
     /// Where the presentation ends on the output's timeline.
     #[must_use]
-    pub fn presented_end(&self) -> i64 {
+    pub(crate) fn presented_end(&self) -> i64 {
         self.edits.iter().map(|edit| edit.duration).sum()
     }
 }
 
 /// A stretch of consecutive samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
+pub(crate) struct Run {
     /// What is written.
     pub payload: Payload,
     /// Decode time of its first sample, in media ticks of the output track.
@@ -76,7 +76,7 @@ pub struct Run {
 
 /// What a run consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Payload {
+pub(crate) enum Payload {
     /// Samples of a fragment.
     Samples {
         /// Position of the fragment among the placed ones.
@@ -95,24 +95,18 @@ pub enum Payload {
 impl Payload {
     /// How many samples it has.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Samples { first, end, .. } => u64::from(end.saturating_sub(*first)),
             Self::Silence(count) => *count,
             Self::Blank => 1,
         }
     }
-
-    /// Whether it has none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// How decode times advance within a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SampleTiming {
+pub(crate) enum SampleTiming {
     /// Every sample lasts `0` ticks of the output but the last, which lasts to the end of the run.
     Even(u32),
     /// As in the source, times `scale`. Where the run ends early, the decode times of its tail move
@@ -133,7 +127,7 @@ pub enum SampleTiming {
 
 /// Hidden samples at the beginning of a run, a tick apart: they are decoded and never shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CompressedPreroll {
+pub(crate) struct CompressedPreroll {
     /// How many.
     pub samples: u32,
     /// From the first one's decoding to the composition of the earliest of them, in ticks: what
@@ -143,7 +137,7 @@ pub struct CompressedPreroll {
 
 /// Samples at the end of a run that are shown earlier than in the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AdvancedTail {
+pub(crate) struct AdvancedTail {
     /// How many.
     pub samples: u32,
     /// How much earlier, in output ticks.
@@ -153,25 +147,16 @@ pub struct AdvancedTail {
 /// Samples that the fragment hides behind its end, composed later than in the source, so that the
 /// picture before them can be held without their being shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DelayedTail {
+pub(crate) struct DelayedTail {
     /// The first composition time in the source, in output ticks, that it concerns.
     pub from: i64,
     /// How much later, in output ticks.
     pub ticks: i64,
 }
 
-/// One row of an output edit list, in ticks of the track.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TrackEdit {
-    /// How long it lasts.
-    pub duration: i64,
-    /// Media time it begins with; `None` shows nothing.
-    pub media_time: Option<i64>,
-}
-
 /// What became of one fragment's samples in one output track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Samples written.
     pub kept: u64,
     /// Samples left out before the first that is written: priming or hidden pictures.
@@ -189,7 +174,7 @@ pub struct Outcome {
 
 /// What is written and shown of a stream, where that is not all that its presentation says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Part {
+pub(crate) struct Part {
     /// Samples that are not written, rising.
     pub left_out: Vec<u32>,
     /// What is presented when, in presentation order.
@@ -198,7 +183,7 @@ pub struct Part {
 
 /// One fragment's place in the output and what one of its streams holds.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Placed<'a> {
+pub(crate) struct Placed<'a> {
     /// Where the fragment's zero is on the output timeline.
     pub start: Time,
     /// Where the next fragment begins and this one must end; `None` for the last.
@@ -305,19 +290,4 @@ fn edit_list(spans: &[(Range<i64>, i64)]) -> Vec<TrackEdit> {
         at = range.end;
     }
     edits
-}
-
-/// The duration that most samples have.
-pub(crate) fn usual_duration(durations: &RunLength<u32>) -> Option<u32> {
-    let mut counts: Vec<(u32, u64)> = Vec::new();
-    for &(count, duration) in durations.runs() {
-        if let Some((_, so_far)) = counts.iter_mut().find(|(known, _)| *known == duration) {
-            *so_far += u64::from(count);
-        } else if counts.len() < 32 {
-            // A handful of candidates finds the usual one of anything that has one.
-            counts.push((duration, u64::from(count)));
-        }
-    }
-    let most = counts.into_iter().max_by_key(|&(_, count)| count);
-    most.map(|(duration, _)| duration)
 }

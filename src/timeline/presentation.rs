@@ -1,7 +1,7 @@
 //! When a stream of one fragment presents which part of its media.
 
 use crate::{
-    isobmff::{Edit, SampleTable},
+    media::{Edit, SampleTable},
     time::{OutOfRange, Rounding, Ticks, Time, Timebase, Timescale},
 };
 
@@ -9,7 +9,7 @@ use super::bounded;
 
 /// A stretch of media and when it is presented, on the fragment's own timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub(crate) struct Span {
     /// When it begins.
     pub start: Time,
     /// Media time it begins with, in the stream's ticks.
@@ -23,7 +23,7 @@ impl Span {
     ///
     /// # Errors
     /// [`OutOfRange`] if that cannot be expressed.
-    pub fn end(&self, timescale: Timescale) -> Result<Time, OutOfRange> {
+    pub(crate) fn end(&self, timescale: Timescale) -> Result<Time, OutOfRange> {
         self.start.plus(Time::from_ticks(self.duration, timescale))
     }
 
@@ -31,7 +31,7 @@ impl Span {
     ///
     /// # Errors
     /// [`OutOfRange`] if that cannot be expressed.
-    pub fn at(&self, media: i64, timescale: Timescale) -> Result<Time, OutOfRange> {
+    pub(crate) fn at(&self, media: i64, timescale: Timescale) -> Result<Time, OutOfRange> {
         let since = media.checked_sub(self.media).ok_or(OutOfRange)?;
         self.start.plus(Time::from_ticks(since, timescale))
     }
@@ -39,7 +39,7 @@ impl Span {
 
 /// Where sound does not go on where a coded frame ends: frames were lost or sent twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Break {
+pub(crate) struct Break {
     /// The sample behind which that is.
     pub sample: u32,
     /// Ticks of its duration behind its end; below 0 where the next sample begins before its end.
@@ -48,7 +48,7 @@ pub struct Break {
 
 /// The samples of one stream of one fragment, and what of them is presented when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Presentation {
+pub(crate) struct Presentation {
     /// Ticks per second of the samples.
     pub timescale: Timescale,
     /// The samples.
@@ -71,7 +71,7 @@ impl Presentation {
     ///
     /// # Errors
     /// [`OutOfRange`] if a time does not fit.
-    pub fn new(
+    pub(crate) fn new(
         samples: SampleTable,
         timescale: Timescale,
         edits: &[Edit],
@@ -147,7 +147,7 @@ impl Presentation {
     ///
     /// # Errors
     /// [`OutOfRange`] if the end cannot be expressed.
-    pub fn presented(&self) -> Result<Option<(Time, Time)>, OutOfRange> {
+    pub(crate) fn presented(&self) -> Result<Option<(Time, Time)>, OutOfRange> {
         presented(&self.spans, self.timescale)
     }
 
@@ -166,7 +166,7 @@ impl Presentation {
     ///
     /// # Errors
     /// [`OutOfRange`] if a time does not fit.
-    pub fn hide_before(&mut self, instant: Time) -> Result<(), OutOfRange> {
+    pub(crate) fn hide_before(&mut self, instant: Time) -> Result<(), OutOfRange> {
         for span in &mut self.spans {
             let early = instant.minus(span.start)?;
             let early = early.to_ticks(self.timescale, Rounding::Nearest)?.0;
@@ -182,7 +182,7 @@ impl Presentation {
 
     /// Begins with a whole sample, where what is presented begins no more than `slack` ticks before
     /// one: such a rest of the sample before is a rounding error of the container's clock.
-    pub fn begin_with_sample(&mut self, slack: i64) {
+    pub(crate) fn begin_with_sample(&mut self, slack: i64) {
         let Some(first) = self.spans.first() else {
             return;
         };
@@ -200,20 +200,20 @@ impl Presentation {
     }
 
     /// Decode time of every sample in turn, in media ticks.
-    pub fn decode_times(&self) -> impl Iterator<Item = i64> + '_ {
+    pub(crate) fn decode_times(&self) -> impl Iterator<Item = i64> + '_ {
         let first = self.first_decode_time();
         self.samples.elapsed().map(move |since| first + since)
     }
 
     /// Decode time of the first sample in media ticks.
     #[must_use]
-    pub fn first_decode_time(&self) -> i64 {
+    pub(crate) fn first_decode_time(&self) -> i64 {
         // In range: `extent` has looked at it.
         i64::try_from(self.samples.first_decode_time).unwrap_or(i64::MAX)
     }
 
     /// Composition time of every sample in turn, in media ticks.
-    pub fn composition_times(&self) -> impl Iterator<Item = i64> + '_ {
+    pub(crate) fn composition_times(&self) -> impl Iterator<Item = i64> + '_ {
         let offsets = (0..).map(|index| i64::from(self.samples.composition_offset(index)));
         self.decode_times()
             .zip(offsets)
@@ -222,7 +222,7 @@ impl Presentation {
 
     /// How many times over the media is presented, rounded down.
     #[must_use]
-    pub fn times_presented(&self) -> u64 {
+    pub(crate) fn times_presented(&self) -> u64 {
         let media = i128::from(self.media_end) - i128::from(self.media_start);
         let all = self.spans.iter().map(|span| i128::from(span.duration));
         u64::try_from(all.sum::<i128>() / media.max(1)).unwrap_or(u64::MAX)

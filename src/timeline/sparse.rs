@@ -11,7 +11,7 @@ use crate::time::{OutOfRange, Timescale};
 ///
 /// # Errors
 /// [`OutOfRange`] if a time does not fit.
-pub fn plan(
+pub(crate) fn plan(
     fragments: &[Placed<'_>],
     timescale: Timescale,
     blank: bool,

@@ -6,7 +6,7 @@ use super::{Payload, Presentation, Run, SampleTiming, position};
 
 /// When a sample is decoded and composed, in media ticks of the output track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     /// Its place in the run; a day of silent PCM has more than 32 bits count.
     pub nth: u64,
     /// Its decode time.
@@ -18,7 +18,7 @@ pub struct Stamp {
 /// Walks through a run. It borrows nothing, so that it can be kept beside what it walks through; the
 /// run and the presentation must be the same at every step.
 #[derive(Debug, Clone)]
-pub struct Stamps {
+pub(crate) struct Stamps {
     /// Samples that were given or passed.
     nth: u64,
     /// In the presentation's durations: which stretch, and how many of it are used up.
@@ -37,7 +37,7 @@ impl Stamps {
     /// Before the first sample of `run`, whose samples are those of `presentation` if they are a
     /// fragment's.
     #[must_use]
-    pub fn new(run: &Run, presentation: Option<&Presentation>) -> Self {
+    pub(crate) fn new(run: &Run, presentation: Option<&Presentation>) -> Self {
         let mut walk = Self {
             nth: 0,
             stretch: 0,
@@ -79,7 +79,7 @@ impl Stamps {
     }
 
     /// Goes past `count` samples, at once where they last equally long.
-    pub fn pass(&mut self, count: u32, run: &Run, presentation: Option<&Presentation>) {
+    pub(crate) fn pass(&mut self, count: u32, run: &Run, presentation: Option<&Presentation>) {
         if matches!(run.pace, SampleTiming::Even(_)) {
             self.nth += u64::from(count);
             return;
@@ -90,7 +90,7 @@ impl Stamps {
     }
 
     /// The next sample's times; `None` behind the last.
-    pub fn next(&mut self, run: &Run, presentation: Option<&Presentation>) -> Option<Stamp> {
+    pub(crate) fn next(&mut self, run: &Run, presentation: Option<&Presentation>) -> Option<Stamp> {
         let nth = self.nth;
         if nth >= run.payload.len() {
             return None;

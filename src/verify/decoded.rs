@@ -10,19 +10,20 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    check::{Difference, SeamCheck, SeamDifference},
+    check::{Difference, SeamCheck},
     media::{Failed, MediaFile},
     seam::Seam,
     side::{self, Side},
 };
 use crate::{
+    SeamDifference,
     av::Interrupt,
-    error::Error,
+    error::{Error, Failure},
     media::{Container, StreamKind},
     options::Limits,
     placement::Place,
     plan::Plan,
-    probe::{self, Failure, Fragment, Session},
+    probe::{self, Fragment, Session},
     source::{OpenSource, SharedSource},
 };
 

@@ -9,10 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::stamps::SampleStamps;
 use crate::{
     av::{AvError, Demuxer, Interrupt, StreamDecoder, StreamInfo},
-    ingest::{ReadFailure, Reader, Remote, Storage},
+    error::Failure,
     media::{Container, StreamKind},
-    probe::Failure,
-    source::{OpenSource, SourceError, open_unchanged},
+    source::{OpenSource, ReadFailure, Reader, Remote, SourceError, Storage, open_unchanged},
     time::{OutOfRange, Rounding, Time, Timescale},
 };
 
@@ -116,13 +115,7 @@ impl MediaFile {
     /// A failure of the reader comes first: libav takes it for the end, or for damage.
     fn judged<T>(&self, done: Result<T, AvError>) -> Result<T, Failed> {
         match self.failure.take() {
-            Some((offset, error)) => Err(match error.downcast::<SourceError>() {
-                Ok(error) => Failed::Source(error),
-                Err(error) => Failed::Source(SourceError::Io {
-                    offset,
-                    source: Arc::new(error),
-                }),
-            }),
+            Some((offset, error)) => Err(Failed::Source(SourceError::of_io(offset, error))),
             None => done.map_err(Failed::Av),
         }
     }

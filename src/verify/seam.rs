@@ -24,7 +24,7 @@ use crate::{
 /// Pictures before a seam that are compared even where the last group is shorter: 0.3 s.
 const LEAST_PICTURES: i64 = 300_000_000;
 /// Pictures behind it that are compared of a longer group: 5 s.
-const MOST_PICTURES: i64 = 5_000_000_000;
+const MAX_PICTURES: i64 = 5_000_000_000;
 /// Sound on either side of a seam.
 const SOUND: i64 = 1_000_000_000;
 /// Sound beyond what is compared, in which misplaced sound is looked for.
@@ -118,7 +118,7 @@ impl Seam<'_> {
         };
         let behind_continues = stream.continues().is_some();
         let least = Time::from_nanos(LEAST_PICTURES);
-        let until = Until::NextKey(least, Time::from_nanos(MOST_PICTURES));
+        let until = Until::NextKey(least, Time::from_nanos(MAX_PICTURES));
         let head = self.later.file.pictures(behind, From::Start, until);
         let mut head = head.map_err(&of_later)?;
         self.later.mend_first_key(planned, &mut head)?;

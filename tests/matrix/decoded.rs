@@ -191,10 +191,7 @@ fn trims_and_holes_pass() {
 }
 
 pub(crate) fn plan(clips: &[PathBuf], container: Container) -> Planned {
-    let options = Options {
-        container: Some(container),
-        ..Options::default()
-    };
+    let options = Options::new().container(Some(container));
     let concat = clips
         .iter()
         .fold(Concat::new().options(options), |all, clip| {
@@ -361,10 +358,7 @@ fn bad_sound_is_seen() {
             .map(|(start, clip)| PathBuf::from(format!("{}@{start}", clip.display())))
             .collect();
         joined(&good, &placed, &[]);
-        let options = Options {
-            container: Some(container),
-            ..Options::default()
-        };
+        let options = Options::new().container(Some(container));
         let concat = ["0", "2"].iter().zip(&clips);
         let concat = concat.fold(Concat::new().options(options), |all, (start, clip)| {
             all.fragment(FileSource::new(clip), start.parse().ok())

@@ -93,11 +93,9 @@ fn bad_joins_of_pieces_are_seen() {
             ));
             assert!(!all.is_empty(), "{}", what("garbled"));
             // Shown where the plan leaves them out.
-            let options = Options {
-                container: Some(container),
-                leading: Leading::Drop,
-                ..Options::default()
-            };
+            let options = Options::new()
+                .container(Some(container))
+                .leading(Leading::Drop);
             let all = pieces
                 .iter()
                 .fold(Concat::new().options(options), |all, piece| {

@@ -18,11 +18,7 @@ use media_concat_test_support::process::shell;
 const CLIPS: [&str; 2] = ["a0.mp4", "a1.mp4"];
 
 fn concat(container: Container, limits: Limits) -> Concat {
-    let options = Options {
-        container: Some(container),
-        limits,
-        ..Options::default()
-    };
+    let options = Options::new().container(Some(container)).limits(limits);
     let all = CLIPS.iter().fold(Concat::new(), |all, clip| {
         all.fragment(FileSource::new(fixture(clip)), None)
     });
@@ -66,10 +62,7 @@ async fn any_range_is_that_of_the_whole() {
 
 #[tokio::test]
 async fn a_temporary_file_is_held_to_its_limit() {
-    let limits = Limits {
-        spool_bytes: 10_000,
-        ..Limits::default()
-    };
+    let limits = Limits::new().spool_bytes(10_000);
     let planned = concat(Container::MpegTs, limits).plan().await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let refused = planned.spooled(dir.path()).await.unwrap_err();

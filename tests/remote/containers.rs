@@ -40,10 +40,7 @@ fn put(server: &Fault, name: &str) {
 }
 
 fn of(container: Container) -> Concat {
-    Concat::new().options(Options {
-        container: Some(container),
-        ..Options::default()
-    })
+    Concat::new().options(Options::new().container(Some(container)))
 }
 
 fn remote(server: &Fault, http: &Http, container: Container) -> Concat {
@@ -140,17 +137,20 @@ async fn an_end_of_reading_is_no_end_of_file() {
 }
 
 /// What was found, but for where it lies: that is for a join only.
-fn found(fragment: &Fragment) -> Fragment {
+fn found(fragment: &Fragment) -> String {
     let mut fragment = fragment.clone();
     fragment.name.clear();
     fragment.state = SourceState {
         len: 0,
         validator: Validator::Unknown,
     };
-    for stream in &mut fragment.streams {
-        stream.presentation.samples.chunks.clear();
-    }
-    fragment
+    let whole = format!("{fragment:?}");
+    let mut parts = whole.split("chunks: [");
+    let begin = parts.next().unwrap().to_owned();
+    parts.fold(begin, |all, part| {
+        let (_, behind) = part.split_once("], ").expect("the end of the chunks");
+        all + behind
+    })
 }
 
 /// Who only looks finds what a join would, in every container.

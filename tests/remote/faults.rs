@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use media_concat::source::{Http, HttpOptions, Source, SourceError, read_exact};
+use media_concat::source::{Http, Source, SourceError, read_exact};
 use media_concat_test_support::compare::chain;
 
 use crate::{
@@ -261,11 +261,7 @@ async fn statuses_are_reported_as_they_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_servers_are_given_up() {
     let (server, _) = tagged().await;
-    let floor = HttpOptions {
-        retries: 1,
-        stall_floor: 10_000,
-        ..options()
-    };
+    let floor = options().retries(1).stall_floor(10_000);
     server.script(|_| Act::Drip(5));
     let began = Instant::now();
     let error = fetch(&Http::new(floor).unwrap(), &server.url("/a"))
@@ -274,11 +270,7 @@ async fn slow_servers_are_given_up() {
     assert!(matches!(error, SourceError::Stalled { .. }), "{error}");
     assert!(began.elapsed() < Duration::from_secs(3));
     // Above the floor, but without end.
-    let hurry = HttpOptions {
-        timeout: Duration::from_millis(700),
-        stall_floor: 1,
-        ..options()
-    };
+    let hurry = options().timeout(Duration::from_millis(700)).stall_floor(1);
     let began = Instant::now();
     let error = fetch(&Http::new(hurry).unwrap(), &server.url("/a"))
         .await
@@ -286,11 +278,9 @@ async fn slow_servers_are_given_up() {
     assert!(matches!(error, SourceError::TimedOut { .. }), "{error}");
     assert!(began.elapsed() < Duration::from_secs(2));
     // Headers that do not come, or never end.
-    let quick = HttpOptions {
-        retries: 0,
-        answer_timeout: Duration::from_millis(300),
-        ..options()
-    };
+    let quick = options()
+        .retries(0)
+        .answer_timeout(Duration::from_millis(300));
     for act in [Act::Silent, Act::EndlessHeaders] {
         server.script(move |_| act.clone());
         let began = Instant::now();

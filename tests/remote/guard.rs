@@ -180,10 +180,7 @@ async fn a_password_is_shown_to_its_server_only() {
     let first = Fault::start().await;
     let end = second.url("/a");
     first.script(move |_| Act::Status(307, vec![("Location", end.clone())]));
-    let http = Http::new(HttpOptions {
-        user_info: true,
-        ..options()
-    });
+    let http = Http::new(options().user_info(true));
     let http = http.unwrap();
     let url = first.url("/b").replace("//", "//user:password@");
     let source = http.source(&url).unwrap();

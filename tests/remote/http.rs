@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use media_concat::source::{Http, HttpOptions, Opened, Source, SourceError, Validator, read_exact};
+use media_concat::source::{Http, Opened, Source, SourceError, Validator, read_exact};
 use media_concat_test_support::compare::chain;
 
 use crate::{
@@ -104,10 +104,7 @@ async fn a_body_without_ranges_is_handed_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_without_ranges_is_whole_or_an_error() {
     let content = noise(300_000);
-    let limited = HttpOptions {
-        max_fragment_bytes: 299_999,
-        ..options()
-    };
+    let limited = options().max_fragment_bytes(299_999);
     let (any, limited) = (client(), Http::new(limited).unwrap());
     for (http, act, said) in [
         (&any, Act::WholeStop(150_000), "byte 150000"),
@@ -150,10 +147,7 @@ async fn a_server_without_ranges_that_fails_is_read_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sizes_are_bounded_before_they_are_read() {
     let server = Fault::of(Object::with(noise(3_000_000), &[])).await;
-    let small = Http::new(HttpOptions {
-        max_fragment_bytes: 2_999_999,
-        ..options()
-    });
+    let small = Http::new(options().max_fragment_bytes(2_999_999));
     let small = small.unwrap();
     for act in [
         Act::Serve,
@@ -175,10 +169,7 @@ async fn sizes_are_bounded_before_they_are_read() {
         );
     }
     server.script(|_| Act::StreamedBody);
-    let spool = Http::new(HttpOptions {
-        spool_bytes: 4 << 20,
-        ..options()
-    });
+    let spool = Http::new(options().spool_bytes(4 << 20));
     let spool = spool.unwrap();
     let first = spool.source(&server.url("/a")).unwrap();
     first.state().await.unwrap();
@@ -206,10 +197,7 @@ async fn nothing_is_left_in_the_folder_of_the_temporary_file() {
     let server = Fault::of(Object::with(noise(3_000_000), &[])).await;
     server.script(|_| Act::StreamedBody);
     let folder = tempfile::tempdir().unwrap();
-    let options = HttpOptions {
-        spool_folder: folder.path().to_owned(),
-        ..options()
-    };
+    let options = options().spool_folder(folder.path().to_owned());
     let http = Http::new(options.clone()).unwrap();
     let source = http.source(&server.url("/a")).unwrap();
     source.state().await.unwrap();

@@ -6,10 +6,7 @@ use std::{
 };
 
 use futures::StreamExt;
-use media_concat::{
-    CancellationToken, Concat, Error, Overwrite, Report,
-    source::{Http, HttpOptions},
-};
+use media_concat::{CancellationToken, Concat, Error, Overwrite, Report, source::Http};
 use media_concat_test_support::{compare::chain, ffmpeg::make, fixtures::fixture_bytes};
 
 use crate::{
@@ -228,13 +225,13 @@ async fn servers_without_ranges_join_the_same() {
 
 /// Options that would wait for minutes.
 fn patient() -> Http {
-    Http::new(HttpOptions {
-        connect_timeout: Duration::from_secs(60),
-        answer_timeout: Duration::from_secs(60),
-        stall_window: Duration::from_secs(60),
-        longest_pause: Duration::from_secs(60),
-        ..options()
-    })
+    Http::new(
+        options()
+            .connect_timeout(Duration::from_secs(60))
+            .answer_timeout(Duration::from_secs(60))
+            .stall_window(Duration::from_secs(60))
+            .longest_pause(Duration::from_secs(60)),
+    )
     .unwrap()
 }
 

@@ -21,16 +21,14 @@ pub(crate) fn noise(len: usize) -> Vec<u8> {
 
 /// Options with loopback allowed, and little patience.
 pub(crate) fn options() -> HttpOptions {
-    HttpOptions {
-        addresses: AddressPolicy::default().allow("127.0.0.1").unwrap(),
-        connect_timeout: Duration::from_secs(5),
-        answer_timeout: Duration::from_secs(2),
-        stall_window: Duration::from_millis(300),
-        retries: 3,
-        first_pause: Duration::from_millis(10),
-        longest_pause: Duration::from_secs(3),
-        ..HttpOptions::default()
-    }
+    HttpOptions::new()
+        .addresses(AddressPolicy::default().allow("127.0.0.1").unwrap())
+        .connect_timeout(Duration::from_secs(5))
+        .answer_timeout(Duration::from_secs(2))
+        .stall_window(Duration::from_millis(300))
+        .retries(3)
+        .first_pause(Duration::from_millis(10))
+        .longest_pause(Duration::from_secs(3))
 }
 
 /// A client with [`options`].

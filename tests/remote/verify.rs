@@ -37,10 +37,7 @@ async fn remote_fragments_and_outputs_are_decoded() {
         let http = client();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
-        let options = Options {
-            container: Some(container),
-            ..Options::default()
-        };
+        let options = Options::new().container(Some(container));
         let concat = (0..2).fold(Concat::new().options(options), |concat, index| {
             let bytes = std::fs::read(clip(&name.replace('?', &index.to_string()))).unwrap();
             put(&server, &format!("/{index}"), bytes);

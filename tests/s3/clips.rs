@@ -56,7 +56,4 @@ pub(crate) fn sha256(bytes: &[u8]) -> Option<Sha256> {
 }
 
 /// What is asked for where checksums are.
-pub(crate) const SUMS: Checksums = Checksums {
-    sha256: true,
-    crc32c: false,
-};
+pub(crate) const SUMS: Checksums = Checksums::new().sha256(true);

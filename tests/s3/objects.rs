@@ -182,10 +182,7 @@ async fn anybody_reads_by_a_presigned_url() {
     let url = ObjectUrl::new(BUCKET, "a b+é.mp4").expect("a URL");
     let presigned = server.store().presign(&url, Duration::from_secs(60)).await;
     let presigned = presigned.expect("a URL");
-    let options = HttpOptions {
-        addresses: server.options().addresses,
-        ..HttpOptions::default()
-    };
+    let options = HttpOptions::new().addresses(server.options().addresses);
     let http = Http::new(options).expect("a client");
     let source = http.source(&presigned).expect("a URL");
     let state = source.state().await.expect("an object");

@@ -77,7 +77,7 @@ async fn whatever_comes_is_the_object() {
         assert_eq!(written.size, size as u64);
         assert_eq!(written.bytes_uploaded, size as u64);
         assert_eq!(written.bytes_downloaded, size as u64);
-        assert_eq!(written.checksums.sha256, sha256(&content), "{size}");
+        assert_eq!(written.checksums().sha256, sha256(&content), "{size}");
         let operations = server.operations();
         assert_eq!(count(&operations, "UploadPart"), parts, "{size}");
         assert_eq!(count(&operations, "PutObject"), usize::from(parts == 0));
@@ -136,7 +136,7 @@ async fn a_store_that_is_busy_is_asked_again() {
     let content = content(30 * MIB);
     let written = write(&server, pieces(&content), Overwrite::Replace).await;
     assert_eq!(
-        written.expect("an object").checksums.sha256,
+        written.expect("an object").checksums().sha256,
         sha256(&content)
     );
     assert!(server.object("out").as_deref() == Some(&content));

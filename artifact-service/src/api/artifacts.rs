@@ -20,7 +20,7 @@ use crate::{
 /// Artifacts on a page, unless the request says otherwise, and at most.
 const PAGE: (i64, i64) = (50, 200);
 /// The longest part of a name that is searched for, in characters.
-const LONGEST_SEARCH: usize = 100;
+const MAX_SEARCH: usize = 100;
 
 /// `GET /artifacts/{id}`.
 pub(super) async fn get(
@@ -93,7 +93,7 @@ fn filter(query: ListQuery) -> Result<Filter, Problem> {
         Some(cursor) => position(cursor),
     };
     let search = query.search.unwrap_or_default();
-    if search.chars().count() > LONGEST_SEARCH || search.contains('\0') {
+    if search.chars().count() > MAX_SEARCH || search.contains('\0') {
         wrong("search", "length", "has more than 100 characters, or a NUL");
     }
     if !errors.is_empty() {

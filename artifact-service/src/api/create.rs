@@ -28,9 +28,9 @@ use crate::{
 /// How long an upload URL lives.
 const UPLOAD_LIFETIME: Duration = Duration::from_secs(86_400);
 /// The longest file name that is kept.
-const LONGEST_FILE_NAME: usize = 150;
+const MAX_FILE_NAME_LEN: usize = 150;
 /// The longest `Idempotency-Key`.
-const LONGEST_KEY: usize = 255;
+const MAX_KEY_LEN: usize = 255;
 
 /// `POST /artifacts/create`.
 pub(super) async fn create(
@@ -92,8 +92,8 @@ fn idempotency(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         return Ok(None);
     };
     let text = value.to_str().unwrap_or_default().trim();
-    if text.is_empty() || text.len() > LONGEST_KEY {
-        let detail = format!("is not 1 to {LONGEST_KEY} visible characters");
+    if text.is_empty() || text.len() > MAX_KEY_LEN {
+        let detail = format!("is not 1 to {MAX_KEY_LEN} visible characters");
         return Err(Problem::field("Idempotency-Key", "length", detail));
     }
     Ok(Some(text.to_owned()))
@@ -297,7 +297,7 @@ fn file_name(given: &str, kind: model::ArtifactType) -> String {
     let cut = plain
         .char_indices()
         .map(|(at, _)| at)
-        .find(|at| plain.len() - at <= LONGEST_FILE_NAME);
+        .find(|at| plain.len() - at <= MAX_FILE_NAME_LEN);
     match &plain[cut.unwrap_or(0)..] {
         "" => kind.as_str().to_owned(),
         name => name.to_owned(),

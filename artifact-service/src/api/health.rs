@@ -13,7 +13,7 @@ use super::{AppState, json};
 use crate::{error::Problem, metrics};
 
 /// How long the database and the store may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn alive() -> &'static str {
@@ -24,8 +24,8 @@ pub(super) async fn alive() -> &'static str {
 pub(super) async fn ready(State(app): AppState) -> Response {
     let asked = sqlx::query("SELECT id FROM companies LIMIT 1").fetch_optional(&app.db.pool);
     let (database, store) = tokio::join!(
-        timeout(PATIENCE, asked),
-        timeout(PATIENCE, app.store.check())
+        timeout(CHECK_TIMEOUT, asked),
+        timeout(CHECK_TIMEOUT, app.store.check())
     );
     let (database, store) = (matches!(database, Ok(Ok(_))), matches!(store, Ok(Ok(()))));
     let stopping = app.stop.is_cancelled();

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// The largest JSON body: a thousand fragments with long URLs.
-const LONGEST_BODY: usize = 4 << 20;
+const MAX_BODY: usize = 4 << 20;
 
 /// What every request can reach.
 #[derive(Clone)]
@@ -87,7 +87,7 @@ pub fn router(app: App) -> Router {
         .route("/artifacts/{id}/content", get(content::content))
         .route("/artifacts/{id}/events", get(events::one))
         .route("/me", get(sign_in::me))
-        .layer(DefaultBodyLimit::max(LONGEST_BODY));
+        .layer(DefaultBodyLimit::max(MAX_BODY));
     Router::new()
         .nest("/api/v1", api)
         .route(

@@ -18,13 +18,13 @@ const QUICK: Duration = Duration::from_millis(250);
 /// How long a batch may be used.
 const LIFETIME: Duration = Duration::from_secs(1);
 /// How long the database may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long requests are not counted when it takes longer: they do not depend on what they only write here.
 const UNCOUNTED: Duration = Duration::from_secs(10);
 /// What a bucket holds.
 const ROOM: i64 = 6_000_000_000;
 /// A bucket that is spent for longer is one of a clock that was wrong.
-const LONGEST: i64 = 120_000_000_000;
+const MAX_DEBT: i64 = 120_000_000_000;
 
 /// What this process has of each key's requests.
 #[derive(Debug, Default)]
@@ -106,7 +106,12 @@ impl Batch {
             _ => 1,
         };
         (self.left, self.at) = (0, now);
-        let failure = match timeout(PATIENCE, ask(db, &key.id, size, 60_000_000_000 / rate)).await {
+        let failure = match timeout(
+            DATABASE_TIMEOUT,
+            ask(db, &key.id, size, 60_000_000_000 / rate),
+        )
+        .await
+        {
             Ok(Ok(Answer::Taken(size))) => {
                 (self.size, self.left) = (size, size - 1);
                 return Ok(());
@@ -143,10 +148,10 @@ async fn ask(db: &Db, key: &str, size: u32, cost: i64) -> Result<Answer, sqlx::E
         .bind(now + spent)
         .bind(spent)
         .bind(now)
-        .bind(now + room + LONGEST)
+        .bind(now + room + MAX_DEBT)
         .bind(now)
         .bind(now + room - spent)
-        .bind(now + room + LONGEST)
+        .bind(now + room + MAX_DEBT)
         .execute(&db.pool)
         .await?;
         if taken.rows_affected() == 1 {

@@ -15,11 +15,11 @@ use crate::{
 };
 
 /// How long it may take; containers without an index are read from end to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Files that are looked at in one process at the same time.
 const AT_ONCE: usize = 8;
 /// What a look may write into a temporary file, in bytes: it needs next to nothing.
-const KEPT: u64 = 64 << 20;
+const SPOOL_BYTES: u64 = 64 << 20;
 
 /// Looks into files for whoever asks.
 pub struct Prober {
@@ -70,12 +70,12 @@ pub(super) async fn probe(
     let cancel = CancellationToken::new();
     // Stops the reading, whatever becomes of this request.
     let _ended = cancel.clone().drop_guard();
-    let looked = tokio::time::timeout(PATIENCE, async {
+    let looked = tokio::time::timeout(PROBE_TIMEOUT, async {
         let turn = app.prober.turns.acquire().await;
         let source = app.prober.origins.source(&key.id, &origin).await?;
         let mut options = Options::default();
         options.limits.fragment_bytes = app.settings.max_bytes;
-        options.limits.spool_bytes = KEPT;
+        options.limits.spool_bytes = SPOOL_BYTES;
         let name = source.name();
         let one = Concat::new().shared_fragment(source, None).options(options);
         let inspected = one.cancel(cancel).inspect().await;
@@ -85,7 +85,7 @@ pub(super) async fn probe(
     let probed = match looked.await {
         Ok(probed) => probed.map_err(|failure| unreadable(failure.message))?,
         Err(_) => {
-            let seconds = PATIENCE.as_secs();
+            let seconds = PROBE_TIMEOUT.as_secs();
             let detail = format!("what it is was not known within {seconds} seconds");
             return Err(unreadable(detail));
         }

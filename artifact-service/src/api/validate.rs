@@ -5,13 +5,13 @@ use serde_json::{Map, Value};
 use crate::{error::FieldError, model::ArtifactType};
 
 /// The longest name, in characters.
-const LONGEST_NAME: usize = 500;
+const MAX_NAME_LEN: usize = 500;
 /// The longest URL or path, in bytes.
-const LONGEST_URL: usize = 8_192;
+const MAX_URL_LEN: usize = 8_192;
 /// The latest start: 31 days, as in the library's limits.
 const LATEST_START: f64 = 31.0 * 86_400.0;
 /// Invalid fields that are told, of a request with more.
-const MOST_ERRORS: usize = 100;
+const MAX_ERRORS: usize = 100;
 
 /// Where a file is, as requests say it.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +47,7 @@ struct Errors(Vec<FieldError>);
 
 impl Errors {
     fn add(&mut self, field: impl Into<String>, code: &'static str, detail: impl Into<String>) {
-        if self.0.len() < MOST_ERRORS {
+        if self.0.len() < MAX_ERRORS {
             self.0.push(FieldError {
                 field: field.into(),
                 code,
@@ -113,8 +113,8 @@ fn name(value: Option<&Value>, errors: &mut Errors) -> Option<String> {
     };
     let trimmed = name.trim();
     let length = trimmed.chars().count();
-    if length == 0 || length > LONGEST_NAME {
-        let detail = format!("has {length} characters, allowed are 1 to {LONGEST_NAME}");
+    if length == 0 || length > MAX_NAME_LEN {
+        let detail = format!("has {length} characters, allowed are 1 to {MAX_NAME_LEN}");
         errors.add("name", "length", detail);
         return None;
     }
@@ -142,8 +142,8 @@ fn text<'a>(value: &'a Value, field: &str, errors: &mut Errors) -> Option<&'a st
         errors.add(field, "not_a_string", "is not a string");
         return None;
     };
-    if text.is_empty() || text.len() > LONGEST_URL || text.contains('\0') {
-        let detail = format!("has {} bytes, allowed are 1 to {LONGEST_URL}", text.len());
+    if text.is_empty() || text.len() > MAX_URL_LEN || text.contains('\0') {
+        let detail = format!("has {} bytes, allowed are 1 to {MAX_URL_LEN}", text.len());
         errors.add(field, "length", detail);
         return None;
     }

@@ -16,7 +16,7 @@ const SETTLING: i64 = 120_000;
 /// How long tombstones are kept for event streams, and answers for repeated requests.
 const DAY: i64 = 86_400_000;
 /// An upload that has not ended by then never will: presigned URLs live a day.
-const LONGEST_UPLOAD: i64 = 2 * DAY;
+const MAX_UPLOAD: i64 = 2 * DAY;
 
 /// Why it was not tidied up.
 type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -51,7 +51,7 @@ pub(super) async fn clean(db: &Db, store: &dyn Store, settings: &Settings) -> Re
 
 /// Ends what was begun in the store and never finished.
 pub(super) async fn end_unfinished(store: &dyn Store) {
-    let before = ids::now() - LONGEST_UPLOAD;
+    let before = ids::now() - MAX_UPLOAD;
     for prefix in ["uploads/", "temp/"] {
         match store.end_unfinished(prefix, before).await {
             Ok(0) => {}

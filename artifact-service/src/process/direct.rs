@@ -105,10 +105,8 @@ impl Processor {
         let copied = self
             .store
             .copy(from, job.to(), meter.sink(), cancel.clone());
-        let written = Written {
-            size,
-            ..copied.await?
-        };
+        let mut written = copied.await?;
+        written.size = size;
         self.look_at_stored(job, name, written, looked, cancel)
             .await
     }
@@ -134,7 +132,7 @@ impl Processor {
         } else if looked.is_none() {
             looked = Some(self.look(job.kind, stored, cancel).await?);
         }
-        let checksum = self.sum(&job.s3_path, written.checksums, cancel).await?;
+        let checksum = self.sum(&job.s3_path, *written.checksums(), cancel).await?;
         Ok(Outcome {
             size: written.size,
             duration_micros: looked,

@@ -12,7 +12,7 @@ use media_concat::{
 use crate::storage::{CopyError, StorageError};
 
 /// The longest message that is kept.
-const LONGEST: usize = 2_000;
+const MAX_MESSAGE: usize = 2_000;
 
 /// Why a job failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Failure {
     /// Final.
     pub fn last(message: impl Into<String>) -> Self {
         Self {
-            message: message.into().chars().take(LONGEST).collect(),
+            message: message.into().chars().take(MAX_MESSAGE).collect(),
             retry: false,
             cancelled: false,
         }

@@ -20,7 +20,7 @@ impl Processor {
         let mut options = Options::default();
         options.limits.output_bytes = self.max_bytes;
         options.limits.fragment_bytes = self.max_bytes;
-        options.checksums = sha256();
+        let options = options.checksums(sha256());
         let mut concat = Concat::new().options(options).cancel(cancel.clone());
         let meter = meter.clone();
         concat = concat.on_progress(move |progress| meter.take(progress));
@@ -35,7 +35,7 @@ impl Processor {
         let (video, audio) = kinds(planned.report());
         check_type(job.kind, video, audio)?;
         let report = self.store.join(&planned, job.to()).await?;
-        let checksum = self.sum(&job.s3_path, report.checksums, cancel).await?;
+        let checksum = self.sum(&job.s3_path, *report.checksums(), cancel).await?;
         Ok(outcome(&report, checksum))
     }
 }

@@ -22,8 +22,8 @@ use super::{Failure, Processor, check_type};
 use crate::model::ArtifactType;
 
 /// The least and the most of a file that is read from elsewhere to find out what it is.
-const LEAST: u64 = 1 << 20;
-const MOST: u64 = 32 << 20;
+const MIN_PROBE: u64 = 1 << 20;
+const MAX_PROBE: u64 = 32 << 20;
 
 impl Processor {
     /// Checks what a file has, and tells how long it is in microseconds.
@@ -58,7 +58,9 @@ impl Processor {
         let glimpse = Arc::new(Glimpse {
             state: from.state.clone(),
             source: Arc::clone(&from.source),
-            left: Arc::new(AtomicU64::new((from.state.len / 8).clamp(LEAST, MOST))),
+            left: Arc::new(AtomicU64::new(
+                (from.state.len / 8).clamp(MIN_PROBE, MAX_PROBE),
+            )),
         });
         let source = Arc::clone(&glimpse);
         match self.look(kind, source, cancel).await {

@@ -33,17 +33,17 @@ impl Origins {
     /// If there can be no HTTP client.
     pub fn new(store: Arc<dyn Store>, db: Db, settings: &Settings) -> Result<Self, HttpError> {
         let (addresses, patience) = (settings.addresses.clone(), settings.patience);
-        let http = Http::new(HttpOptions {
-            addresses: addresses.clone(),
-            any_port: settings.private_addresses,
-            answer_timeout: patience,
-            stall_window: patience,
-            longest_pause: patience,
-            max_fragment_bytes: settings.max_bytes,
-            spool_bytes: settings.max_bytes.saturating_mul(4),
-            user_agent: concat!("artifact-service/", env!("CARGO_PKG_VERSION")).to_owned(),
-            ..HttpOptions::default()
-        })?;
+        let http = Http::new(
+            HttpOptions::new()
+                .addresses(addresses.clone())
+                .any_port(settings.private_addresses)
+                .answer_timeout(patience)
+                .stall_window(patience)
+                .longest_pause(patience)
+                .max_fragment_bytes(settings.max_bytes)
+                .spool_bytes(settings.max_bytes.saturating_mul(4))
+                .user_agent(concat!("artifact-service/", env!("CARGO_PKG_VERSION")).to_owned()),
+        )?;
         Ok(Self {
             http,
             store,

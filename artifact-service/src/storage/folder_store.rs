@@ -159,11 +159,10 @@ impl Store for FolderStore {
                 return download.run(read, &cancel).await;
             }
             to.keeper.keep(None);
-            let publication = Publication {
-                overwrite: Overwrite::Replace,
-                durability: Durability::default(),
-                checksums: sha256(),
-            };
+            let publication = Publication::default()
+                .overwrite(Overwrite::Replace)
+                .durability(Durability::default())
+                .checksums(sha256());
             let layout = whole(&from);
             let (sources, transfer) = ([from].into(), Transfer::default());
             Ok(write_file(

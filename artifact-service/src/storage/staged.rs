@@ -125,13 +125,11 @@ impl Download<'_> {
             .keep(self.of.clone().map(|of| Kept::Whole { of }));
         self.folder.unstage(self.to.key, file).await?;
         self.progress.report(Progress::new(Stage::Done, size, size));
-        Ok(Written {
-            size,
-            checksums,
-            bytes_copied: size - start,
-            bytes_downloaded: size - start,
-            ..Written::default()
-        })
+        let mut written = Written::default().with_checksums(checksums);
+        written.size = size;
+        written.bytes_copied = size - start;
+        written.bytes_downloaded = size - start;
+        Ok(written)
     }
 
     /// The file that an attempt before this one has left, or a new one.

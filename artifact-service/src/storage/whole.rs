@@ -21,8 +21,5 @@ pub(super) fn whole(from: &OpenSource) -> Arc<Layout> {
 
 /// The checksum that artifacts have.
 pub const fn sha256() -> Checksums {
-    Checksums {
-        sha256: true,
-        crc32c: false,
-    }
+    Checksums::new().sha256(true)
 }

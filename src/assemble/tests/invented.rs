@@ -3,7 +3,7 @@
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
 use crate::{
-    isobmff::RunLength,
+    formats::isobmff::RunLength,
     media::StreamKind,
     probe::{
         Fragment,

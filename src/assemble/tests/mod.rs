@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::assemble;
 use crate::{
     compat,
-    isobmff::{
+    formats::isobmff::{
         Edit, Movie,
         read::{ReadLimits, read_index},
     },

@@ -4,7 +4,7 @@ use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_
 
 use super::{Joined, join, kind_of};
 use crate::{
-    isobmff::RunLength,
+    formats::isobmff::RunLength,
     media::StreamKind,
     options::Options,
     probe::{

@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use super::{join, kind_of};
 use crate::{
-    assemble::{Sharing, assemble},
-    isobmff::{FourCc, RunLength, SampleGroup, SampleSizes},
-    layout::{Layout, Piece},
+    assemble::assemble,
+    formats::isobmff::{FourCc, RunLength, SampleGroup, SampleSizes},
+    layout::{Layout, Piece, Sharing},
     media::{Chapter, StreamKind},
     options::Options,
     probe::{

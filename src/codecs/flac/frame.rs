@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::crc::{crc8, crc16, over_zeros};
 
 /// The longest header: four bytes, a number of seven, four more, and a checksum.
-pub(crate) const LONGEST_HEADER: usize = 16;
+pub(crate) const MAX_HEADER: usize = 16;
 /// Bytes of the checksum at the end.
 pub(crate) const FOOTER: u32 = 2;
 
@@ -236,7 +236,7 @@ mod tests {
             frame.extend(footer);
             let read = FlacFrame::of(&frame).expect("a frame");
             let header = read.header(new, variable);
-            prop_assert!(header.len() <= LONGEST_HEADER);
+            prop_assert!(header.len() <= MAX_HEADER);
             let again = [&header[..], &body, &read.footer(&header, body.len() as u64)].concat();
             prop_assert_eq!(crc16(0, &again), 0);
             let parsed = FlacFrame::of(&again).expect("a frame");
@@ -252,7 +252,7 @@ mod tests {
             block in 1_u8..16, rate in 0_u8..15, extra in any::<[u8; 4]>(), damage: usize,
         ) {
             if let Some(header) = Header::parse(&[&[0xFF, 0xF8], &bytes[..]].concat()) {
-                prop_assert!((6..=LONGEST_HEADER).contains(&header.len) && header.len <= bytes.len() + 2);
+                prop_assert!((6..=MAX_HEADER).contains(&header.len) && header.len <= bytes.len() + 2);
             }
             prop_assert!(FlacFrame::of(&bytes).is_none() || crc16(0, &bytes) == 0);
             // Behind a right header, anything may follow, and nothing of it may be missing.

@@ -9,7 +9,7 @@ const XING: usize = 120;
 /// Samples that a decoder is late by of itself, which LAME's delay does not count.
 pub(crate) const DECODER_DELAY: u64 = 529;
 /// The most that a delay or padding of 12 bits says.
-pub(crate) const MOST: u64 = 4_095;
+pub(crate) const MAX_DELAY: u64 = 4_095;
 /// Encoders whose delay and padding are meant as LAME means them.
 const KNOWN: [&[u8]; 3] = [b"LAME", b"Lavf", b"Lavc"];
 
@@ -181,7 +181,7 @@ mod tests {
             let frames = frame.get(at..at + 4).filter(|_| enough && kind > 0 && says);
             let frames = frames.map(|four| four.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)));
             prop_assert_eq!(found.frames, frames);
-            prop_assert!(found.delay.is_none_or(|(delay, padding)| u64::from(delay.max(padding)) <= MOST));
+            prop_assert!(found.delay.is_none_or(|(delay, padding)| u64::from(delay.max(padding)) <= MAX_DELAY));
             prop_assert!(found.extension.is_empty() || found.extension.len() == EXTENSION);
         }
     }

@@ -6,7 +6,7 @@ use super::{NalCodec, Sequence, UnitKind, avc, hevc, vvc};
 use crate::codecs::bits::without_emulation;
 
 /// Bytes of a parameter set that are looked at.
-const LOOKED_AT: usize = 1 << 10;
+const SET_PROBE_BYTES: usize = 1 << 10;
 /// Sets that are in force at the same time; no standard allows more.
 const MAX_SETS: usize = 16 + 32 + 256;
 
@@ -80,7 +80,7 @@ impl NalCodec {
     /// Type and number of a parameter set.
     fn set_key(self, unit: &[u8]) -> (Option<u8>, Option<u32>) {
         let number = self.unit_type(unit);
-        let plain = without_emulation(unit, LOOKED_AT);
+        let plain = without_emulation(unit, SET_PROBE_BYTES);
         let payload = plain.get(self.head()..).unwrap_or_default();
         let first = |bits: u32| payload.first().map(|&byte| u32::from(byte) >> (8 - bits));
         let id = match (self, number) {

@@ -20,7 +20,7 @@ pub(crate) use crate::media::NalCodec;
 use crate::media::Codec;
 
 /// Bytes of a unit that are looked at: its parameter sets, or the head of a slice.
-const LOOKED_AT: usize = 4 << 10;
+const UNIT_PROBE_BYTES: usize = 4 << 10;
 /// What a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UnitKind {
@@ -202,7 +202,7 @@ impl Sets {
         let Some(number) = self.codec.unit_type(unit) else {
             return;
         };
-        let plain = without_emulation(unit, LOOKED_AT);
+        let plain = without_emulation(unit, UNIT_PROBE_BYTES);
         let payload = plain.get(self.codec.head()..).unwrap_or_default();
         let sequence = match (self.codec, number) {
             (NalCodec::Avc, 7) => avc::sequence(payload),
@@ -260,7 +260,7 @@ impl Sets {
     }
 
     fn head(&self, unit: &[u8], vvc_slice: Option<u8>) -> Option<PictureHead> {
-        let plain = without_emulation(unit, LOOKED_AT);
+        let plain = without_emulation(unit, UNIT_PROBE_BYTES);
         let sequence = |picture| self.sets_of(picture).map(|(_, sequence)| sequence);
         match self.codec {
             NalCodec::Avc => avc::slice(&plain, sequence),

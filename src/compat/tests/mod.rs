@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Matching, Mismatch, check};
 use crate::{
-    isobmff::{TrackDescription, picture},
+    formats::isobmff::{TrackDescription, picture},
     media::{AudioParameters, CodecParameters, StreamKind, VideoParameters},
     options::Options,
     probe::{

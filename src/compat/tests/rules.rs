@@ -8,12 +8,14 @@ use super::{
 };
 use crate::{
     compat::Rule,
-    isobmff::{FourCc, RunLength},
-    media::Codec,
-    media::picture::{ALPHA, Crop},
+    formats::isobmff::{FourCc, RunLength},
+    media::{
+        Codec, Head,
+        picture::{ALPHA, Crop},
+    },
     options::Options,
     probe::{
-        Fragment, FrameRate, Head, Stream,
+        Fragment, FrameRate, Stream,
         invented::{Invented, avc, boxed, fragment, pictures, timescale},
     },
 };

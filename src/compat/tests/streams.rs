@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     compat::{Matching, Rule, check},
-    isobmff::RunLength,
+    formats::isobmff::RunLength,
     media::{Codec, StreamKind},
     options::{OnMissing, Options},
     probe::{

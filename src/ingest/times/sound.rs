@@ -3,7 +3,7 @@
 use super::{Item, Tick, Timed, lying, scaled, time_of};
 use crate::{
     error::MediaError,
-    isobmff::{Chunk, RunLength, SampleSizes, SampleTable},
+    formats::isobmff::{Chunk, RunLength, SampleSizes, SampleTable},
     time::{OutOfRange, Time, Timescale},
     timeline::{Break, Span, audio::clock},
 };

@@ -7,9 +7,9 @@ const MAX_ORDER: u64 = i32::MAX as u64;
 
 /// The beginning of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::packets) struct Event<'a> {
+pub(crate) struct Event<'a> {
     /// Its number: readers take a second event of one number for the first, and leave it out.
-    pub(in crate::packets) order: u64,
+    pub(crate) order: u64,
     layer: &'a [u8],
     style: &'a [u8],
     /// Where its style's name ends.
@@ -18,7 +18,7 @@ pub(in crate::packets) struct Event<'a> {
 
 impl<'a> Event<'a> {
     /// The event that begins so; `None` where it is none.
-    pub(in crate::packets) fn parse(bytes: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut fields = bytes.splitn(4, |&byte| byte == b',');
         let (order, layer, style) = (fields.next()?, fields.next()?, fields.next()?);
         // The name must end here.
@@ -34,11 +34,7 @@ impl<'a> Event<'a> {
 
     /// What the event begins with instead, as number `order` and with its style's name in the joined header, and how many
     /// bytes that stands for.
-    pub(in crate::packets) fn rewritten(
-        &self,
-        order: u64,
-        renamed: Option<&Renamed>,
-    ) -> (Vec<u8>, usize) {
+    pub(crate) fn rewritten(&self, order: u64, renamed: Option<&Renamed>) -> (Vec<u8>, usize) {
         let order = if order <= MAX_ORDER {
             order
         } else {
@@ -52,7 +48,7 @@ impl<'a> Event<'a> {
 }
 
 /// A text in which `\r` goes back to the styles of the joined header; `None` where it stays as it is.
-pub(in crate::packets) fn with_overrides(text: &[u8], renamed: &Renamed) -> Option<Vec<u8>> {
+pub(crate) fn with_overrides(text: &[u8], renamed: &Renamed) -> Option<Vec<u8>> {
     let mut made = Vec::new();
     let (mut taken, mut at, mut within) = (0, 0, false);
     while let Some(&byte) = text.get(at) {

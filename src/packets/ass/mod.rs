@@ -4,8 +4,8 @@
 mod events;
 mod styles;
 
-pub(super) use events::{Event, with_overrides};
-pub(super) use styles::{Merged, merge};
+pub(crate) use events::{Event, with_overrides};
+pub(crate) use styles::{Merged, merge};
 
 use super::schedule::PlanRef;
 use crate::{
@@ -16,14 +16,14 @@ use crate::{
 };
 
 /// Whether a track holds such subtitles.
-pub(super) fn is_ass(script: PlanRef<'_>, track: usize) -> bool {
+pub(crate) fn is_ass(script: PlanRef<'_>, track: usize) -> bool {
     let matched = &script.track(track).matched;
     matched.reference_stream(script.fragments).parameters.codec == Codec::Ass
 }
 
 /// The styles of a track's fragments, in the order in which they are placed; those of the track's reference
 /// come first.
-pub(super) fn merged(script: PlanRef<'_>, track: usize) -> Merged {
+pub(crate) fn merged(script: PlanRef<'_>, track: usize) -> Merged {
     let matched = &script.track(track).matched;
     let reference = matched.reference_stream(script.fragments);
     let places = script.plan.placement.places.iter();
@@ -41,7 +41,7 @@ pub(super) fn merged(script: PlanRef<'_>, track: usize) -> Merged {
 }
 
 /// Warns of what cannot be told in one header.
-pub(super) fn warn(fragments: &[Fragment], plan: &mut Plan) {
+pub(crate) fn warn(fragments: &[Fragment], plan: &mut Plan) {
     let script = PlanRef { fragments, plan };
     let mut warnings = Vec::new();
     for track in 0..script.tracks() {

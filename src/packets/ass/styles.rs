@@ -92,14 +92,14 @@ fn after<'a>(line: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// A style's name without the star that marks those of other programs' defaults.
-pub(super) fn plain(name: &[u8]) -> &[u8] {
+pub(crate) fn plain(name: &[u8]) -> &[u8] {
     let name = name.trim_ascii();
     name.strip_prefix(b"*").unwrap_or(name)
 }
 
 /// What the styles of one fragment are called in the joined header.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::packets) struct Renamed {
+pub(crate) struct Renamed {
     /// The names that are others there.
     names: BTreeMap<Vec<u8>, Vec<u8>>,
     /// All names of the fragment.
@@ -108,13 +108,13 @@ pub(in crate::packets) struct Renamed {
 
 impl Renamed {
     /// Whether every style keeps its name.
-    pub(in crate::packets) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
     /// The name that stands for `name`, where it is another one. What names no style is drawn in the default
     /// one.
-    pub(super) fn of(&self, name: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn of(&self, name: &[u8]) -> Option<&[u8]> {
         let name = plain(name);
         let name = if self.own.contains(name) {
             name
@@ -127,18 +127,18 @@ impl Renamed {
 
 /// The joined header.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::packets) struct Merged {
+pub(crate) struct Merged {
     /// The header, where it is not the reference's.
-    pub(in crate::packets) header: Option<Vec<u8>>,
+    pub(crate) header: Option<Vec<u8>>,
     /// By fragment, what its styles are called: only those with other headers.
-    pub(in crate::packets) renamed: BTreeMap<usize, Arc<Renamed>>,
+    pub(crate) renamed: BTreeMap<usize, Arc<Renamed>>,
     /// By fragment, what cannot be told in the header.
-    pub(in crate::packets) problems: Vec<(usize, String)>,
+    pub(crate) problems: Vec<(usize, String)>,
 }
 
 /// Puts the styles of all headers into the first. A style of the same name and other content gets a name of its
 /// own.
-pub(in crate::packets) fn merge<'a>(
+pub(crate) fn merge<'a>(
     first: &'a [u8],
     others: impl Iterator<Item = (usize, &'a [u8])>,
 ) -> Merged {

@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 
 use super::*;
 use crate::{
-    isobmff::{Edit, SampleSizes},
+    formats::isobmff::{Edit, SampleSizes},
     media::{AudioParameters, Codec},
     time::Time,
     timeline::Break,

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::object::{ObjectError, ObjectStore, ObjectUrl, Upload, UploadedPart};
+use crate::source::object::{ObjectError, ObjectStore, ObjectUrl, Upload, UploadedPart};
 
 /// What is known of an upload that was begun: enough to go on with it later, in another process.
 #[derive(Debug, Clone, PartialEq, Eq)]

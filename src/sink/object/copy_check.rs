@@ -8,7 +8,7 @@ use super::{
     inputs::{Inputs, tag},
     parts::Part,
 };
-use crate::{object::ObjectError, sink::SinkError, source::SourceError};
+use crate::{sink::SinkError, source::SourceError, source::object::ObjectError};
 
 /// Sources that are looked at once more at the same time.
 const LOOKS: usize = 16;

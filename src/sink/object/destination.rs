@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{failure::UploadFailure, target::ObjectTarget};
 use crate::{
-    object::{HeadObject, ObjectError, ObjectStore, Upload},
     sink::{Overwrite, SinkError},
+    source::object::{HeadObject, ObjectError, ObjectStore, Upload},
 };
 
 /// An object that is being written, until that is no longer wanted. Cheap to clone.

@@ -1,6 +1,6 @@
 //! Why an upload was not finished, and what may come after that.
 
-use crate::{object::ObjectError, sink::SinkError, source::SourceError};
+use crate::{sink::SinkError, source::SourceError, source::object::ObjectError};
 
 /// Why parts are not all there.
 pub(super) enum UploadFailure {

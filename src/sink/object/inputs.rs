@@ -8,9 +8,9 @@ use futures::TryStreamExt;
 use super::{parts::Part, target::ObjectTarget};
 use crate::{
     layout::{Layout, Piece},
-    object::ObjectStore,
     options::Transfer,
     sink::{SinkError, Written, requests::is_remote, stream},
+    source::object::ObjectStore,
     source::{Gathered, OpenSource, SourceError, Validator},
 };
 

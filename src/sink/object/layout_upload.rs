@@ -8,7 +8,7 @@ use super::{
     destination::Destination,
     failure::UploadFailure,
     inputs::Inputs,
-    parts::{self, Part, SMALLEST},
+    parts::{self, MIN_PART, Part},
     publisher::Publisher,
     resumption::Resumption,
     sum::{Sum, with_sum},
@@ -19,10 +19,10 @@ use super::{
 };
 use crate::{
     layout::Layout,
-    object::Upload,
     progress::ProgressSink,
     sink::{SinkError, Written},
     source::OpenSource,
+    source::object::Upload,
 };
 
 /// Writes a layout to an object, which appears whole or not at all. Dropping the future or
@@ -74,7 +74,7 @@ impl LayoutUpload {
             destination: self.destination.clone(),
             size,
         };
-        if size < SMALLEST {
+        if size < MIN_PART {
             Resumption::none(self.destination.clone()).left().await;
             return self.put(&publisher).await;
         }

@@ -5,11 +5,11 @@ use std::ops::Range;
 use crate::layout::{Layout, Piece};
 
 /// Every part but the last is at least as large.
-pub(super) const SMALLEST: u64 = 5 << 20;
+pub(super) const MIN_PART: u64 = 5 << 20;
 /// No part is larger.
-pub(super) const LARGEST: u64 = 5 << 30;
+pub(super) const MAX_PART: u64 = 5 << 30;
 /// An object has no more parts.
-pub(super) const MOST: usize = 10_000;
+pub(super) const MAX_PARTS: usize = 10_000;
 /// Uploaded parts where nothing is copied: all of one size but the last, as some stores want it.
 pub(super) const UPLOADED: u64 = 8 << 20;
 /// A store copies a part of this size in seconds; several at once are faster than one large.
@@ -41,11 +41,11 @@ impl Part {
 /// The parts of an output in order, where `copyable` says of which fragments the store can copy.
 /// None if even the largest parts would be too many.
 pub(super) fn plan(layout: &Layout, copyable: impl Fn(usize) -> bool) -> Option<Vec<Part>> {
-    let mut smallest = SMALLEST;
+    let mut smallest = MIN_PART;
     // Larger parts are fewer, and leave less to be copied.
-    while smallest <= LARGEST / 2 {
+    while smallest <= MAX_PART / 2 {
         let parts = Planner::new(smallest).plan(layout, &copyable);
-        if parts.len() <= MOST {
+        if parts.len() <= MAX_PARTS {
             return Some(parts);
         }
         smallest *= 2;
@@ -113,7 +113,7 @@ impl Planner {
         self.upload();
         self.pending = end..end;
         let from = range.start + lent;
-        let largest = COPIED.max(self.smallest * 64).min(LARGEST);
+        let largest = COPIED.max(self.smallest * 64).min(MAX_PART);
         for part in split(from..range.end, (range.end - from).div_ceil(largest)) {
             self.parts.push(Part::Copy {
                 fragment,
@@ -199,11 +199,11 @@ mod tests {
         #[test]
         fn parts_are_the_output(layout in layouts(), copied in any::<[bool; 4]>()) {
             let parts = plan(&layout, |fragment| copied[fragment]).expect("few enough");
-            prop_assert!(parts.len() <= MOST);
+            prop_assert!(parts.len() <= MAX_PARTS);
             let mut at = 0;
             for (index, part) in parts.iter().enumerate() {
-                prop_assert!(part.len() <= LARGEST);
-                prop_assert!(part.len() >= SMALLEST || index + 1 == parts.len());
+                prop_assert!(part.len() <= MAX_PART);
+                prop_assert!(part.len() >= MIN_PART || index + 1 == parts.len());
                 prop_assert!(part.len() > 0);
                 match part {
                     Part::Upload(range) => prop_assert_eq!(range.start, at),
@@ -233,7 +233,7 @@ mod tests {
                 .filter(|it| !matches!(it, Piece::Source { .. }))
                 .map(|it| it.len())
                 .sum();
-            prop_assert!(uploaded(&parts) <= made + 2 * SMALLEST * ranges.count() as u64);
+            prop_assert!(uploaded(&parts) <= made + 2 * MIN_PART * ranges.count() as u64);
         }
     }
 
@@ -252,21 +252,21 @@ mod tests {
             literal(9),
         ]);
         let parts = plan(&layout, |_| true).expect("few enough");
-        let lent = SMALLEST - 40_000;
-        assert_eq!(parts[0], Part::Upload(0..SMALLEST));
+        let lent = MIN_PART - 40_000;
+        assert_eq!(parts[0], Part::Upload(0..MIN_PART));
         let first = Part::Copy {
             fragment: 0,
             range: 1_000 + lent..1_000 + 100 * MIB,
         };
         assert_eq!(parts[1], first);
-        assert_eq!(parts[2].len(), SMALLEST);
+        assert_eq!(parts[2].len(), MIN_PART);
         assert_eq!(
             parts.len(),
             8,
             "the second range in four parts, then the tail"
         );
         assert_eq!(parts[7], Part::Upload(layout.size() - 9..layout.size()));
-        assert_eq!(uploaded(&parts), 2 * SMALLEST + 9);
+        assert_eq!(uploaded(&parts), 2 * MIN_PART + 9);
     }
 
     #[test]
@@ -290,13 +290,13 @@ mod tests {
             });
         }
         let parts = plan(&many, |_| true).expect("few enough");
-        assert!(parts.len() <= MOST);
-        let large = layout(vec![literal(LARGEST * MOST as u64)]);
+        assert!(parts.len() <= MAX_PARTS);
+        let large = layout(vec![literal(MAX_PART * MAX_PARTS as u64)]);
         assert!(
             plan(&large, |_| true).is_none(),
             "parts of half of it are as far as it goes"
         );
-        let large = layout(vec![literal(LARGEST * MOST as u64 / 4)]);
+        let large = layout(vec![literal(MAX_PART * MAX_PARTS as u64 / 4)]);
         assert!(plan(&large, |_| true).is_some());
     }
 }

@@ -7,8 +7,8 @@ use tokio::time::sleep;
 
 use super::{destination::Destination, failure::UploadFailure};
 use crate::{
-    object::{Attempts, HeadObject, ObjectError, Upload, UploadedPart},
     sink::{Overwrite, SinkError},
+    source::object::{Attempts, HeadObject, ObjectError, Upload, UploadedPart},
     source::{Source, read_exact},
 };
 

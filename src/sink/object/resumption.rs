@@ -9,7 +9,7 @@ use super::{
     inputs::Inputs,
     parts::Part,
 };
-use crate::{layout::Piece, object::Upload};
+use crate::{layout::Piece, source::object::Upload};
 
 /// How an upload is kept.
 pub(super) struct Resumption {

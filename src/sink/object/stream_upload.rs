@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     destination::Destination,
     layout_upload::write_object,
-    parts::{MOST, Part, SMALLEST, UPLOADED},
+    parts::{MAX_PARTS, MIN_PART, Part, UPLOADED},
     publisher::Publisher,
     sum::{Sum, with_sum},
     target::ObjectTarget,
@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     layout::{Layout, Piece},
-    object::{Upload, UploadedPart},
     progress::ProgressSink,
     sink::{SinkError, Written},
+    source::object::{Upload, UploadedPart},
     source::{Gathered, SourceError},
 };
 
@@ -54,7 +54,7 @@ where
     let first = stop.run_until_cancelled(parts.next()).await;
     let first = first.ok_or(SinkError::Cancelled)??;
     let size = first.as_ref().map_or(0, |(_, part)| len(part));
-    if size < SMALLEST {
+    if size < MIN_PART {
         let mut layout = Layout::new();
         let all = first.map_or_else(Bytes::new, |(_, part)| part.concat().into());
         layout.push(Piece::Literal(all));
@@ -203,8 +203,8 @@ impl StreamUpload {
         halt: &CancellationToken,
     ) -> Result<(u64, UploadedPart), SinkError> {
         let size = len(&body);
-        if number > MOST {
-            let size = UPLOADED * MOST as u64 + size;
+        if number > MAX_PARTS {
+            let size = UPLOADED * MAX_PARTS as u64 + size;
             return Err(self.destination.too_many_parts(size));
         }
         if let Some(sum) = sum {

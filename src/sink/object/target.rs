@@ -6,14 +6,35 @@ use super::checkpoint::ResumableUpload;
 #[cfg(feature = "checksum")]
 use crate::checksum::Checksums;
 use crate::{
-    object::{ObjectStore, ObjectUrl},
     sink::Overwrite,
+    source::object::{ObjectStore, ObjectUrl},
 };
 
 /// Bytes of which nobody said what they are.
 const UNKNOWN: &str = "application/octet-stream";
 
 /// Where in a store an output goes.
+///
+/// # Example
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use media_concat::{
+///     Concat, Overwrite,
+///     object::{ObjectStore, StoreOptions},
+///     sink::ObjectTarget,
+/// };
+///
+/// let store = ObjectStore::new(StoreOptions::from_env()?)?;
+/// let target = ObjectTarget::new(store.clone(), "s3://clips/joined.mp4".parse()?, Overwrite::Never);
+/// let report = Concat::new()
+///     .fragment(store.source("s3://clips/a.mp4".parse()?), None)
+///     .fragment(store.source("s3://clips/b.mp4".parse()?), None)
+///     .write_object(&target)
+///     .await?;
+/// println!("{} bytes were copied in the store", report.bytes_copied_server_side);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct ObjectTarget {
     pub(super) store: ObjectStore,

@@ -16,8 +16,8 @@ use super::{
     write_progress::WriteProgress,
 };
 use crate::{
-    object::{Upload, UploadedPart},
     sink::SinkError,
+    source::object::{Upload, UploadedPart},
 };
 
 /// What memory is counted in.

@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Scratch, layout, noise, open, range};
 use crate::{
-    options::Transfer,
+    options::{Durability, Transfer},
     progress::ProgressSink,
-    sink::{Durability, Overwrite, SinkError, Written, write_file},
+    sink::{Overwrite, SinkError, Written, write_file},
     source::{OpenSource, Source, SourceError, SourceState, Validator},
 };
 

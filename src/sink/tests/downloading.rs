@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     layout::Layout,
-    options::Transfer,
+    options::{Durability, Transfer},
     progress::{Progress, ProgressSink, Stage},
-    sink::{Durability, Overwrite, SinkError, Written, write_file},
+    sink::{Overwrite, SinkError, Written, write_file},
     source::{OpenSource, SourceError},
 };
 

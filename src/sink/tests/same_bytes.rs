@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     layout::{Layout, Piece},
-    options::Transfer,
+    options::{Durability, Transfer},
     progress::{ProgressSink, Stage},
-    sink::{Durability, Overwrite, SinkError, Written, stream, write_file},
+    sink::{Overwrite, SinkError, Written, stream, write_file},
     source::{
         FileSource, MemorySource, OpenSource, SharedSource, Source, SourceError, SourceState,
         Validator,

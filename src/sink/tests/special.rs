@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::{Scratch, layout, literal, materialise, noise, range};
 use crate::{
     layout::Layout,
-    options::Transfer,
+    options::{Durability, Transfer},
     progress::ProgressSink,
-    sink::{Durability, Overwrite, SinkError, Written, write_file},
+    sink::{Overwrite, SinkError, Written, write_file},
     source::OpenSource,
 };
 

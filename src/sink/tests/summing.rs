@@ -21,9 +21,9 @@ use super::{Scratch, inputs, layout, layouts, materialise, memory, noise, range}
 use crate::{
     checksum::{Checksums, Digests},
     layout::Layout,
-    options::Transfer,
+    options::{Durability, Transfer},
     progress::{ProgressSink, Stage},
-    sink::{Durability, Publication, SinkError, Written, stream_summed, write_file},
+    sink::{Publication, SinkError, Written, stream_summed, write_file},
     source::OpenSource,
 };
 

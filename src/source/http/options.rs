@@ -1,11 +1,13 @@
 //! How HTTP is spoken.
 
+use crate::setters::setters;
 use std::{path::PathBuf, time::Duration};
 
 use super::AddressPolicy;
 
 /// How sources behind URLs are read, and what is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HttpOptions {
     /// Which addresses may be connected to: public ones.
     pub addresses: AddressPolicy,
@@ -45,6 +47,37 @@ pub struct HttpOptions {
     pub spool_folder: PathBuf,
     /// What the client calls itself: `media-concat/` and the version.
     pub user_agent: String,
+}
+
+impl HttpOptions {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters! {
+    HttpOptions {
+        addresses: AddressPolicy,
+        any_port: bool,
+        user_info: bool,
+        connect_timeout: Duration,
+        answer_timeout: Duration,
+        stall_window: Duration,
+        stall_floor: u64,
+        timeout: Duration,
+        retries: u32,
+        first_pause: Duration,
+        longest_pause: Duration,
+        max_redirects: usize,
+        max_fragment_bytes: u64,
+        spool_bytes: u64,
+    }
+    into {
+        spool_folder: PathBuf,
+        user_agent: String,
+    }
 }
 
 impl Default for HttpOptions {

@@ -6,7 +6,7 @@
 //! the next frames agree on is followed.
 
 use crate::{
-    isobmff::RunLength,
+    media::RunLength,
     time::OutOfRange,
     timeline::{Break, bounded},
 };

@@ -37,7 +37,7 @@ pub enum AudioSeams {
 
 /// What does not depend on the fragments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AudioRules {
+pub(crate) struct AudioRules {
     /// Ticks per second of the output track.
     pub timescale: Timescale,
     /// Ticks of the output track that a coded frame lasts; 1 for PCM. 0 counts as 1.
@@ -63,7 +63,7 @@ pub struct AudioRules {
 ///
 /// # Errors
 /// [`OutOfRange`] if a time does not fit.
-pub fn plan(
+pub(crate) fn plan(
     fragments: &[Placed<'_>],
     rules: AudioRules,
     end: Time,

@@ -6,7 +6,7 @@ use proptest::prelude::{
 
 use super::{table, timescale};
 use crate::{
-    isobmff::{Edit, RunLength, SampleSizes},
+    media::{Edit, RunLength, SampleSizes},
     time::{OutOfRange, Time, common_timescale},
     timeline::{
         MAX_TICKS, Placed, Presentation, TrackTimeline,

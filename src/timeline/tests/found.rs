@@ -2,7 +2,7 @@
 
 use super::{table, timescale};
 use crate::{
-    isobmff::{Edit, RunLength},
+    media::{Edit, RunLength},
     time::{OutOfRange, Time},
     timeline::{
         Payload, Placed, Presentation,

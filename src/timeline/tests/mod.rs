@@ -13,7 +13,7 @@ mod varying;
 
 use super::{Payload, Placed, Presentation, SampleTiming, TrackTimeline, video};
 use crate::{
-    isobmff::{Chunk, Edit, RunLength, SampleSizes, SampleTable},
+    media::{Chunk, Edit, RunLength, SampleSizes, SampleTable},
     time::{Time, Timescale},
 };
 

@@ -4,7 +4,7 @@ use proptest::prelude::{Just, ProptestConfig, prop_assert, prop_assert_eq, prop_
 
 use super::{MOVIE, placed, shown_first, table, timescale};
 use crate::{
-    isobmff::{Edit, RunLength, SampleSizes},
+    media::{Edit, RunLength, SampleSizes},
     time::Time,
     timeline::{
         Payload, Placed, Presentation,

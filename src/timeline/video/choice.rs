@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
-use crate::timeline::{AdvancedTail, CompressedPreroll, Presentation, usual_duration};
+use crate::{
+    media::usual_duration,
+    timeline::{AdvancedTail, CompressedPreroll, Presentation},
+};
 
 /// Pictures that may close up at a cut: a few, as reordering leaves over.
-const MOST_PULLED: usize = 4;
+const MAX_PULLED: usize = 4;
 
 /// The samples to write: from the last sync sample at or before the first shown picture, to the
 /// longest prefix in decode order whose shown pictures all come before the cut. Pictures that the
@@ -63,7 +66,7 @@ pub(super) fn pull(
             hanging.push((dts * scale, pts * scale));
             end = index + 1;
         }
-        if hanging.len() > MOST_PULLED {
+        if hanging.len() > MAX_PULLED {
             return AdvancedTail::default();
         }
     }

@@ -8,9 +8,12 @@ use choice::{pull, samples_shown, squeeze};
 
 use super::{
     AdvancedTail, CompressedPreroll, DelayedTail, Outcome, Payload, Placed, Presentation, Run,
-    SampleTiming, TrackTimeline, edit_list, position, scale, usual_duration,
+    SampleTiming, TrackTimeline, edit_list, position, scale,
 };
-use crate::time::{OutOfRange, Timescale};
+use crate::{
+    media::usual_duration,
+    time::{OutOfRange, Timescale},
+};
 
 /// What is kept of one fragment's pictures. Times are output ticks on the source's own clocks.
 struct Kept {
@@ -129,7 +132,10 @@ fn hide_behind(run: &mut Run, held: i64, kept: &Kept) -> i64 {
 ///
 /// # Errors
 /// [`OutOfRange`] if a time does not fit.
-pub fn plan(fragments: &[Placed<'_>], timescale: Timescale) -> Result<TrackTimeline, OutOfRange> {
+pub(crate) fn plan(
+    fragments: &[Placed<'_>],
+    timescale: Timescale,
+) -> Result<TrackTimeline, OutOfRange> {
     let mut outcomes = vec![Outcome::default(); fragments.len()];
     let mut kept = Vec::new();
     for (placed, fragment) in fragments.iter().enumerate() {

@@ -162,7 +162,7 @@ async fn a_download_goes_on_behind_its_last_stored_part() {
     let written = place.copy(&from, &keeper).await.expect("an object");
     assert_eq!(elsewhere.reads(), [0, start]);
     assert_eq!(written.bytes_downloaded, LEN - start);
-    assert_eq!(written.checksums.sha256, None);
+    assert_eq!(written.checksums().sha256, None);
     assert!(place.object() == Some(elsewhere.whole()));
     assert_eq!(place.litter(), 0);
     // It is there: nothing is read again.
@@ -178,7 +178,7 @@ async fn bytes_of_another_state_are_not_gone_on_with() {
     place.copy(&from, &keeper).await.expect_err("it fails");
     let (elsewhere, from) = Elsewhere::open("\"b\"");
     let written = place.copy(&from, &told(&keeper)).await;
-    let sum = written.expect("an object").checksums.sha256;
+    let sum = written.expect("an object").checksums().sha256;
     let expected = ids::sha256(&elsewhere.whole());
     assert_eq!(sum.map(|sum| sum.to_string()), Some(expected));
     assert_eq!(elsewhere.reads(), [0]);

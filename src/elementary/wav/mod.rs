@@ -1,9 +1,0 @@
-//! WAV, RF64 and BW64: RIFF/WAVE as of Multimedia Programming Interface 1.0, ITU-R BS.2088.
-
-mod format;
-mod read;
-mod write;
-
-pub(super) use format::default_mask;
-pub(super) use read::WavReader;
-pub(super) use write::lay_out;
