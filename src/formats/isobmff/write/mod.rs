@@ -126,7 +126,7 @@ pub struct TooLarge {
     pub value: i128,
 }
 
-/// Everything before `mdat`'s payload, for a payload of `payload` bytes.
+/// Everything before the payload of `mdat` (ISO/IEC 14496-12 § 8.1.1), for a payload of `payload` bytes.
 ///
 /// # Errors
 /// [`TooLarge`] if a field does not fit.

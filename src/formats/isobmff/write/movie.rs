@@ -7,6 +7,7 @@ use super::{
 use crate::time::{Rounding, Time, Timescale};
 
 impl Writer {
+    /// `ftyp`: brands (ISO/IEC 14496-12 § 4.3).
     pub(super) fn file_type(&mut self, movie: &OutputMovie) {
         self.boxed(b"ftyp", |out| {
             out.fourcc(movie.major_brand.0);
@@ -17,6 +18,7 @@ impl Writer {
         });
     }
 
+    /// `moov`: all there is to say of the media (§ 8.2.1), with its `udta` and `meta` (§ 8.10.1, § 8.11.1).
     pub(super) fn movie(
         &mut self,
         movie: &OutputMovie,
@@ -50,6 +52,7 @@ impl Writer {
         )
     }
 
+    /// `mvhd` (§ 8.2.2); 64 bits wide where a duration needs them.
     fn movie_header(&mut self, movie: &OutputMovie, duration: u64) {
         let wide = duration.max(movie.creation_time) > u64::from(u32::MAX - 1);
         self.full(b"mvhd", u8::from(wide), 0, |out| {
@@ -69,6 +72,7 @@ impl Writer {
         });
     }
 
+    /// `trak`: references (`tref`, § 8.3.3), media (`mdia`, § 8.4), and data references to this file (`dref`, § 8.7.2).
     fn track(
         &mut self,
         track: &OutputTrack,
@@ -126,6 +130,7 @@ impl Writer {
         });
     }
 
+    /// `tkhd` (§ 8.3.2).
     fn track_header(&mut self, track: &OutputTrack, duration: u64) {
         let description = &track.description;
         let wide = duration > u64::from(u32::MAX - 1);
@@ -152,6 +157,7 @@ impl Writer {
         );
     }
 
+    /// `elst` in `edts` (§ 8.6.5, § 8.6.6).
     fn edit_list(&mut self, edits: &[(u64, i64)]) {
         if edits.is_empty() {
             return;
@@ -175,6 +181,7 @@ impl Writer {
         });
     }
 
+    /// `mdhd` (§ 8.4.2).
     fn media_header(&mut self, track: &OutputTrack) {
         let durations = track.tables.durations.runs().iter();
         let duration: u64 = durations
@@ -190,6 +197,7 @@ impl Writer {
         });
     }
 
+    /// `udta` of the movie (§ 8.10.1), with Nero's `chpl` (FFmpeg's libavformat/movenc.c, `mov_write_chpl_tag`).
     fn user_data(&mut self, movie: &OutputMovie) {
         // `chpl` counts its chapters in one byte.
         let listed = &movie.chapters[..movie.chapters.len().min(255)];

@@ -9,6 +9,8 @@ use super::{
 use crate::formats::isobmff::{FourCc, RunLength, SampleGroup, SampleSizes};
 
 impl Writer {
+    /// What `stbl` has: `stsd`, `stts`, `stss`, `sdtp` (ISO/IEC 14496-12 § 8.5.2, § 8.6.1.2, § 8.6.2, § 8.6.4), and what
+    /// follows.
     pub(super) fn sample_tables(
         &mut self,
         track: &OutputTrack,
@@ -43,6 +45,7 @@ impl Writer {
         self.sample_groups(&tables.groups);
     }
 
+    /// `ctts` (§ 8.6.1.3); version 1 where an offset is below 0.
     fn composition_offsets(&mut self, composition: &RunLength<i32>) {
         let runs = composition.runs();
         if runs.iter().all(|&(_, offset)| offset == 0) {
@@ -59,6 +62,7 @@ impl Writer {
         });
     }
 
+    /// `stsc`, `stsz`, `stco` or `co64` (§ 8.7.4, § 8.7.3.2, § 8.7.5).
     fn chunk_tables(&mut self, tables: &Tables, wide: bool, offsets: &mut Vec<OffsetTable>) {
         self.full(b"stsc", 0, 0, |out| {
             let kinds = tables.chunks.kinds();
@@ -101,7 +105,7 @@ impl Writer {
         });
     }
 
-    /// A kind of grouping has one `sgpd`, whatever its parameters: assignments that have other
+    /// `sgpd` and `sbgp` of every grouping (§ 8.9). A kind of grouping has one `sgpd`, whatever its parameters: assignments that have other
     /// descriptions than the first of their kind are numbered behind those.
     fn sample_groups(&mut self, groups: &[SampleGroup]) {
         let mut kinds: Vec<(FourCc, Vec<Bytes>)> = Vec::new();
@@ -127,6 +131,7 @@ impl Writer {
         }
     }
 
+    /// `sgpd` (§ 8.9.3); version 1, with the length of each description where they differ.
     fn group_descriptions(&mut self, kind: FourCc, descriptions: &[Bytes]) {
         let length = descriptions.first().map_or(0, Bytes::len);
         // A common length of 0 would mean that each has a length of its own.
@@ -144,6 +149,7 @@ impl Writer {
         });
     }
 
+    /// `sbgp` (§ 8.9.2); version 1 where the grouping has a parameter.
     fn group_assignment(&mut self, group: &SampleGroup, behind: u32) {
         self.full(b"sbgp", u8::from(group.parameter.is_some()), 0, |out| {
             out.fourcc(group.kind.0);
