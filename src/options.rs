@@ -26,7 +26,7 @@ pub enum OnGap {
     /// The last picture is held, sound is silent. The default.
     #[default]
     Fill,
-    /// The rest moves up.
+    /// Later fragments start earlier by the difference.
     Close,
     /// The join is refused.
     Error,
@@ -41,7 +41,7 @@ pub enum OnOverlap {
     Error,
     /// The later fragment wins.
     Trim,
-    /// The rest moves back.
+    /// Later fragments start later by the difference.
     Shift,
 }
 
@@ -129,8 +129,8 @@ pub struct Limits {
     pub spool_bytes: u64,
     /// Length of the output: 31 days.
     pub duration: Time,
-    /// How long the packets of a fragment in another container may take to be read, once its bytes are here, or
-    /// where it is if that is only looked at: an hour.
+    /// Time limit for demultiplexing one fragment of a container without an index. Downloading is not counted where there is
+    /// a join. Default: 1 h.
     pub reading: Duration,
     /// Fragments probed at the same time: 16.
     pub parallel_probes: usize,

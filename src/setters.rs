@@ -1,4 +1,4 @@
-//! Methods that set the fields of settings, so that they read as sentences and new fields break nobody.
+//! Methods that set the fields of settings, so that calls read as sentences and new fields break no caller.
 
 /// A method for each field, of its name. Those behind `into` take what becomes the field's type.
 macro_rules! setters {

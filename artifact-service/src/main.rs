@@ -5,7 +5,7 @@ use std::{error::Error, process::ExitCode};
 use artifact_service::{
     ids, keys, metrics,
     service::{self, Roles},
-    settings::{Given, Settings},
+    settings::{RawSettings, Settings},
 };
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,7 +26,7 @@ enum Command {
     /// Serve the API, and do its jobs
     Serve {
         #[command(flatten)]
-        settings: Box<Given>,
+        settings: Box<RawSettings>,
         /// Leave the jobs to worker processes
         #[arg(long)]
         no_worker: bool,
@@ -34,7 +34,7 @@ enum Command {
     /// Do jobs
     Worker {
         #[command(flatten)]
-        settings: Box<Given>,
+        settings: Box<RawSettings>,
     },
     /// API keys
     Keys {
@@ -48,7 +48,7 @@ enum KeysCommand {
     /// Make a key and show it, this once
     Create {
         #[command(flatten)]
-        settings: Box<Given>,
+        settings: Box<RawSettings>,
         /// Whose artifacts it sees
         #[arg(long)]
         company: String,
@@ -59,19 +59,19 @@ enum KeysCommand {
     /// Show all keys, but not their texts
     List {
         #[command(flatten)]
-        settings: Box<Given>,
+        settings: Box<RawSettings>,
     },
     /// End a key
     Revoke {
         #[command(flatten)]
-        settings: Box<Given>,
+        settings: Box<RawSettings>,
         /// Its id
         id: String,
     },
     /// Attach credentials for other buckets; the secret is read from standard input unless given
     S3Credentials {
         #[command(flatten)]
-        settings: Box<Given>,
+        settings: Box<RawSettings>,
         /// The key's id
         id: String,
         /// The access key id
@@ -90,7 +90,7 @@ enum KeysCommand {
     /// Send a key's webhooks to a URL and show the secret that signs them; without a URL, end them
     Webhook {
         #[command(flatten)]
-        settings: Box<Given>,
+        settings: Box<RawSettings>,
         /// The key's id
         id: String,
         /// Where to
@@ -130,21 +130,21 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
             no_worker,
         } => {
             let work = !no_worker;
-            stay(settings.resolve()?, Roles { serve: true, work }).await
+            run_until_signal(settings.resolve()?, Roles { serve: true, work }).await
         }
         Command::Worker { settings } => {
             let roles = Roles {
                 serve: false,
                 work: true,
             };
-            stay(settings.resolve()?, roles).await
+            run_until_signal(settings.resolve()?, roles).await
         }
         Command::Keys { command } => keys_command(command).await,
     }
 }
 
 /// Runs until it is told to stop.
-async fn stay(settings: Settings, roles: Roles) -> Result<(), Box<dyn Error>> {
+async fn run_until_signal(settings: Settings, roles: Roles) -> Result<(), Box<dyn Error>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -122,7 +122,7 @@ pub async fn start(
     let own = format!("http://{}", address.unwrap_or(settings.listen));
     let public_url: Arc<str> = settings.public_url.clone().unwrap_or(own).into();
     let store = storage::open(&settings, &public_url)?;
-    let (stop, bell) = (CancellationToken::new(), Arc::new(Notify::new()));
+    let (stop, job_notify) = (CancellationToken::new(), Arc::new(Notify::new()));
     let mut tasks = Vec::new();
     let origins = || Origins::new(Arc::clone(&store), db.clone(), &settings);
     if roles.work {
@@ -134,7 +134,7 @@ pub async fn start(
                 max_bytes: settings.max_bytes,
             },
             settings: Arc::clone(&settings),
-            bell: Arc::clone(&bell),
+            job_notify: Arc::clone(&job_notify),
             sender: webhooks::Sender::new(&settings)?,
         };
         tasks.push(tokio::spawn(worker.run(stop.clone())));
@@ -154,7 +154,7 @@ pub async fn start(
             store,
             settings,
             public_url,
-            bell,
+            job_notify,
             events,
             figures,
             pace: Arc::default(),

@@ -14,7 +14,7 @@ use crate::seal::MasterKey;
 /// Settings as they are written; every one may be left out.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Given {
+pub struct RawSettings {
     /// A TOML file with these settings, by their long names.
     #[arg(long, env = "ARTIFACT_CONFIG")]
     #[serde(skip)]
@@ -43,10 +43,10 @@ pub struct Given {
     /// path or virtual-host [default: path with an endpoint, else virtual-host]
     #[arg(long, env = "ARTIFACT_S3_STYLE")]
     pub s3_style: Option<String>,
-    /// Who asks the object store.
+    /// Access key ID for the object store.
     #[arg(long, env = "ARTIFACT_S3_ACCESS_KEY", hide_env_values = true)]
     pub s3_access_key: Option<String>,
-    /// The proof of it.
+    /// Secret access key.
     #[arg(long, env = "ARTIFACT_S3_SECRET_KEY", hide_env_values = true)]
     pub s3_secret_key: Option<String>,
     /// 64 hexadecimal digits that encrypt secrets at rest [default: made, in the data folder]
@@ -184,7 +184,7 @@ pub struct Settings {
     /// Whether every address may be reached, at every port: for development.
     pub private_addresses: bool,
     /// How long a source or the store may be silent.
-    pub patience: Duration,
+    pub idle_timeout: Duration,
     /// Jobs at the same time.
     pub concurrency: usize,
     /// The largest artifact.
@@ -203,7 +203,7 @@ pub struct Settings {
     pub json_logs: bool,
 }
 
-impl Given {
+impl RawSettings {
     /// These settings, and those of the file where these say nothing.
     ///
     /// # Errors
@@ -317,7 +317,7 @@ impl Given {
             public_url,
             addresses,
             private_addresses: self.allow_private_addresses,
-            patience: self.patience(),
+            idle_timeout: self.idle_timeout(),
             concurrency: self.concurrency.unwrap_or(4),
             max_bytes: self.max_bytes.unwrap_or(5 << 30),
             max_fragments: self.max_fragments.unwrap_or(1000),

@@ -134,8 +134,8 @@ impl<'a> Places<'a> {
         if let Some(region) = &self.options.region {
             options.region.clone_from(region);
         }
-        let timeout = self.options.timeout.unwrap_or(options.patience);
-        options.patience = options.patience.min(timeout);
+        let timeout = self.options.timeout.unwrap_or(options.idle_timeout);
+        options.idle_timeout = options.idle_timeout.min(timeout);
         let store = ObjectStore::new(options).map_err(|error| wrong(&error))?;
         Ok(self.store.get_or_init(|| store))
     }

@@ -169,7 +169,7 @@ fn match_kind(
     tracks
 }
 
-/// Whether what reads one stream of cues or data reads the other. Others are tracks of their own: one
+/// Whether one decoder configuration serves both streams of cues or data. Others are tracks of their own: one
 /// palette would colour the subtitles of another wrongly.
 fn same_cues(ours: &Stream, theirs: &Stream) -> bool {
     let (a, b) = (&ours.parameters, &theirs.parameters);

@@ -2,7 +2,7 @@
 
 use crate::media::Head;
 
-/// Tags longer than this are no text that anybody wrote.
+/// Longer tags are not taken for text.
 const MAX_TAG: usize = 64 << 10;
 
 /// Text tags and their common names (the ones of libav, in capitals as Matroska and Vorbis have them).

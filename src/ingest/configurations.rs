@@ -13,7 +13,7 @@ use crate::{
     media::Codec,
 };
 
-/// Configurations of one stream; more than anybody switches between.
+/// Configurations of one stream that are told apart; real streams have a few.
 const MAX_CONFIGURATIONS: usize = 1 << 10;
 
 /// The configurations of a stream while its packets are read.

@@ -289,7 +289,7 @@ impl Work {
         }))
     }
 
-    /// Why it is given up: the time is up, or nobody will see this.
+    /// Why reading stops early: the time limit, or the caller has gone.
     fn given_up(&self) -> Failure {
         if self.interrupt.is_late() {
             return Failure::Media(MediaError::TooSlow {

@@ -74,7 +74,7 @@ pub struct VirtualFile {
     tag: HeaderValue,
     modified: Option<SystemTime>,
     disposition: Option<HeaderValue>,
-    /// Divides the parts of an answer with several ranges. Random, so that nobody can have put it
+    /// Divides the parts of an answer with several ranges. Random, so that it cannot have been put
     /// into a fragment.
     boundary: Arc<str>,
 }
@@ -115,7 +115,7 @@ impl VirtualFile {
         }
     }
 
-    /// Sets when the output changed last, or says that nobody knows. Without this it is when the
+    /// Sets when the output changed last, or says that it is unknown. Without this it is when the
     /// fragment that changed last did, if that is known of all: right as long as one URL has one
     /// plan, which clients without entity tags rely on.
     #[must_use]

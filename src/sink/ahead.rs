@@ -25,7 +25,7 @@ use crate::{
 /// What may have been received lies within a window behind what was taken: it begins where the next
 /// byte is taken and is as long as the memory that may be held. So the requests that are needed first
 /// come first, all that were begun can go on while bytes are taken, and nothing waits for what comes
-/// behind it. Everything happens while somebody polls, and ends when this is dropped.
+/// behind it. Work is done while this is polled, and ends when it is dropped.
 pub(super) struct Ahead<'a> {
     sources: &'a [OpenSource],
     transfer: Transfer,

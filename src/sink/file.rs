@@ -23,7 +23,7 @@ use super::summing::of_staged;
 use super::{
     Filter, MakeFilter, SinkError,
     ahead::Ahead,
-    fate::{CommitState, StopOnDrop},
+    commit_state::{CommitState, StopOnDrop},
     fetch::fetch,
     mover::Mover,
     output::Output,
@@ -39,7 +39,7 @@ use crate::{
     source::{OpenSource, SourceError, Validator},
 };
 
-/// As long as nobody has opened a pipe for reading, it is tried again after this.
+/// How often opening a pipe that has no reader is tried.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Writes a layout to `path`. The file appears whole under its name, or not at all; a

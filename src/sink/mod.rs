@@ -1,8 +1,8 @@
 //! Where the output goes: a file or an object that appears whole or not at all, or a stream of bytes.
 
 mod ahead;
+mod commit_state;
 mod error;
-mod fate;
 mod fetch;
 mod file;
 mod filter;

@@ -33,7 +33,7 @@ pub(super) struct Mover<'a> {
     /// The one file that is open, its fragment, and what it must still be when it is closed.
     open: Option<(usize, File, &'a SourceState)>,
     window: Window,
-    /// The remote pieces, unless somebody else writes them.
+    /// The remote pieces, unless another thread writes them.
     ahead: Option<Ahead<'a>>,
     written: Written,
 }

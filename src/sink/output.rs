@@ -1,5 +1,4 @@
-//! The file that is written to: small pieces are gathered, and between two steps somebody looks at
-//! whether to go on.
+//! The file that is written to: small pieces are gathered, and cancellation is checked between two steps.
 
 use std::{
     fs::File,
@@ -23,7 +22,7 @@ use crate::checksum::{Checksums, Digests, Hasher};
 pub(super) const BUFFER: usize = 1 << 20;
 /// What is to be durable is sent on to the disk in parts of this size.
 pub(super) const SEND: u64 = 32 << 20;
-/// As long as nobody reads from a pipe, the look at whether to go on is repeated after this.
+/// How often cancellation is checked while a pipe has no reader.
 const POLL_INTERVAL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 100_000_000,
@@ -204,7 +203,7 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Leaves room for `count` bytes that somebody else writes.
+    /// Leaves room for `count` bytes that another thread writes.
     pub(super) fn skip(&mut self, count: u64) -> Result<(), SinkError> {
         self.flush()?;
         self.at += count;

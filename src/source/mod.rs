@@ -96,7 +96,7 @@ pub enum Local<'a> {
         /// What it must still be.
         state: &'a SourceState,
     },
-    /// In a file that nobody else writes to, from `at` on.
+    /// In a file without other writers, from `at` on.
     Opened {
         /// The file.
         file: Arc<File>,

@@ -2,12 +2,12 @@
 //!
 //! A range is read with one request. Where that stops early, another goes on behind the last byte that
 //! came, pinned to the validator that the source had when it was probed. Generic over whoever sends
-//! the request, so that every remote source has the same patience.
+//! the request, so that every remote source has the same retry policy.
 
 mod answer;
-mod effort;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod retry_state;
 
 use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use futures::{StreamExt, future::BoxFuture, stream, stream::BoxStream};
 use http::{HeaderMap, Response};
 
 pub(crate) use answer::Answer;
-pub(crate) use effort::{Effort, Failure, Patience};
+pub(crate) use retry_state::{Failure, RetryPolicy, RetryState};
 
 use super::{
     PIECE, SourceError, SourceState, Validator,
@@ -49,12 +49,12 @@ pub(crate) enum Probed {
 pub(crate) async fn probe(
     source: &dyn Ranged,
     count: u64,
-    effort: &mut Effort,
+    retry_state: &mut RetryState,
 ) -> Result<Probed, SourceError> {
     loop {
-        match first_bytes(source, count, effort).await {
+        match first_bytes(source, count, retry_state).await {
             Ok(probed) => return Ok(probed),
-            Err(failure) => effort.pause(failure, 0).await?,
+            Err(failure) => retry_state.pause(failure, 0).await?,
         }
     }
 }
@@ -62,9 +62,9 @@ pub(crate) async fn probe(
 async fn first_bytes(
     source: &dyn Ranged,
     count: u64,
-    effort: &mut Effort,
+    retry_state: &mut RetryState,
 ) -> Result<Probed, Failure> {
-    let (answer, mut body) = open(source, 0..count, None, effort).await?;
+    let (answer, mut body) = open(source, 0..count, None, retry_state).await?;
     let (len, total, validator) = match answer {
         Answer::StreamedBody { len, validator } => {
             return Ok(Probed::StreamedBody {
@@ -83,7 +83,7 @@ async fn first_bytes(
     let mut head = BytesMut::with_capacity(usize::try_from(wanted).unwrap_or(0));
     while (head.len() as u64) < len.min(wanted) {
         let at = head.len() as u64;
-        let Some(bytes) = body.next(effort, at).await? else {
+        let Some(bytes) = body.next(retry_state, at).await? else {
             break;
         };
         head.extend_from_slice(&bytes);
@@ -116,7 +116,7 @@ async fn first_bytes(
 /// state `state`, or an error.
 pub(crate) fn read(
     source: Arc<dyn Ranged>,
-    patience: &Patience,
+    retry_policy: &RetryPolicy,
     range: Range<u64>,
     state: &SourceState,
 ) -> BoxStream<'static, Result<Bytes, SourceError>> {
@@ -127,7 +127,7 @@ pub(crate) fn read(
     let reading = Reading {
         source,
         state: state.clone(),
-        effort: Effort::new(patience),
+        retry_state: RetryState::new(retry_policy),
         left: range,
         part: None,
         pending: Bytes::new(),
@@ -142,7 +142,7 @@ pub(crate) fn read(
 struct Reading {
     source: Arc<dyn Ranged>,
     state: SourceState,
-    effort: Effort,
+    retry_state: RetryState,
     /// What has not come yet.
     left: Range<u64>,
     /// The answer that is being read, and where it ends.
@@ -166,7 +166,7 @@ impl Reading {
             }
             if let Err(failure) = self.advance().await {
                 self.part = None;
-                self.effort.pause(failure, self.left.start).await?;
+                self.retry_state.pause(failure, self.left.start).await?;
             }
         }
         let count = self.pending.len().min(PIECE as usize);
@@ -183,7 +183,7 @@ impl Reading {
                 self.part.insert(part)
             }
         };
-        let Some(bytes) = body.next(&mut self.effort, at).await? else {
+        let Some(bytes) = body.next(&mut self.retry_state, at).await? else {
             let missing = self.left.end - at;
             let error = SourceError::Truncated { end: at, missing };
             return Err(Failure::Passing(error, None));
@@ -193,7 +193,7 @@ impl Reading {
         if count > room {
             return Err(too_long(room, count).at(at));
         }
-        self.effort.progress(count);
+        self.retry_state.progress(count);
         self.left.start += count;
         self.pending = bytes;
         Ok(())
@@ -202,7 +202,13 @@ impl Reading {
     async fn open(&mut self) -> Result<(Incoming, u64), Failure> {
         let range = self.left.clone();
         let pin = Some(&self.state);
-        let opened = open(self.source.as_ref(), range.clone(), pin, &mut self.effort).await?;
+        let opened = open(
+            self.source.as_ref(),
+            range.clone(),
+            pin,
+            &mut self.retry_state,
+        )
+        .await?;
         match opened {
             (Answer::Part { len, .. }, body) => Ok((body, range.start + len)),
             // The whole object where its first bytes were asked for has them, and more behind.
@@ -216,11 +222,11 @@ async fn open(
     source: &dyn Ranged,
     range: Range<u64>,
     pin: Option<&SourceState>,
-    effort: &mut Effort,
+    retry_state: &mut RetryState,
 ) -> Result<(Answer, Incoming), Failure> {
     let offset = range.start;
     let asked = source.get(answer::request(&range, pin));
-    let response = effort.within(asked, offset).await?;
+    let response = retry_state.within(asked, offset).await?;
     let response = response.map_err(|error| Failure::client(error, offset))?;
     let (parts, body) = response.into_parts();
     let answer = answer::judge(parts.status, &parts.headers, &range, pin)?;
@@ -268,19 +274,19 @@ impl Incoming {
     }
 
     /// What comes next, at the offset `at`; `None` at the end. Slower than the floor is a failure;
-    /// only time counts in which somebody waits.
+    /// only time in which the caller polls counts.
     pub(crate) async fn next(
         &mut self,
-        effort: &mut Effort,
+        retry_state: &mut RetryState,
         at: u64,
     ) -> Result<Option<Bytes>, Failure> {
         loop {
             let (window, floor) = (
-                effort.patience().stall_window,
-                effort.patience().stall_floor,
+                retry_state.retry_policy().stall_window,
+                retry_state.retry_policy().stall_floor,
             );
             let rest = window.saturating_sub(self.waited);
-            let (next, took) = effort.some_of(self.body.next(), rest, at).await?;
+            let (next, took) = retry_state.some_of(self.body.next(), rest, at).await?;
             self.waited += took;
             match next {
                 Some(None) => return Ok(None),

@@ -34,7 +34,7 @@ pub(crate) struct Remote {
     runtime: Handle,
     source: SharedSource,
     state: SourceState,
-    /// Whether nobody waits any more.
+    /// Cancelled when the caller has gone.
     stop: CancellationToken,
     window: Mutex<Window>,
 }

@@ -47,7 +47,7 @@ impl Spool {
         }
     }
 
-    /// The file and an extent of it that nobody uses.
+    /// The file and an unused extent of it.
     fn take(self: &Arc<Self>) -> Result<Extent, SourceError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let found = (state.used + 1) * EXTENT;
@@ -76,8 +76,8 @@ impl Spool {
     }
 }
 
-/// A part of the file, given back when nobody uses it any more. Work that goes on in another thread has
-/// a share in it, so that nobody else gets it before the work is done.
+/// A part of the file, given back when its last user is dropped. Work that goes on in another thread has
+/// a share in it, so that it is not given to other users before the work is done.
 #[derive(Debug)]
 struct Extent {
     spool: Arc<Spool>,

@@ -26,7 +26,7 @@ impl Clients for Server {
             .allow("127.0.0.0/8")
             .expect("a network");
         options.endpoint = Some(self.endpoint());
-        options.patience = Duration::from_secs(2);
+        options.idle_timeout = Duration::from_secs(2);
         options
     }
 }

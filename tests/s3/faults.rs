@@ -57,7 +57,7 @@ async fn a_wire_that_breaks_anywhere_once_is_survived() {
         let proxy = Proxy::breaking(server.address, at, how).await;
         let mut options = server.options();
         options.endpoint = Some(format!("http://{}", proxy.address));
-        options.patience = Duration::from_secs(1);
+        options.idle_timeout = Duration::from_secs(1);
         let store = ObjectStore::new(options).expect("a store");
         let plan = planned(&store, &["0.mp4", "1.mp4"]).await;
         let key = format!("joined-{round}.mp4");

@@ -71,7 +71,7 @@ impl Stores {
         options.parallel = 1;
         let store = ObjectStore::new(options).expect("a store");
         let target = ObjectTarget::new(store, url("b"), Overwrite::Replace);
-        let target = target.with_checksums(SUMS).with_keeper(keeper.clone());
+        let target = target.with_checksums(SUMS).with_resumable(keeper.clone());
         let mut layout = Layout::new();
         layout.push(Piece::Source {
             fragment: 0,
@@ -166,12 +166,12 @@ async fn an_upload_that_the_store_has_ended_is_begun_anew() {
     stores
         .to
         .store()
-        .end_kept(&url("b"), &kept)
+        .abort_resumable(&url("b"), &kept)
         .await
         .expect("it ends");
     stores.to.assert_clean().await;
     // Once more: what is not there counts as ended.
-    let again = stores.to.store().end_kept(&url("b"), &kept).await;
+    let again = stores.to.store().abort_resumable(&url("b"), &kept).await;
     again.expect("it has ended");
     let (written, operations) = stores
         .finished(&from, &ResumableUpload::new(Some(kept)))

@@ -167,7 +167,7 @@ async fn what_passes_on_another_attempt_passes() {
     // A store that does not answer is not waited for for ever.
     server.hook(|_| Some(Misbehave::Late(Duration::from_secs(60))));
     let mut options = server.options();
-    (options.attempts, options.patience) = (2, Duration::from_millis(200));
+    (options.attempts, options.idle_timeout) = (2, Duration::from_millis(200));
     let store = ObjectStore::new(options).expect("a store");
     assert!(matches!(
         probe(&store, url("a.mp4")).await,

@@ -1,4 +1,4 @@
-//! Who asks: an API key in a header, or a session in a cookie.
+//! Authentication of requests: an API key in a header, or a session in a cookie.
 
 use axum::{
     extract::FromRequestParts,

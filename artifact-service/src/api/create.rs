@@ -73,7 +73,7 @@ pub(super) async fn create(
     let (bucket, url) = (app.store.bucket(), &*app.public_url);
     let created = model::find_in(&mut *tx, &key.company.id, &id, bucket, url).await?;
     tx.commit().await?;
-    app.bell.notify_one();
+    app.job_notify.notify_one();
     tracing::info!(artifact = %id, key = %key.id, "an artifact was created");
     answer(created, StatusCode::CREATED)
 }

@@ -49,7 +49,7 @@ pub struct App {
     /// How clients see us, without a slash at the end.
     pub public_url: Arc<str>,
     /// Wakes the worker of this process.
-    pub bell: Arc<Notify>,
+    pub job_notify: Arc<Notify>,
     /// What changes.
     pub events: Events,
     /// The figures.

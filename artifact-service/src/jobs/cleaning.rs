@@ -39,7 +39,7 @@ pub(super) async fn clean(db: &Db, store: &dyn Store, settings: &Settings) -> Re
     let now = ids::now();
     purge(db, store, now).await?;
     spent_uploads(db, store, now).await?;
-    hopeless(db, store, settings, now).await?;
+    fail_exhausted(db, store, settings, now).await?;
     for (statement, limit) in [
         ("DELETE FROM idempotency WHERE created_at < $1", now - DAY),
         ("DELETE FROM sessions WHERE expires_at < $1", now),
@@ -109,7 +109,12 @@ async fn spent_uploads(db: &Db, store: &dyn Store, now: i64) -> Result<(), Faile
 }
 
 /// Jobs whose last attempt died with its worker: such a file must not take down worker after worker.
-async fn hopeless(db: &Db, store: &dyn Store, settings: &Settings, now: i64) -> Result<(), Failed> {
+async fn fail_exhausted(
+    db: &Db,
+    store: &dyn Store,
+    settings: &Settings,
+    now: i64,
+) -> Result<(), Failed> {
     let dead = sqlx::query(
         "SELECT j.artifact_id, j.kept, a.s3_path FROM jobs j JOIN artifacts a ON a.id = j.artifact_id \
          WHERE j.lease_until <= $1 AND j.run_at <= $2 AND j.attempts >= $3 LIMIT 100",

@@ -34,7 +34,7 @@ pub struct Worker {
     /// How many at a time, and how patiently.
     pub settings: Arc<Settings>,
     /// Rung by the API of the same process, so that a job does not wait for the next look.
-    pub bell: Arc<Notify>,
+    pub job_notify: Arc<Notify>,
     /// What delivers webhooks.
     pub sender: webhooks::Sender,
 }
@@ -68,7 +68,7 @@ impl Worker {
             }
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = self.bell.notified() => {}
+                () = self.job_notify.notified() => {}
                 () = tokio::time::sleep(IDLE) => {}
             }
         }
@@ -132,13 +132,14 @@ impl Worker {
         let result = match result {
             Err(failure) if failure.cancelled && stopping => {
                 tracing::info!("the job is handed back: the service stops");
-                self.insist(|| give_back(&self.db, job, 0, true)).await;
+                self.retry_db(|| give_back(&self.db, job, 0, true)).await;
                 return;
             }
             Err(failure) if failure.retry && job.attempt < i64::from(self.settings.attempts) => {
                 let pause = 1_000 << job.attempt.clamp(0, 6);
                 tracing::warn!(reason = %failure.message, pause, "the job is tried again");
-                self.insist(|| give_back(&self.db, job, pause, false)).await;
+                self.retry_db(|| give_back(&self.db, job, pause, false))
+                    .await;
                 return;
             }
             result => result,
@@ -147,7 +148,7 @@ impl Worker {
         if result.is_err() || job.attempt > 1 || job.keeper.has_left() {
             self.tidy(job, result.is_err()).await;
         }
-        match self.insist(|| finish(&self.db, job, &result)).await {
+        match self.retry_db(|| finish(&self.db, job, &result)).await {
             Some(true) => {
                 metrics::finished(&result);
                 match &result {
@@ -167,7 +168,7 @@ impl Worker {
     /// knows of. What another worker does, should this one have been taken for dead, is not ours to remove.
     async fn tidy(&self, job: &Claimed, failed: bool) {
         let ours = || hold(&self.db, &self.settings, job, None);
-        if self.insist(ours).await != Some(true) {
+        if self.retry_db(ours).await != Some(true) {
             return;
         }
         let (store, to) = (&self.processor.store, job.to());
@@ -204,7 +205,7 @@ impl Worker {
 
     /// Tries a statement for as long as our lease could last: a database that is away for a moment
     /// costs no work.
-    async fn insist<T, F>(&self, mut act: impl FnMut() -> F) -> Option<T>
+    async fn retry_db<T, F>(&self, mut act: impl FnMut() -> F) -> Option<T>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {

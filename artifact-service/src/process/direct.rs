@@ -12,7 +12,7 @@ use super::{Failure, Meter, Outcome, Processor, named::Named, script};
 use crate::{
     claimed::Claimed,
     model::{ArtifactType, Origin},
-    storage::Once,
+    storage::OneShot,
 };
 
 impl Processor {
@@ -54,7 +54,7 @@ impl Processor {
             }
             Opened::StreamedBody(whole) => {
                 let name = source.name();
-                let from = Once { name, whole };
+                let from = OneShot { name, whole };
                 let (to, name) = (job.to(), source.name());
                 let received = self.store.receive(from, to, meter.sink(), cancel.clone());
                 let written = received.await?;

@@ -21,7 +21,7 @@ pub struct Origins {
     db: Db,
     master: MasterKey,
     addresses: AddressPolicy,
-    patience: Duration,
+    idle_timeout: Duration,
     /// Clients of other stores, by key and what it says of them.
     others: Mutex<HashMap<String, ObjectStore>>,
 }
@@ -32,14 +32,14 @@ impl Origins {
     /// # Errors
     /// If there can be no HTTP client.
     pub fn new(store: Arc<dyn Store>, db: Db, settings: &Settings) -> Result<Self, HttpError> {
-        let (addresses, patience) = (settings.addresses.clone(), settings.patience);
+        let (addresses, idle_timeout) = (settings.addresses.clone(), settings.idle_timeout);
         let http = Http::new(
             HttpOptions::new()
                 .addresses(addresses.clone())
                 .any_port(settings.private_addresses)
-                .answer_timeout(patience)
-                .stall_window(patience)
-                .longest_pause(patience)
+                .answer_timeout(idle_timeout)
+                .stall_window(idle_timeout)
+                .longest_pause(idle_timeout)
                 .max_fragment_bytes(settings.max_bytes)
                 .spool_bytes(settings.max_bytes.saturating_mul(4))
                 .user_agent(concat!("artifact-service/", env!("CARGO_PKG_VERSION")).to_owned()),
@@ -50,7 +50,7 @@ impl Origins {
             db,
             master: settings.master.clone(),
             addresses,
-            patience,
+            idle_timeout,
             others: Mutex::default(),
         })
     }
@@ -98,7 +98,7 @@ impl Origins {
             options.region.clone_from(region);
         }
         options.addresses = self.addresses.clone();
-        options.patience = self.patience;
+        options.idle_timeout = self.idle_timeout;
         let name = format!(
             "{key_id} {options:?} {}",
             crate::ids::sha256(found.secret.as_bytes())

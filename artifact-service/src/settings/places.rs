@@ -7,13 +7,13 @@ use media_concat::{
     source::AddressPolicy,
 };
 
-use super::{Given, SettingsError, StorageSettings, is_postgres};
+use super::{RawSettings, SettingsError, StorageSettings, is_postgres};
 use crate::{ids, seal::MasterKey};
 
 /// Bytes of one upload that are held in memory: several jobs run at the same time.
 const UPLOADING: u64 = 32 << 20;
 
-impl Given {
+impl RawSettings {
     pub(super) fn storage(&self, data: &Path, wrong: &mut Vec<String>) -> StorageSettings {
         let folder = |path| StorageSettings::Folder {
             path,
@@ -73,12 +73,12 @@ impl Given {
         };
         // Its address is the operator's choice, not a caller's.
         options.addresses = every_address();
-        options.patience = self.patience();
+        options.idle_timeout = self.idle_timeout();
         options.memory = UPLOADING;
         options
     }
 
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn idle_timeout(&self) -> Duration {
         Duration::from_secs(self.patience_seconds.unwrap_or(30))
     }
 

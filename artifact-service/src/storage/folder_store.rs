@@ -14,7 +14,7 @@ use media_concat::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    CopyError, Keeper, Once, StorageError, Store, To,
+    CopyError, Keeper, OneShot, StorageError, Store, To,
     folder::Folder,
     keeper::identity,
     staged::Download,
@@ -181,7 +181,7 @@ impl Store for FolderStore {
 
     fn receive<'a>(
         &'a self,
-        from: Once,
+        from: OneShot,
         to: To<'a>,
         progress: ProgressSink,
         cancel: CancellationToken,

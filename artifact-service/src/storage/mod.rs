@@ -69,7 +69,7 @@ pub struct To<'a> {
 
 /// What a server gives whole and once.
 #[derive(Debug)]
-pub struct Once {
+pub struct OneShot {
     /// Its name, for messages.
     pub name: String,
     /// The answer.
@@ -100,7 +100,7 @@ pub trait Store: Send + Sync + 'static {
     /// Writes what comes once and in order.
     fn receive<'a>(
         &'a self,
-        from: Once,
+        from: OneShot,
         to: To<'a>,
         progress: ProgressSink,
         cancel: CancellationToken,

@@ -13,7 +13,7 @@ use media_concat::{
 };
 
 use super::{
-    CopyError, Keeper, Once, StorageError, Store, To,
+    CopyError, Keeper, OneShot, StorageError, Store, To,
     keeper::{Kept, identity},
     whole::{sha256, whole},
 };
@@ -76,7 +76,7 @@ impl Store for S3Store {
                 return Ok(Written::default());
             }
             keeper.keep(None);
-            let target = self.target(to)?.with_keeper(keeper.upload());
+            let target = self.target(to)?.with_resumable(keeper.upload());
             let (layout, sources) = (whole(&from), [from].into());
             let written = write_object(layout, sources, &target, progress, cancel).await?;
             keeper.keep(of.map(|of| Kept::Whole { of }));
@@ -87,14 +87,14 @@ impl Store for S3Store {
 
     fn receive<'a>(
         &'a self,
-        from: Once,
+        from: OneShot,
         to: To<'a>,
         progress: ProgressSink,
         cancel: CancellationToken,
     ) -> BoxFuture<'a, Result<Written, CopyError>> {
         async move {
             to.keeper.keep(None);
-            let Once { name, whole } = from;
+            let OneShot { name, whole } = from;
             let (len, mut come) = (whole.len, 0);
             let bytes = whole.into_stream().inspect_ok(move |piece| {
                 come += piece.len() as u64;
@@ -137,7 +137,7 @@ impl Store for S3Store {
     ) -> BoxFuture<'a, Result<(), StorageError>> {
         async move {
             if let Some(kept) = keeper.upload().kept() {
-                self.store.end_kept(&self.url(key)?, &kept).await?;
+                self.store.abort_resumable(&self.url(key)?, &kept).await?;
             }
             let others = self.store.end_uploads(&self.bucket, key, Duration::ZERO);
             match others.await {

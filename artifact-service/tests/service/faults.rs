@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use artifact_service::{service::Roles, settings::Given};
+use artifact_service::{service::Roles, settings::RawSettings};
 use media_concat_test_support::fixtures::fixture_bytes;
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ suite! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn private_addresses_are_refused() {
     let place = Place::without_worker(false).await;
-    let given = Given {
+    let given = RawSettings {
         allow_private_addresses: false,
         ..place.given.clone()
     };

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use artifact_service::{
     keys,
     service::{self, Roles, Running},
-    settings::{Given, Settings},
+    settings::{RawSettings, Settings},
 };
 use media_concat_test_support::{process::Process, s3};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -21,7 +21,7 @@ const SECRET: &str = "secret-of-the-store";
 
 pub(crate) struct Place {
     running: Option<Running>,
-    pub(crate) given: Given,
+    pub(crate) given: RawSettings,
     folder: TempDir,
     store: Option<s3::Server>,
     proxy: Option<Proxy>,
@@ -68,7 +68,7 @@ impl Answer {
 impl Place {
     /// SQLite and a folder.
     pub(crate) async fn embedded() -> Self {
-        Self::with(Given::default(), None, true).await
+        Self::with(RawSettings::default(), None, true).await
     }
 
     /// PostgreSQL and an object store.
@@ -83,7 +83,7 @@ impl Place {
 
     async fn of(shared: bool, work: bool) -> Self {
         if !shared {
-            return Self::with(Given::default(), None, work).await;
+            return Self::with(RawSettings::default(), None, work).await;
         }
         let store = stored(&[BUCKET, "my-company-bucket"], false).await;
         let given = Self::given(store.endpoint()).await;
@@ -95,25 +95,25 @@ impl Place {
         let store = stored(&[BUCKET], true).await;
         let given = Self::given(format!("http://localhost:{}", store.address.port())).await;
         let style = Some("virtual-host".to_owned());
-        let given = Given {
+        let given = RawSettings {
             s3_style: style,
             ..given
         };
         Self::with(given, Some(store), true).await
     }
 
-    async fn given(endpoint: String) -> Given {
+    async fn given(endpoint: String) -> RawSettings {
         let database = tokio::task::spawn_blocking(postgres::database)
             .await
             .expect("a database");
-        Given {
+        RawSettings {
             database: Some(database),
             storage: Some(format!("s3://{BUCKET}")),
             s3_endpoint: Some(endpoint),
             s3_access_key: Some(s3::Setup::default().access.to_owned()),
             s3_secret_key: Some(SECRET.to_owned()),
             master_key: Some("ab".repeat(32)),
-            ..Given::default()
+            ..RawSettings::default()
         }
     }
 
@@ -131,10 +131,10 @@ impl Place {
 
     /// No worker, a folder, and this database.
     pub(crate) async fn with_database(url: &str) -> Self {
-        let given = Given {
+        let given = RawSettings {
             database: Some(url.to_owned()),
             master_key: Some("ab".repeat(32)),
-            ..Given::default()
+            ..RawSettings::default()
         };
         Self::with(given, None, false).await
     }
@@ -143,9 +143,9 @@ impl Place {
         self.proxy.as_ref().expect("a proxy")
     }
 
-    async fn with(given: Given, store: Option<s3::Server>, work: bool) -> Self {
+    async fn with(given: RawSettings, store: Option<s3::Server>, work: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let given = Given {
+        let given = RawSettings {
             data: Some(folder.path().to_owned()),
             bucket: Some(BUCKET.to_owned()),
             listen: Some(([127, 0, 0, 1], 0).into()),
@@ -369,7 +369,7 @@ impl Place {
     }
 }
 
-pub(crate) async fn start(given: Given, roles: Roles) -> (Running, String) {
+pub(crate) async fn start(given: RawSettings, roles: Roles) -> (Running, String) {
     let settings = given.resolve().expect("settings");
     let figures = PrometheusBuilder::new().build_recorder().handle();
     let running = service::start(settings, roles, figures).await;

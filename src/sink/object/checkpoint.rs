@@ -21,10 +21,10 @@ pub struct UploadCheckpoint {
 
 /// Knows at every moment what is begun. Cheap to clone: clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct ResumableUpload(Arc<Mutex<Keeper>>);
+pub struct ResumableUpload(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
-struct Keeper {
+struct State {
     kept: Option<UploadCheckpoint>,
     unwanted: bool,
     /// The upload that is wanted by somebody else.
@@ -35,9 +35,9 @@ impl ResumableUpload {
     /// What an attempt before left, if there was one.
     #[must_use]
     pub fn new(kept: Option<UploadCheckpoint>) -> Self {
-        Self(Arc::new(Mutex::new(Keeper {
+        Self(Arc::new(Mutex::new(State {
             kept,
-            ..Keeper::default()
+            ..State::default()
         })))
     }
 
@@ -47,7 +47,7 @@ impl ResumableUpload {
         self.with(|keeper| keeper.kept.clone())
     }
 
-    /// Says that nobody will go on, unless with the upload of the name `spared`: an attempt that is still
+    /// Says that the upload will not be resumed, unless it is the one named `spared`: an attempt that is still
     /// running ends its upload when it fails or is cancelled.
     pub fn discard(&self, spared: Option<String>) {
         self.with(|keeper| (keeper.unwanted, keeper.spared) = (true, spared));
@@ -71,18 +71,18 @@ impl ResumableUpload {
         self.with(|keeper| keeper.kept = now);
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Keeper) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl ObjectStore {
-    /// Ends an upload to `url` that was kept and that nobody goes on with; its parts are gone. One that is
-    /// not there (any more) counts as ended.
+    /// Aborts an upload to `url` that is not to be resumed; its parts are deleted. One that does not exist
+    /// (any more) is no error.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn end_kept(
+    pub async fn abort_resumable(
         &self,
         url: &ObjectUrl,
         kept: &UploadCheckpoint,

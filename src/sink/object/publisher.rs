@@ -8,11 +8,11 @@ use tokio::time::sleep;
 use super::{destination::Destination, failure::UploadFailure};
 use crate::{
     sink::{Overwrite, SinkError},
-    source::object::{Attempts, HeadObject, ObjectError, Upload, UploadedPart},
+    source::object::{Backoff, HeadObject, ObjectError, Upload, UploadedPart},
     source::{Source, read_exact},
 };
 
-/// How long a request that makes the output appear may go on once nobody wants it any more.
+/// Time limit for a request that completes the output once the join is cancelled.
 const GRACE: Duration = Duration::from_millis(300);
 
 /// Makes an output appear, and finds out whether it did where the answer got lost.
@@ -61,7 +61,7 @@ impl Publisher {
         filled: &[UploadedPart],
     ) -> Result<(), SinkError> {
         let mut never = self.destination.target.overwrite == Overwrite::Never;
-        let mut attempts = Attempts::at(self.destination.store());
+        let mut attempts = Backoff::new(self.destination.store());
         let mut maybe_done = false;
         loop {
             if self.destination.stop.is_cancelled() && !maybe_done {
@@ -81,7 +81,7 @@ impl Publisher {
             if maybe_done && self.is_there(Some(filled.len())).await {
                 return Ok(());
             }
-            attempts.after(error).await.map_err(|error| match error {
+            attempts.wait(error).await.map_err(|error| match error {
                 ObjectError::Precondition { .. } if never => self.destination.exists(),
                 error => self.destination.failed(error),
             })?;

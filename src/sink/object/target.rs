@@ -10,7 +10,7 @@ use crate::{
     source::object::{ObjectStore, ObjectUrl},
 };
 
-/// Bytes of which nobody said what they are.
+/// The media type of bytes of an unknown kind.
 const UNKNOWN: &str = "application/octet-stream";
 
 /// Where in a store an output goes.
@@ -84,10 +84,10 @@ impl ObjectTarget {
     /// Keeps an upload that fails or is cancelled, for another attempt to go on with, perhaps in another
     /// process: where the output is a range of one source that the store cannot copy, and the source
     /// has a strong entity tag, which tells the states of one source apart, so that its name must be the same,
-    /// too. What no attempt goes on with is for the caller to end ([`ObjectStore::end_kept`]); an upload of
+    /// too. The caller must abort uploads that it does not resume ([`ObjectStore::abort_resumable`]); an upload of
     /// anything else is ended by the next attempt.
     #[must_use]
-    pub fn with_keeper(mut self, keeper: ResumableUpload) -> Self {
+    pub fn with_resumable(mut self, keeper: ResumableUpload) -> Self {
         self.keeper = Some(keeper);
         self
     }

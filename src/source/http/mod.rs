@@ -18,7 +18,7 @@ use self::client::{Body, Client, ClientError, ClientOptions};
 use super::{
     AddressPolicy, Refusal, Source, SourceError, SourceState, Validator,
     guard::UrlPolicy,
-    ranged::{self, Effort, Failure, Incoming, Patience, Probed, Ranged},
+    ranged::{self, Failure, Incoming, Probed, Ranged, RetryPolicy, RetryState},
     spool::{Region, Spool},
 };
 use whole::too_large;
@@ -52,7 +52,7 @@ pub struct Http {
 struct Shared {
     client: Client,
     urls: UrlPolicy,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     max_fragment_bytes: u64,
     spool: Arc<Spool>,
 }
@@ -66,7 +66,7 @@ impl Http {
         let user_agent = HeaderValue::try_from(&options.user_agent);
         let user_agent =
             user_agent.map_err(|_| HttpError::UserAgent(options.user_agent.clone()))?;
-        let patience = Patience::from(&options);
+        let retry_policy = RetryPolicy::from(&options);
         let urls = UrlPolicy {
             addresses: options.addresses,
             any_port: options.any_port,
@@ -83,7 +83,7 @@ impl Http {
             shared: Arc::new(Shared {
                 client: client.map_err(|error| HttpError::Client(Box::new(error)))?,
                 urls,
-                patience,
+                retry_policy,
                 max_fragment_bytes: options.max_fragment_bytes,
                 spool: Arc::new(Spool::new(options.spool_folder, options.spool_bytes)),
             }),
@@ -171,14 +171,14 @@ impl HttpSource {
     /// # Errors
     /// As [`Source::state`].
     pub async fn open(&self) -> Result<Opened, SourceError> {
-        let mut effort = Effort::new(&self.shared.patience);
-        Ok(match self.probe(&mut effort).await? {
+        let mut retry_state = RetryState::new(&self.shared.retry_policy);
+        Ok(match self.probe(&mut retry_state).await? {
             Probed::StreamedBody { len, body, .. } => {
                 self.bounded(len.unwrap_or(0))?;
                 Opened::StreamedBody(StreamedBody {
                     len,
                     body,
-                    effort,
+                    retry_state,
                     limit: self.shared.max_fragment_bytes,
                 })
             }
@@ -187,8 +187,8 @@ impl HttpSource {
     }
 
     /// One look, of which the first bytes are kept.
-    async fn probe(&self, effort: &mut Effort) -> Result<Probed, SourceError> {
-        let probed = ranged::probe(self.remote.as_ref(), HEAD, effort).await?;
+    async fn probe(&self, retry_state: &mut RetryState) -> Result<Probed, SourceError> {
+        let probed = ranged::probe(self.remote.as_ref(), HEAD, retry_state).await?;
         if let Probed::Ranged { state, head } = &probed {
             self.bounded(state.len)?;
             *lock(&self.head) = Some((state.clone(), head.clone()));
@@ -198,9 +198,9 @@ impl HttpSource {
     }
 
     async fn look(&self) -> Result<SourceState, SourceError> {
-        let mut effort = Effort::new(&self.shared.patience);
+        let mut retry_state = RetryState::new(&self.shared.retry_policy);
         loop {
-            match self.probe(&mut effort).await? {
+            match self.probe(&mut retry_state).await? {
                 Probed::Ranged { state, .. } => return Ok(state),
                 Probed::StreamedBody {
                     len,
@@ -210,10 +210,10 @@ impl HttpSource {
                     if let Some(state) = self.still(len, &validator) {
                         return Ok(state);
                     }
-                    match self.keep(len, validator, body, &mut effort).await {
+                    match self.keep(len, validator, body, &mut retry_state).await {
                         Ok(state) => return Ok(state),
                         // Without ranges, another attempt begins at the beginning.
-                        Err((failure, at)) => effort.pause(failure, at).await?,
+                        Err((failure, at)) => retry_state.pause(failure, at).await?,
                     }
                 }
             }
@@ -244,7 +244,7 @@ impl HttpSource {
         announced: Option<u64>,
         validator: Validator,
         mut body: Incoming,
-        effort: &mut Effort,
+        retry_state: &mut RetryState,
     ) -> Result<SourceState, (Failure, u64)> {
         let last = |error| Failure::Final(error);
         self.bounded(announced.unwrap_or(0))
@@ -252,7 +252,7 @@ impl HttpSource {
         let mut region = Region::new(&self.shared.spool);
         loop {
             let at = region.len();
-            let next = body.next(effort, at).await;
+            let next = body.next(retry_state, at).await;
             let Some(bytes) = next.map_err(|failure| (failure, at))? else {
                 break;
             };
@@ -319,7 +319,7 @@ impl Source for HttpSource {
             return known.boxed();
         }
         let remote: Arc<dyn Ranged> = Arc::<Remote>::clone(&self.remote);
-        let rest = ranged::read(remote, &self.shared.patience, rest, state);
+        let rest = ranged::read(remote, &self.shared.retry_policy, rest, state);
         known.chain(rest).boxed()
     }
 }

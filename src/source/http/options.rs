@@ -26,7 +26,7 @@ pub struct HttpOptions {
     /// The fewest bytes per second over that time: 1 KiB.
     pub stall_floor: u64,
     /// How long one read may wait for the network in all, attempts and pauses included; a fragment is
-    /// copied with one read or a few. Not counted is the time in which nobody asks for more: 1 h.
+    /// copied with one read or a few. Time in which the caller does not poll is not counted: 1 h.
     pub timeout: Duration,
     /// How often what may pass is tried again without progress; a mebibyte is progress: 5.
     pub retries: u32,

@@ -5,7 +5,7 @@ use futures::{StreamExt, stream, stream::BoxStream};
 
 use crate::source::{
     SourceError,
-    ranged::{Effort, Incoming},
+    ranged::{Incoming, RetryState},
 };
 
 /// The answer of a server that gives no ranges: all bytes, once. Nothing of it is kept.
@@ -14,7 +14,7 @@ pub struct StreamedBody {
     /// How many bytes the server says that there are.
     pub len: Option<u64>,
     pub(super) body: Incoming,
-    pub(super) effort: Effort,
+    pub(super) retry_state: RetryState,
     /// The most that is taken.
     pub(super) limit: u64,
 }
@@ -25,7 +25,7 @@ impl StreamedBody {
     #[must_use]
     pub fn into_stream(self) -> BoxStream<'static, Result<Bytes, SourceError>> {
         stream::try_unfold((self, 0), |(mut whole, at)| async move {
-            let next = whole.body.next(&mut whole.effort, at).await;
+            let next = whole.body.next(&mut whole.retry_state, at).await;
             let Some(bytes) = next.map_err(|failure| failure.into_error())? else {
                 return match whole.len.and_then(|len| len.checked_sub(at)) {
                     Some(missing @ 1..) => Err(SourceError::Truncated { end: at, missing }),
@@ -36,7 +36,7 @@ impl StreamedBody {
             if end > whole.limit {
                 return Err(too_large(end, whole.limit));
             }
-            whole.effort.progress(bytes.len() as u64);
+            whole.retry_state.progress(bytes.len() as u64);
             Ok(Some((bytes, (whole, end))))
         })
         .boxed()

@@ -1,4 +1,4 @@
-//! Who asks an object store.
+//! Credentials for an object store.
 
 use std::{env, fmt};
 

@@ -57,7 +57,7 @@ impl ObjectStore {
         }
     }
 
-    /// Ends multipart uploads under `prefix` that began longer than `age` ago: nobody will finish them.
+    /// Ends multipart uploads under `prefix` that began longer than `age` ago and are taken for abandoned.
     /// At most a thousand at a time, as many as a store lists at once. Returns how many were ended.
     ///
     /// # Errors

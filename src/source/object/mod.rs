@@ -21,7 +21,7 @@ mod wire;
 
 pub(crate) use reading::HeadObject;
 pub(crate) use requests::{Upload, UploadedPart};
-pub(crate) use retry::Attempts;
+pub(crate) use retry::Backoff;
 
 pub use credentials::Credentials;
 pub use error::{ObjectError, StoreError};

@@ -27,10 +27,10 @@ pub struct StoreOptions {
     pub addresses: AddressPolicy,
     /// Where bucket names go.
     pub style: Option<BucketStyle>,
-    /// Who asks.
+    /// Access key and secret key.
     pub credentials: Credentials,
     /// How long a store may be silent before an attempt is given up: 30 s.
-    pub patience: Duration,
+    pub idle_timeout: Duration,
     /// How often a request is tried: 6 times.
     pub attempts: u32,
     /// Requests of one upload at the same time: 16.
@@ -43,7 +43,7 @@ setters! {
     StoreOptions {
         addresses: AddressPolicy,
         credentials: Credentials,
-        patience: Duration,
+        idle_timeout: Duration,
         attempts: u32,
         parallel: usize,
         memory: u64,
@@ -56,7 +56,7 @@ setters! {
 }
 
 impl StoreOptions {
-    /// Default patience, with these credentials.
+    /// Default time limits, with these credentials.
     #[must_use]
     pub fn new(credentials: Credentials) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl StoreOptions {
             addresses: AddressPolicy::default(),
             style: None,
             credentials,
-            patience: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(30),
             attempts: 6,
             parallel: 16,
             memory: 64 << 20,

@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 use http::{Method, StatusCode};
 use reqsign_core::time::Timestamp;
 
-use super::{Attempts, ObjectError, ObjectStore, ObjectUrl, requests::Call};
+use super::{Backoff, ObjectError, ObjectStore, ObjectUrl, requests::Call};
 
 /// Bytes of an object on their way, and what the object is.
 pub(super) struct Ranged {
@@ -94,11 +94,11 @@ impl ObjectStore {
 
     /// What is there now.
     pub(crate) async fn look(&self, url: &ObjectUrl) -> Result<HeadObject, ObjectError> {
-        let mut attempts = Attempts::at(self);
+        let mut backoff = Backoff::new(self);
         loop {
             match self.look_once(url).await {
                 Ok(looked) => return Ok(looked),
-                Err(error) => attempts.after(error).await?,
+                Err(error) => backoff.wait(error).await?,
             }
         }
     }

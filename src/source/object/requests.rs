@@ -8,7 +8,7 @@ use reqsign_core::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Attempts, ObjectError, ObjectStore, ObjectUrl,
+    Backoff, ObjectError, ObjectStore, ObjectUrl,
     answer::{elements, escaped, refusal, text_of},
     url::in_query,
     wire::Answer,
@@ -94,7 +94,7 @@ impl ObjectStore {
         const CALL: &str = "beginning an upload";
         let mut call = Call::new(CALL, Method::POST, url, "uploads=");
         call.headers.push(("content-type", media_type.to_owned()));
-        let mut attempts = Attempts::at(self);
+        let mut backoff = Backoff::new(self);
         loop {
             let error = match self.once(&call).await {
                 Ok((_, document)) => {
@@ -117,7 +117,7 @@ impl ObjectStore {
             {
                 self.end_lost(url, since).await;
             }
-            let waited = stop.run_until_cancelled(attempts.after(error.clone()));
+            let waited = stop.run_until_cancelled(backoff.wait(error.clone()));
             waited.await.unwrap_or(Err(error))?;
         }
     }
@@ -246,13 +246,13 @@ impl ObjectStore {
         call: &Call<'_>,
         stop: &CancellationToken,
     ) -> Result<(HeaderMap, Bytes), ObjectError> {
-        let mut attempts = Attempts::at(self);
+        let mut backoff = Backoff::new(self);
         loop {
             let error = match self.once(call).await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
-            let waited = stop.run_until_cancelled(attempts.after(error.clone()));
+            let waited = stop.run_until_cancelled(backoff.wait(error.clone()));
             waited.await.unwrap_or(Err(error))?;
         }
     }
@@ -307,7 +307,7 @@ impl ObjectStore {
 }
 
 impl Upload {
-    /// An upload that somebody began.
+    /// An unfinished multipart upload.
     pub(crate) const fn named(url: ObjectUrl, id: String) -> Self {
         Self { url, id }
     }

@@ -6,18 +6,18 @@ use super::{ObjectError, ObjectStore};
 
 /// The wait after the first attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest wait that nobody asked for.
+/// The longest pause between attempts where the store names none.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// Counts the attempts of one request.
 #[derive(Debug)]
-pub(crate) struct Attempts {
+pub(crate) struct Backoff {
     made: u32,
     allowed: u32,
 }
 
-impl Attempts {
-    pub(crate) fn at(store: &ObjectStore) -> Self {
+impl Backoff {
+    pub(crate) fn new(store: &ObjectStore) -> Self {
         Self {
             made: 0,
             allowed: store.options().attempts,
@@ -28,7 +28,7 @@ impl Attempts {
     ///
     /// # Errors
     /// The error itself, where another attempt would not help or was one too many.
-    pub(crate) async fn after(&mut self, error: ObjectError) -> Result<(), ObjectError> {
+    pub(crate) async fn wait(&mut self, error: ObjectError) -> Result<(), ObjectError> {
         self.made += 1;
         if !error.is_transient() || self.made >= self.allowed {
             return Err(error);

@@ -9,7 +9,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 
-use super::{Attempts, ObjectError, ObjectStore, ObjectUrl, reading::Ranged};
+use super::{Backoff, ObjectError, ObjectStore, ObjectUrl, reading::Ranged};
 use crate::source::{Source, SourceError, SourceState, Validator};
 
 /// How much of an object comes with its state: the index reader's first look.
@@ -49,13 +49,13 @@ impl ObjectSource {
     }
 
     async fn probe(&self) -> Result<SourceState, SourceError> {
-        let mut attempts = Attempts::at(&self.store);
+        let mut backoff = Backoff::new(&self.store);
         loop {
             let error = match self.probe_once().await {
                 Ok(state) => return Ok(state),
                 Err(error) => error,
             };
-            let waited = attempts.after(error).await;
+            let waited = backoff.wait(error).await;
             waited.map_err(|error| unread(0, error))?;
         }
     }
@@ -129,7 +129,7 @@ impl Source for ObjectSource {
             rest: range.start + kept.len() as u64..range.end,
             len: state.len,
             etag,
-            attempts: Attempts::at(&self.store),
+            backoff: Backoff::new(&self.store),
             body: None,
             pending: kept,
             gained: 0,
@@ -156,7 +156,7 @@ struct Reader<'a> {
     rest: Range<u64>,
     len: u64,
     etag: String,
-    attempts: Attempts,
+    backoff: Backoff,
     body: Option<BoxStream<'static, Result<Bytes, ObjectError>>>,
     pending: Bytes,
     /// Bytes since attempts were counted from the start.
@@ -178,7 +178,7 @@ impl Reader<'_> {
                 Err(error) => error,
             };
             self.body = None;
-            let waited = self.attempts.after(error).await;
+            let waited = self.backoff.wait(error).await;
             waited.map_err(|error| unread(self.rest.start, error))?;
         }
     }
@@ -201,7 +201,7 @@ impl Reader<'_> {
                 self.gained += self.pending.len();
                 if self.gained >= PIECE {
                     self.gained = 0;
-                    self.attempts.reset();
+                    self.backoff.reset();
                 }
                 Ok(Ok(()))
             }

@@ -97,7 +97,7 @@ impl ObjectStore {
         ObjectSource::new(self.clone(), url)
     }
 
-    /// A URL with which anybody reads an object for `lifetime`, at most seven days.
+    /// A presigned URL that reads an object for `lifetime`, at most seven days.
     ///
     /// # Errors
     /// [`ObjectError::Unsigned`]: the store has no credentials, or the time is too long.
@@ -109,7 +109,7 @@ impl ObjectStore {
         self.presign_for(Method::GET, url, lifetime).await
     }
 
-    /// A URL with which anybody writes an object for `lifetime`, at most seven days, by one PUT.
+    /// A presigned URL that writes an object for `lifetime`, at most seven days, by one PUT.
     ///
     /// # Errors
     /// As [`ObjectStore::presign`].

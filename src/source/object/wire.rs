@@ -35,7 +35,7 @@ const SLOWEST: u64 = 64 << 10;
 #[derive(Debug)]
 pub(super) struct HttpTransport {
     client: Client,
-    patience: Duration,
+    idle_timeout: Duration,
 }
 
 /// The head of an answer, and its bytes to come.
@@ -53,8 +53,8 @@ impl HttpTransport {
                 any_port: true,
                 user_info: false,
             },
-            connect_timeout: CONNECTING.min(options.patience),
-            answer_timeout: options.patience,
+            connect_timeout: CONNECTING.min(options.idle_timeout),
+            answer_timeout: options.idle_timeout,
             max_redirects: 0,
             user_agent: HeaderValue::from_static(USER_AGENT),
         });
@@ -62,7 +62,7 @@ impl HttpTransport {
             client: client.map_err(|error| StoreError::Client {
                 source: Arc::new(io::Error::other(error)),
             })?,
-            patience: options.patience,
+            idle_timeout: options.idle_timeout,
         })
     }
 
@@ -95,9 +95,9 @@ impl HttpTransport {
         let answer = answer.await?.map_err(|error| unsent(call, error))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let size = answer.content_length().unwrap_or(MAX_DOCUMENT as u64);
-        let slowest = self.patience + work + Duration::from_secs(size / SLOWEST);
+        let slowest = self.idle_timeout + work + Duration::from_secs(size / SLOWEST);
         let bytes = answer.bytes_stream().map_err(failed).boxed();
-        let limit = self.patience + work;
+        let limit = self.idle_timeout + work;
         // Only waiting for the store counts, not what is done with its bytes meanwhile.
         let waiting = (bytes, Duration::ZERO);
         let body = stream::try_unfold(waiting, move |(mut bytes, waited)| async move {
@@ -126,12 +126,12 @@ impl HttpTransport {
         sent: &AtomicU64,
         answer: impl Future<Output = T>,
     ) -> Result<T, ObjectError> {
-        let slowest = self.patience + work + Duration::from_secs(size / SLOWEST);
+        let slowest = self.idle_timeout + work + Duration::from_secs(size / SLOWEST);
         let mut waited = Duration::ZERO;
         let mut answer = pin!(answer);
         loop {
             let before = sent.load(Relaxed);
-            let limit = self.patience + work;
+            let limit = self.idle_timeout + work;
             match timeout(limit, &mut answer).await {
                 Ok(answer) => return Ok(answer),
                 Err(_) if sent.load(Relaxed) != before && waited < slowest => waited += limit,
@@ -215,7 +215,7 @@ mod tests {
             serve(socket).await;
         });
         let mut options = StoreOptions::new(Credentials::Anonymous);
-        options.patience = IDLE;
+        options.idle_timeout = IDLE;
         options.addresses = loopback();
         let uri = format!("http://{address}/b/k");
         let request = Request::builder().method(Method::PUT).uri(uri).body(());

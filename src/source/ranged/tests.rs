@@ -104,8 +104,8 @@ impl Ranged for Server {
     }
 }
 
-fn patience() -> Patience {
-    Patience {
+fn retry_policy() -> RetryPolicy {
+    RetryPolicy {
         retries: 3,
         first_pause: Duration::from_millis(100),
         longest_pause: Duration::from_secs(10),
@@ -117,7 +117,7 @@ fn patience() -> Patience {
 
 async fn read_all(server: &Arc<Server>, range: Range<u64>) -> Result<Vec<u8>, SourceError> {
     let source: Arc<dyn Ranged> = Arc::<Server>::clone(server);
-    let pieces = read(source, &patience(), range, &server.state());
+    let pieces = read(source, &retry_policy(), range, &server.state());
     let pieces: Vec<Bytes> = pieces.try_collect().await?;
     assert!(
         pieces
@@ -204,7 +204,7 @@ async fn a_server_below_the_floor_stalls_and_time_without_demand_does_not_count(
     assert_eq!(server.asked().len(), 1);
     let server = Server::new(2_000_000, []);
     let source: Arc<dyn Ranged> = Arc::<Server>::clone(&server);
-    let mut pieces = read(source, &patience(), 0..2_000_000, &server.state());
+    let mut pieces = read(source, &retry_policy(), 0..2_000_000, &server.state());
     let mut len = 0;
     while let Some(piece) = pieces.try_next().await.expect("read") {
         len += piece.len();
@@ -222,13 +222,13 @@ async fn a_read_ends_when_its_time_is_over() {
     assert_eq!(began.elapsed().as_secs(), 600);
     // Also where nothing but pauses takes the time.
     let server = Server::new(100, vec![Act::Fail(503, Some(10)); 100]);
-    let patience = Patience {
+    let retry_policy = RetryPolicy {
         retries: 99,
-        ..patience()
+        ..retry_policy()
     };
     let source: Arc<dyn Ranged> = Arc::<Server>::clone(&server);
     let began = Instant::now();
-    let read: Result<Vec<Bytes>, _> = read(source, &patience, 0..10, &server.state())
+    let read: Result<Vec<Bytes>, _> = read(source, &retry_policy, 0..10, &server.state())
         .try_collect()
         .await;
     assert!(matches!(read, Err(SourceError::Status { .. })));
@@ -239,8 +239,8 @@ async fn a_read_ends_when_its_time_is_over() {
 async fn the_first_look_tells_the_state() {
     for (len, count) in [(5000, 4096), (100, 100)] {
         let server = Server::new(len, [Act::Fail(500, None), Act::Stop(20), Act::Serve]);
-        let mut effort = Effort::new(&patience());
-        let probed = probe(server.as_ref(), 4096, &mut effort)
+        let mut retry_state = RetryState::new(&retry_policy());
+        let probed = probe(server.as_ref(), 4096, &mut retry_state)
             .await
             .expect("probed");
         let Probed::Ranged { state, head } = probed else {

@@ -14,7 +14,7 @@ const PROGRESS: u64 = 1 << 20;
 
 /// How much failing is put up with; the fields are explained at [`HttpOptions`].
 #[derive(Debug, Clone)]
-pub(crate) struct Patience {
+pub(crate) struct RetryPolicy {
     pub(crate) retries: u32,
     pub(crate) first_pause: Duration,
     pub(crate) longest_pause: Duration,
@@ -23,7 +23,7 @@ pub(crate) struct Patience {
     pub(crate) timeout: Duration,
 }
 
-impl From<&HttpOptions> for Patience {
+impl From<&HttpOptions> for RetryPolicy {
     fn from(options: &HttpOptions) -> Self {
         Self {
             retries: options.retries,
@@ -80,25 +80,25 @@ impl Failure {
 
 /// What was tried for one read, and the time it took.
 #[derive(Debug)]
-pub(crate) struct Effort {
-    patience: Patience,
+pub(crate) struct RetryState {
+    retry_policy: RetryPolicy,
     failed: u32,
     gained: u64,
     waited: Duration,
 }
 
-impl Effort {
-    pub(crate) fn new(patience: &Patience) -> Self {
+impl RetryState {
+    pub(crate) fn new(retry_policy: &RetryPolicy) -> Self {
         Self {
-            patience: patience.clone(),
+            retry_policy: retry_policy.clone(),
             failed: 0,
             gained: 0,
             waited: Duration::ZERO,
         }
     }
 
-    pub(crate) fn patience(&self) -> &Patience {
-        &self.patience
+    pub(crate) fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry_policy
     }
 
     /// Bytes have come.
@@ -115,12 +115,12 @@ impl Effort {
             Failure::Final(error) => return Err(error),
             Failure::Passing(error, after) => (error, after),
         };
-        let longest = self.patience.longest_pause;
-        if self.failed >= self.patience.retries || after.is_some_and(|after| after > longest) {
+        let longest = self.retry_policy.longest_pause;
+        if self.failed >= self.retry_policy.retries || after.is_some_and(|after| after > longest) {
             return Err(error);
         }
         let doubled = 2_u32.saturating_pow(self.failed);
-        let most = self.patience.first_pause.saturating_mul(doubled);
+        let most = self.retry_policy.first_pause.saturating_mul(doubled);
         // Any part of the pause: attempts that failed together do not come back together.
         let random = most.min(longest).mul_f64(fastrand::f64());
         self.failed += 1;
@@ -152,19 +152,19 @@ impl Effort {
         limit: Duration,
         at: u64,
     ) -> Result<(Option<T>, Duration), Failure> {
-        let left = self.patience.timeout.saturating_sub(self.waited);
+        let left = self.retry_policy.timeout.saturating_sub(self.waited);
         let began = Instant::now();
         let done = timeout(limit.min(left), work).await.ok();
         let took = began.elapsed();
         self.waited += took;
-        if done.is_none() && self.waited >= self.patience.timeout {
+        if done.is_none() && self.waited >= self.retry_policy.timeout {
             return Err(self.timed_out(at));
         }
         Ok((done, took))
     }
 
     fn timed_out(&self, offset: u64) -> Failure {
-        let limit = self.patience.timeout;
+        let limit = self.retry_policy.timeout;
         Failure::Final(SourceError::TimedOut { offset, limit })
     }
 }
