@@ -1,7 +1,7 @@
 //! MPEG-TS and Ogg: the packets' bytes, in the order in which they are decoded, on their way through
 //! libav's muxers, which need no second look and put the same bytes out every time.
 
-use std::{collections::VecDeque, ffi::CStr, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     av::{AvError, MuxStream, MuxTiming, Muxer, ZERO_SENT, ZERO_SHOWN},
@@ -22,14 +22,6 @@ use crate::{
     sink::{Filter, SinkError},
     time::OutOfRange,
 };
-
-const fn format(container: Container) -> &'static CStr {
-    match container {
-        Container::MpegTs => c"mpegts",
-        Container::Opus => c"opus",
-        _ => c"ogg",
-    }
-}
 
 /// A join to be muxed, any number of times.
 #[derive(Debug, Clone)]
@@ -87,7 +79,13 @@ impl Remux {
         if self.container != Container::MpegTs {
             all.extend(chapters(&self.join.plan.chapters));
         }
-        let muxer = Muxer::open(format(self.container), &streams, &all).map_err(failed)?;
+        let missing = || AvError::Missing {
+            what: "muxer",
+            codec: self.container.to_string(),
+        };
+        let muxer = self.container.muxer().ok_or_else(missing);
+        let muxer = muxer.and_then(|name| Muxer::open(name, &streams, &all));
+        let muxer = muxer.map_err(failed)?;
         let mut feed = OutputPackets::new(script);
         let next = self.next(&mut feed);
         Ok(Box::new(Mux {

@@ -16,9 +16,10 @@ pub(super) fn finish(
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<IngestedStream>, Failure> {
     let streams = streams.map(Collected::ordered);
-    let mut streams = match container {
-        Container::MpegTs => program::joined(streams)?,
-        _ => streams.collect(),
+    let mut streams = if container == Container::MpegTs {
+        program::joined(streams)?
+    } else {
+        streams.collect()
     };
     if broken {
         let timed = streams.iter().filter(|stream| !stream.is_sparse());

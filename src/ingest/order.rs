@@ -74,13 +74,9 @@ impl Order {
     ) -> Option<Self> {
         let codec = &stream.parameters.codec;
         // libav takes pictures for shown as they are decoded while it knows of no B-pictures.
-        let counts = match container {
-            Container::Avi => true,
-            Container::Matroska => {
-                first.pts == first.dts && codec.facts().order != PictureOrder::Counts
-            }
-            _ => false,
-        };
+        let counted = codec.facts().order == PictureOrder::Counts;
+        let counts = container == Container::Avi
+            || (container == Container::Matroska && first.pts == first.dts && !counted);
         let untimed = first.pts.is_none() && first.dts.is_some();
         let order = || Self::of(codec, &stream.parameters.extradata);
         (stream.kind == Some(StreamKind::Video) && (counts || untimed || met))

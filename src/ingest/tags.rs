@@ -110,15 +110,7 @@ const BEFORE_COVER: usize = 8;
 /// The tags and the cover in the first bytes of a file that is read without libav, as [`metadata`] has them.
 /// Blocks.
 pub(crate) fn tags_of(container: Container, head: Bytes) -> Option<Bytes> {
-    let demuxer = match container {
-        Container::Mp3 => c"mp3",
-        Container::Flac => c"flac",
-        Container::Wav => c"wav",
-        Container::Aiff => c"aiff",
-        Container::Adts => c"aac",
-        _ => return None,
-    };
-    let mut demuxer = Demuxer::open(demuxer, Cursor::new(head)).ok()?;
+    let mut demuxer = Demuxer::open(container.demuxer(), Cursor::new(head)).ok()?;
     let covers = demuxer.streams().ok()?.into_iter().find(|info| info.cover);
     let mut cover = None;
     if let Some(info) = covers {

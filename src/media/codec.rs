@@ -615,11 +615,11 @@ impl Codec {
 
     /// What Matroska calls cues or data of a codec that has no other name.
     fn matroska_only(&self) -> Option<&str> {
-        match self {
-            Self::Other(name) if name.starts_with(MATROSKA_CUES) => Some(name),
-            Self::Other(name) if name.starts_with(MATROSKA_DATA) => Some(name),
-            _ => None,
-        }
+        let Self::Other(name) = self else {
+            return None;
+        };
+        let is_told = name.starts_with(MATROSKA_CUES) || name.starts_with(MATROSKA_DATA);
+        is_told.then_some(name)
     }
 
     /// `CodecID` in Matroska or `WebM`. What libav does not know keeps the one that it came with.

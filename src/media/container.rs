@@ -1,6 +1,8 @@
 //! The containers that are read and written.
 
-use std::{fmt, path::Path};
+use std::{ffi::CStr, fmt, path::Path};
+
+use super::Codec;
 
 /// A kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,9 +157,88 @@ impl Container {
         matches!(self, Self::Wav | Self::Mp3 | Self::Adts | Self::Flac)
     }
 
+    /// What libav calls the muxer that its outputs pass through; `None` where they are written without libav, or not
+    /// at all.
+    pub(crate) const fn muxer(self) -> Option<&'static CStr> {
+        match self {
+            Self::MpegTs => Some(c"mpegts"),
+            Self::Ogg => Some(c"ogg"),
+            Self::Opus => Some(c"opus"),
+            Self::Mp4
+            | Self::M4a
+            | Self::Mov
+            | Self::Matroska
+            | Self::Mka
+            | Self::WebM
+            | Self::Mp3
+            | Self::Adts
+            | Self::Latm
+            | Self::Ac3
+            | Self::Flac
+            | Self::Wav
+            | Self::Aiff
+            | Self::Amr
+            | Self::Flv
+            | Self::Avi => None,
+        }
+    }
+
     /// Whether outputs of it pass through a muxer of libav.
     pub(crate) const fn is_muxed(self) -> bool {
-        matches!(self, Self::MpegTs | Self::Ogg | Self::Opus)
+        self.muxer().is_some()
+    }
+
+    /// What libav calls its demuxer (E-AC-3 has one of its own).
+    pub(crate) const fn demuxer(self) -> &'static CStr {
+        match self {
+            Self::Mp4 | Self::M4a | Self::Mov => c"mov",
+            Self::Matroska | Self::Mka | Self::WebM => c"matroska",
+            Self::MpegTs => c"mpegts",
+            Self::Mp3 => c"mp3",
+            Self::Adts => c"aac",
+            Self::Latm => c"loas",
+            Self::Ac3 => c"ac3",
+            Self::Flac => c"flac",
+            Self::Ogg | Self::Opus => c"ogg",
+            Self::Wav => c"wav",
+            Self::Aiff => c"aiff",
+            Self::Amr => c"amr",
+            Self::Flv => c"flv",
+            Self::Avi => c"avi",
+        }
+    }
+
+    /// The codec of files that are nothing but frames, each of which says how long it is.
+    pub(crate) const fn codec_of_frames(self) -> Option<Codec> {
+        match self {
+            Self::Mp3 => Some(Codec::Mp3),
+            Self::Adts => Some(Codec::Aac),
+            Self::Ac3 => Some(Codec::Ac3),
+            Self::Mp4
+            | Self::M4a
+            | Self::Mov
+            | Self::Matroska
+            | Self::Mka
+            | Self::WebM
+            | Self::MpegTs
+            | Self::Latm
+            | Self::Flac
+            | Self::Ogg
+            | Self::Opus
+            | Self::Wav
+            | Self::Aiff
+            | Self::Amr
+            | Self::Flv
+            | Self::Avi => None,
+        }
+    }
+
+    /// Whether it is nothing but coded frames, in which times can only be guessed.
+    pub(crate) const fn is_untimed(self) -> bool {
+        matches!(
+            self,
+            Self::Mp3 | Self::Adts | Self::Latm | Self::Ac3 | Self::Amr
+        )
     }
 
     /// Whether outputs of it are written.

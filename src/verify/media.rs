@@ -79,7 +79,8 @@ impl MediaFile {
             }
             None => Storage::Remote(Arc::new(Remote::new(source, state, stop.clone()))),
         };
-        let demuxer = demuxer(container);
+        // libav can only guess where a time is in nothing but coded frames.
+        let demuxer = (!container.is_untimed()).then(|| container.demuxer());
         Ok(Self {
             storage,
             len: if demuxer.is_some() { len } else { state.len },
@@ -264,25 +265,6 @@ pub(super) fn to_ticks(time: Time, (num, den): (u32, u32)) -> Result<i64, OutOfR
     let den = Timescale::new(den).unwrap_or(Timescale::MIN);
     let ticks = time.to_ticks(den, Rounding::Down)?.0;
     Ok(ticks.div_euclid(i64::from(num.max(1))))
-}
-
-/// What libav calls the demuxer of a container; `None` where it is nothing but coded frames, in which
-/// libav can only guess where a time is.
-const fn demuxer(container: Container) -> Option<&'static CStr> {
-    Some(match container {
-        Container::Mp4 | Container::M4a | Container::Mov => c"mov",
-        Container::Matroska | Container::Mka | Container::WebM => c"matroska",
-        Container::MpegTs => c"mpegts",
-        Container::Flac => c"flac",
-        Container::Ogg | Container::Opus => c"ogg",
-        Container::Wav => c"wav",
-        Container::Aiff => c"aiff",
-        Container::Flv => c"flv",
-        Container::Avi => c"avi",
-        Container::Mp3 | Container::Adts | Container::Latm | Container::Ac3 | Container::Amr => {
-            return None;
-        }
-    })
 }
 
 /// As an error of a fragment.

@@ -102,9 +102,10 @@ impl Seam<'_> {
     /// What the output's clock shows where the output begins.
     fn zero(&self) -> Time {
         let clock = Timescale::new(TS_CLOCK).unwrap_or(Timescale::MIN);
-        match self.join.container {
-            Container::MpegTs => Time::from_ticks(ZERO_SHOWN, clock),
-            _ => Time::ZERO,
+        if self.join.container == Container::MpegTs {
+            Time::from_ticks(ZERO_SHOWN, clock)
+        } else {
+            Time::ZERO
         }
     }
 

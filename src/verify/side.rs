@@ -276,10 +276,16 @@ pub(super) fn jumps(fragment: &Fragment) -> bool {
 /// Which stream of a fragment's file a stream of it is.
 pub(super) fn which(fragment: &Fragment, stream: &Stream) -> Which {
     let id = stream.track_id;
-    match fragment.container {
-        container if container.is_iso() => Which::Id(id),
-        Container::Wav | Container::Aiff | Container::Flac => Which::Nth(stream.kind, 0),
-        _ => Which::Index(usize::try_from(id).map_or(0, |id| id.saturating_sub(1))),
+    let container = fragment.container;
+    if container.is_iso() {
+        Which::Id(id)
+    } else if matches!(
+        container,
+        Container::Wav | Container::Aiff | Container::Flac
+    ) {
+        Which::Nth(stream.kind, 0)
+    } else {
+        Which::Index(usize::try_from(id).map_or(0, |id| id.saturating_sub(1)))
     }
 }
 

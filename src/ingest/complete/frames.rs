@@ -41,14 +41,14 @@ impl Last {
         storage: &Storage,
         len: u64,
     ) -> io::Result<Option<Cut>> {
-        let stated = match container {
-            Container::Adts => stated_len(&Codec::Aac, &self.head),
-            Container::Mp3 => stated_len(&Codec::Mp3, &self.head),
-            Container::Ac3 if self.size < HEADER && self.head.starts_with(&[0x0B, 0x77]) => {
-                Some(HEADER)
-            }
-            Container::Ac3 => stated_len(&Codec::Ac3, &self.head),
-            _ => None,
+        let Some(codec) = container.codec_of_frames() else {
+            return Ok(None);
+        };
+        let headless = self.size < HEADER && self.head.starts_with(&[0x0B, 0x77]);
+        let stated = if container == Container::Ac3 && headless {
+            Some(HEADER)
+        } else {
+            stated_len(&codec, &self.head)
         };
         let Some(stated) = stated.filter(|&stated| stated > self.size) else {
             return Ok(None);

@@ -78,9 +78,10 @@ fn element(id: u32, children: &Elements) -> Elements {
 
 fn ebml(container: Container) -> Elements {
     let mut all = Elements::new();
-    let kind = match container {
-        Container::WebM => "webm",
-        _ => "matroska",
+    let kind = if container == Container::WebM {
+        "webm"
+    } else {
+        "matroska"
     };
     all.uint(ids::EBML_VERSION, 1)
         .uint(ids::EBML_READ_VERSION, 1)
