@@ -33,17 +33,13 @@ pub(crate) fn fit(
     extras::name_left_out(container, fragments, plan);
     if container.is_iso() {
         carry_indexed(container, fragments, plan)?;
-    } else if container.is_matroska() {
-        carry(container, fragments, plan, |stream| {
-            is_carried(container, stream)
-        })?;
-        ass::warn(fragments, plan);
-    } else if container.is_muxed() || container.is_audio_file() {
-        carry(container, fragments, plan, |stream| {
-            is_carried(container, stream)
-        })?;
+    } else if container.is_written() {
+        carry(container, fragments, plan)?;
     } else {
         return Err(Error::NotWritten { container });
+    }
+    if container.is_matroska() {
+        ass::warn(fragments, plan);
     }
     picture::name_left_out(container, fragments, plan);
     Ok(())
@@ -79,13 +75,10 @@ fn is_carried(container: Container, stream: &Stream) -> bool {
 /// # Errors
 /// [`Error::Container`] for a codec that cannot live there, [`Error::Hidden`] for pictures that
 /// the fragments hide and the container cannot.
-fn carry(
-    container: Container,
-    fragments: &[Fragment],
-    plan: &mut Plan,
-    takes: impl Fn(&Stream) -> bool,
-) -> Result<(), Error> {
-    keep(container, fragments, plan, takes)?;
+fn carry(container: Container, fragments: &[Fragment], plan: &mut Plan) -> Result<(), Error> {
+    keep(container, fragments, plan, |stream| {
+        is_carried(container, stream)
+    })?;
     for planned in &plan.tracks {
         refuse_hidden(container, fragments, plan, planned)?;
     }

@@ -47,26 +47,10 @@ pub(crate) async fn look(
     sources: &[OpenSource],
 ) -> Result<SeamData, Error> {
     let mut looks = SeamData::default();
-    match container {
-        Container::Mp3 => looks.mp3 = mp3::Seams::read(script, sources).await?,
-        Container::Flac => looks.flac = flac::Frames::read(script, sources).await?,
-        Container::Wav
-        | Container::Adts
-        | Container::Mp4
-        | Container::M4a
-        | Container::Mov
-        | Container::Matroska
-        | Container::Mka
-        | Container::WebM
-        | Container::MpegTs
-        | Container::Latm
-        | Container::Ac3
-        | Container::Ogg
-        | Container::Opus
-        | Container::Aiff
-        | Container::Amr
-        | Container::Flv
-        | Container::Avi => {}
+    if container == Container::Mp3 {
+        looks.mp3 = mp3::Seams::read(script, sources).await?;
+    } else if container == Container::Flac {
+        looks.flac = flac::Frames::read(script, sources).await?;
     }
     Ok(looks)
 }

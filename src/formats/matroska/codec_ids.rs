@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::variable;
 use crate::{media::StreamKind, source::Storage};
 
 const SEGMENT: u64 = 0x1853_8067;
@@ -72,24 +73,10 @@ pub(crate) fn read(storage: &Storage) -> io::Result<Vec<CodecId>> {
 /// The identifier and the size of the element that begins so, and how many bytes these take; no size where it is
 /// unknown.
 fn element(bytes: &[u8]) -> Option<(u64, Option<u64>, usize)> {
-    let (id, id_len) = number(bytes, false)?;
-    let (size, size_len) = number(bytes.get(id_len..)?, true)?;
+    let (id, id_len) = variable(bytes, false)?;
+    let (size, size_len) = variable(bytes.get(id_len..)?, true)?;
     let unknown = size == (1 << (7 * size_len)) - 1;
     Some((id, (!unknown).then_some(size), id_len + size_len))
-}
-
-/// A number of variable length (RFC 8794 § 4), with the bit that tells its length or without.
-fn number(bytes: &[u8], unmarked: bool) -> Option<(u64, usize)> {
-    let first = *bytes.first()?;
-    let len = first.leading_zeros() as usize + 1;
-    let all = bytes.get(..len).filter(|_| len <= 8)?;
-    let value = all.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
-    let value = if unmarked {
-        value ^ 1 << (7 * len)
-    } else {
-        value
-    };
-    Some((value, len))
 }
 
 /// The children of an element.
